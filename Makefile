@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Baton. `make help` tells the targets; everything is built under build/.
+
+O       := build
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+LIBEXEC ?= $(PREFIX)/lib/baton
+CC      ?= gcc
+CLANG   ?= clang
+
+PKGS    := libmnl jansson libsystemd libcrypto libbpf
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Werror
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -O1)
+comma   := ,
+CFLAGS  := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fstack-protector-strong -Iinclude -Iuserspace -I. \
+           -DBATON_VERSION='"$(VERSION)"' -DBATON_LIBEXEC='"$(LIBEXEC)"' $(SANFLAGS)
+LDFLAGS := -pthread $(SANFLAGS)
+LIBS     = $(shell pkg-config --libs $(PKGS)) -linih
+BPF_SYS := -idirafter /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Iinclude $(BPF_SYS)
+
+CORE    := $(patsubst %.c,$O/%.o,$(wildcard userspace/core/*.c))
+DAEMON  := $(CORE) $(patsubst %.c,$O/%.o,$(wildcard userspace/main.c userspace/sys/*.c userspace/health/*.c userspace/ha/*.c userspace/ctl/*.c))
+BPF     := $(patsubst bpf/%.bpf.c,$O/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
+UNIT    := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
+BPFTEST := $(patsubst tests/bpf/%.c,$O/tests/bpf/%,$(wildcard tests/bpf/test_*.c))
+SYSTEST := $(patsubst tests/sys/%.c,$O/tests/sys/%,$(wildcard tests/sys/test_*.c))
+TOOLS   := $(patsubst tools/bench/%.c,$O/tools/%,$(wildcard tools/bench/*.c))
+HEADERS := $(wildcard include/*.h userspace/*/*.h)
+MAN     := $(patsubst man/%.scd,$O/man/%,$(wildcard man/*.scd))
+
+all: $O/batond $O/baton $(BPF) $(TOOLS) $(MAN)	## build everything into build/
+
+$O/batond: $(DAEMON)
+	$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+$O/baton: $O/tools/baton.o
+	$(CC) $(LDFLAGS) $^ -ljansson -o $@
+$O/tools/%: $O/tools/bench/%.o
+	$(CC) $(LDFLAGS) $^ -o $@
+$O/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+$O/bpf/%.bpf.o: bpf/%.bpf.c Makefile
+	@mkdir -p $(@D)
+	$(CLANG) $(BPFFLAGS) -MMD -MP -c $< -o $@
+$O/man/%: man/%.scd
+	@mkdir -p $(@D)
+	scdoc < $< > $@
+
+# Unit tests see core/ only: what does not link here does I/O and belongs elsewhere.
+$O/tests/unit/%: $O/tests/unit/%.o $(CORE)
+	$(CC) $(LDFLAGS) $^ -lcmocka -linih -o $@
+$O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $(CORE)
+	$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -linih -o $@
+
+# Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.
+$O/tests/sys/%: $O/tests/sys/%.o $(filter-out %/main.o,$(DAEMON))
+	$(CC) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+
+deps:	## install what is missing (Debian 12, as root)
+	@tools/deps.sh
+check: $(UNIT) check-headers	## unit tests and headers alone; no root, seconds
+	@set -e; for t in $(UNIT); do $$t; done
+check-headers:
+	@for h in $(HEADERS); do \
+	  $(CC) $(CFLAGS) -fsyntax-only -x c $$h || { echo "$$h does not compile alone"; exit 1; }; done
+check-bpf: all $(BPFTEST)	## the real programs through BPF_PROG_TEST_RUN; root
+	@set -e; for t in $(BPFTEST); do $$t; done
+check-sys: $(SYSTEST)	## netlink, sockets and processes against the real kernel; root
+	@set -e; for t in $(SYSTEST); do unshare -n $$t; done
+check-net: all	## two hosts and a client in namespaces; root; K=word picks tests
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/net $(if $(K),-k '$(K)')
+test: deps	## every test
+	@$(MAKE) --no-print-directory all check check-sys check-bpf check-net
+demo: deps	## two hosts, real SIP calls, three outages, what the client saw
+	@$(MAKE) --no-print-directory all && tools/lab/demo
+bench: deps	## the performance table, keepalived measured in the same run
+	@$(MAKE) --no-print-directory all && tools/bench/run
+install: all	## DESTDIR= PREFIX=
+	install -D -t $(DESTDIR)$(PREFIX)/sbin $O/batond
+	install -D -t $(DESTDIR)$(PREFIX)/bin $O/baton
+	install -D -m644 -t $(DESTDIR)$(LIBEXEC) $(BPF)
+	install -D -m644 -t $(DESTDIR)$(PREFIX)/share/doc/baton README.md conf/baton.conf.example
+	for m in $(notdir $(MAN)); do install -D -m644 $O/man/$$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$$m; done
+	install -D -m644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system conf/batond.service
+clean:	## remove build/
+	rm -rf $O
+help:	## this text
+	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); split($$0, t, "## "); printf "  make %-12s %s\n", $$1, t[2] }' Makefile
+	@echo "  SAN=1 builds with ASan and UBSan (use after make clean); K=word picks net tests"
+
+.PHONY: all deps check check-headers check-sys check-bpf check-net test demo bench install clean help
+.DEFAULT_GOAL := all
+-include $(shell find $O -name '*.d' 2>/dev/null)

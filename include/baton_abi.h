@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * baton_abi: everything the data path (bpf/) and batond agree on.
+ * Included by both compilers; declares layouts and numbers, never code.
+ *
+ * Bytes:   __be* are network order, everything else is host order.
+ * Time:    *_ns is CLOCK_BOOTTIME in nanoseconds, as bpf_ktime_get_boot_ns() counts;
+ *          0 means never. No wall clock anywhere.
+ * Index:   a group is known here by its slot 0..BT_GROUPS_MAX-1, on the wire by the
+ *          hash of its name, never by position. Host id 0 means nobody.
+ * Writers: one per map, named beside it; only st_word has several, and they change
+ *          it by compare-and-swap alone (word_table.h).
+ * Layout:  no compiler padding (asserted below by both compilers).
+ * Change:  bump BT_ABI; a controller refuses pins made under another number.
+ */
+#ifndef BATON_ABI_H
+#define BATON_ABI_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#define BT_ABI		1
+#define BT_MAGIC	0x4241544f4e0001ULL	/* "BATON", 0, 1 */
+
+#define BT_GROUPS_MAX	16
+#define BT_PATHS_MAX	4
+#define BT_VIPS_MAX	1024
+#define BT_NAME_MAX	32
+#define BT_RING_BYTES	65536
+
+/*
+ * The word, one aligned u64 per group: {term:32, owner:8, mode:8, 0:16}.
+ * (term, owner) is its number; numbers compare as one integer.
+ */
+#define BT_WORD(term, owner, mode) \
+	(((__u64)(__u32)(term) << 32) | ((__u64)(__u8)(owner) << 24) | ((__u64)(__u8)(mode) << 16))
+#define BT_WORD_TERM(w)		((__u32)((w) >> 32))
+#define BT_WORD_OWNER(w)	((__u8)((w) >> 24))
+#define BT_WORD_MODE(w)		((__u8)((w) >> 16))
+#define BT_WORD_NUMBER(w)	((w) >> 24)		/* 40 bits */
+#define BT_WORD_REST(w)		((w) & 0xffffULL)	/* must be 0 */
+
+enum bt_mode {
+	BT_SHUT,	/* lets nothing in; also what a zeroed map says */
+	BT_ARMED,	/* may be opened by the kernel; peer's number: backup, own number: claim */
+	BT_OPEN,	/* lets VIP frames in while the lease lasts */
+	BT_RELAY,	/* has let go: lets none in, the peer may open */
+	BT_MODE__N
+};
+
+/* Map meta, 1 entry. Writer: batond, before attaching. */
+struct bt_meta {
+	__u64 magic;		/* BT_MAGIC */
+	__u32 abi;		/* BT_ABI */
+	__u32 layout;		/* BT_LAYOUT_HASH */
+	__u64 loaded_ns;
+	__u8  version[16];	/* of the batond that made the maps, NUL padded */
+};
+
+/* Map cfg_node, 1 entry, read-only for programs. Writer: batond. Holds keys: root only. */
+struct bt_node {
+	__u8  my_id;		/* 1 or 2, by order of the two names */
+	__u8  peer_id;
+	__u8  pair_id;
+	__u8  n_groups;
+	__be16 pulse_port;
+	__u16 n_paths;
+	__u64 boot;		/* this host's random boot id, made when the maps are made; never 0 */
+	__u64 key_in[2];	/* SipHash keys, one per direction; host order words k0, k1 */
+	__u64 key_out[2];
+};
+
+/* Map cfg_path, BT_PATHS_MAX entries: where pulses may come from. Writer: batond. */
+struct bt_path {
+	__u32 ifindex;		/* 0: unused */
+	__u32 flags;		/* 0 */
+	__u8  peer[16];		/* peer's address, IPv4 as v4-mapped IPv6 */
+};
+
+/* Map cfg_group, BT_GROUPS_MAX entries. Writer: batond. */
+struct bt_group {
+	__be32 name_hash;	/* 0: unused. As on the wire, pulse_wire.h */
+	__be32 digest;		/* of VIPs and settings that both hosts must share */
+	__u32 health;		/* PULSE_F_*, what our pulses say of this group */
+	__u32 zero;
+	__u8  name[BT_NAME_MAX];
+};
+
+/* Values of cfg_vip4 (key __be32) and cfg_vip6 (key 16 bytes). Writer: batond. */
+struct bt_vip {
+	__u16 group;		/* slot */
+	__u16 index;		/* of this VIP in st_live */
+	__u32 zero;
+};
+
+/* Map st_word, u64 per group, mmapable. Writers: kernel and batond, compare-and-swap only. */
+/* Map ct_lease, u64 per group, mmapable: gate open only while boot clock < value. Writer: batond. */
+/* Map st_linger, u64 per group, mmapable: until then a relay gate's host may still send SIP
+ * responses from the VIP. Writer: whoever left open. */
+
+/* What was heard of one group from the peer. Map st_heard, per group, mmapable. Writer: kernel. */
+struct bt_heard {
+	__u64 word;		/* the peer's, from the newest believed pulse */
+	__u64 echo;		/* our word as the peer last heard it */
+	__u64 at_ns;		/* when; 0: never in the peer's present life */
+	__u64 same_seq;		/* newest probe of ours answered at our own number ... */
+	__u32 same_path;	/* ... and the path it went by; seq 0: none yet */
+	__u32 lease_left_us;	/* 0: ended */
+	__u32 resp_age_ms;	/* since the peer's VIP last sent a SIP response; PULSE_NEVER */
+	__u32 flags;		/* PULSE_F_* */
+	__be32 digest;
+	__u32 requests;		/* SIP requests seen for the group, wraps */
+};
+
+/* One heartbeat path, as the kernel saw it. Part of bt_pair. */
+struct bt_path_st {
+	__u64 heard_ns;		/* last believed message, probe or answer */
+	__u64 probe_top;	/* newest sequence number of the peer's probes, */
+	__u64 probe_bits;	/* bit i: top - i was seen */
+	__u64 answer_top;	/* newest of our probes that was answered, */
+	__u64 answer_bits;	/* bit i: the answer to top - i was seen */
+	__u64 answer_ns;	/* when the answer to answer_top came */
+	__u64 unauth_ns;	/* last frame of this pair-id with a wrong MAC */
+	__u32 peer_heard_ms;	/* how long ago, the peer says, it last heard us; PULSE_NEVER */
+	__u32 zero;
+};
+
+/* Map st_pair, 1 entry, read with BPF_F_LOCK. Writer: kernel, but for nonce at creation. */
+struct bt_pair {
+	struct bpf_spin_lock lock;
+	__u32 boots;		/* how many boot ids of the peer were believed */
+	__u64 peer_boot;	/* the believed one; 0: none yet */
+	__u64 nonce;		/* ours: a new boot id must echo it; renewed each time one is believed */
+	__u64 peer_nonce;	/* what our probes must echo */
+	struct bt_path_st path[BT_PATHS_MAX];
+};
+
+/*
+ * One way out of the XDP program per row: name, verdict, what it means.
+ * The sum over all rows equals BT_X_TOTAL, which every frame counts first.
+ */
+#define BT_XDP_EXITS(X) \
+	X(NOT_OURS,	 XDP_PASS, "neither for a VIP nor a pulse") \
+	X(TRUNCATED,	 XDP_PASS, "headers end early or cannot be followed; not a VIP's") \
+	X(VIP_ACCEPTED,	 XDP_PASS, "for a VIP, gate open and leased") \
+	X(VIP_SHUT,	 XDP_DROP, "for a VIP, gate shut") \
+	X(VIP_ARMED,	 XDP_DROP, "for a VIP, gate armed") \
+	X(VIP_RELAY,	 XDP_DROP, "for a VIP, gate has let go") \
+	X(VIP_UNLEASED,	 XDP_DROP, "for a VIP, gate open but the lease has ended") \
+	X(VIP_MALFORMED, XDP_DROP, "for a VIP, but header lengths contradict the frame") \
+	X(ARP_PASSED,	 XDP_PASS, "ARP or NS for a VIP, gate open") \
+	X(ARP_HELD_BACK, XDP_DROP, "ARP or NS for a VIP, gate not open") \
+	X(ARP_CONFLICT,	 XDP_PASS, "another host claims a VIP that is open here") \
+	X(PULSE_ANSWERED, XDP_TX,  "authentic probe, answered") \
+	X(PULSE_HEARD,	 XDP_DROP, "authentic answer, taken in") \
+	X(PULSE_UNBELIEVED, XDP_TX, "authentic probe of a boot id not yet proven, answered only") \
+	X(PULSE_STRANGER, XDP_PASS, "pulse port, but from no configured path") \
+	X(PULSE_LENGTH,	 XDP_DROP, "pulse refused: length") \
+	X(PULSE_VERSION, XDP_DROP, "pulse refused: magic, version or type") \
+	X(PULSE_PAIR,	 XDP_DROP, "pulse refused: another pair-id, or not from peer to us") \
+	X(PULSE_MAC,	 XDP_DROP, "pulse refused: MAC") \
+	X(PULSE_BOOT,	 XDP_DROP, "pulse refused: boot id not proven, or meant for an earlier life of ours") \
+	X(PULSE_REPLAY,	 XDP_DROP, "pulse refused: sequence number seen or too old") \
+	X(PULSE_RANGE,	 XDP_DROP, "pulse refused: a field out of range") \
+	X(BROKEN,	 XDP_DROP, "a map of ours is missing or unfilled") \
+
+enum bt_xdp_exit {
+	BT_X_TOTAL,
+#define BT_ENUM(name, verdict, text) BT_X_##name,
+	BT_XDP_EXITS(BT_ENUM)
+#undef BT_ENUM
+	BT_X__N
+};
+
+/* The same for the tc program on egress; verdict names are TC_ACT_*, UNSPEC lets it go on. */
+#define BT_TC_EXITS(X) \
+	X(NOT_OURS,	 UNSPEC, "not from a VIP") \
+	X(TRUNCATED,	 UNSPEC, "headers end early or cannot be followed; not a VIP's") \
+	X(VIP_SENT,	 UNSPEC, "from a VIP, gate open and leased") \
+	X(VIP_LINGER,	 UNSPEC, "SIP response from a VIP let go, within its linger time") \
+	X(VIP_HELD,	 SHOT,	 "from a VIP, but this host may not send it") \
+	X(ARP_SENT,	 UNSPEC, "ARP or NA claiming a VIP, gate open and leased") \
+	X(ARP_HELD,	 SHOT,	 "ARP or NA claiming a VIP, but this host may not") \
+
+enum bt_tc_exit {
+	BT_T_TOTAL,
+#define BT_ENUM(name, verdict, text) BT_T_##name,
+	BT_TC_EXITS(BT_ENUM)
+#undef BT_ENUM
+	BT_T__N
+};
+
+/* Maps st_count (XDP) and st_count_tc, per CPU, index: enum above. Writer: kernel. */
+struct bt_count {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* SIP request methods that are told apart (RFC 3261, 3262, 3265, 3311, 3428, 3515, 3903, 6086). */
+#define BT_METHODS(X) \
+	X(INVITE) X(ACK) X(BYE) X(CANCEL) X(OPTIONS) X(REGISTER) X(PRACK) X(SUBSCRIBE) \
+	X(NOTIFY) X(PUBLISH) X(INFO) X(REFER) X(MESSAGE) X(UPDATE) X(OTHER)
+
+enum bt_method {
+#define BT_ENUM(name) BT_M_##name,
+	BT_METHODS(BT_ENUM)
+#undef BT_ENUM
+	BT_M__N
+};
+
+enum bt_dir { BT_IN, BT_OUT, BT_DIR__N };
+
+/*
+ * Liveness of one VIP in one direction, judged by the first bytes of the payload alone.
+ * Map st_live, per CPU, index: vip index * BT_DIR__N + direction. Writer: kernel.
+ */
+struct bt_live {
+	__u64 request[BT_M__N];
+	__u64 response[6];	/* [class - 1]: 1xx ... 6xx */
+	__u64 keepalive;	/* CRLF or empty payload */
+	__u64 other;		/* not SIP by its first bytes, fragments included */
+	__u64 request_ns;	/* last one of any method */
+	__u64 response_ns;
+};
+
+/* Ring ev_ring: advisory, the maps are the truth. Writer: kernel. */
+enum bt_event_kind {
+	BT_EV_WORD = 1,		/* the kernel changed a word: from, to */
+	BT_EV_BOOT,		/* a new boot id of the peer is believed: from old, to new */
+	BT_EV_CONFLICT,		/* another MAC claims a VIP open here: arg = MAC, high 48 bits 0 first */
+};
+
+struct bt_event {
+	__u64 at_ns;
+	__u32 kind;		/* enum bt_event_kind */
+	__u32 group;		/* slot */
+	__u64 from;
+	__u64 to;
+	__u64 arg;
+};
+
+#define BT_LAYOUTS(X) \
+	X(bt_meta, 40) X(bt_node, 48) X(bt_path, 24) X(bt_group, 48) X(bt_vip, 8) \
+	X(bt_heard, 56) X(bt_path_st, 64) X(bt_pair, 288) X(bt_count, 16) X(bt_live, 200) \
+	X(bt_event, 40)
+
+#define BT_ASSERT(type, size) \
+	_Static_assert(sizeof(struct type) == (size), "layout of " #type " changed: bump BT_ABI");
+BT_LAYOUTS(BT_ASSERT)
+#undef BT_ASSERT
+
+/* Folds every size and every count that both sides must share; compared at start. */
+#define BT_SUM(type, size) + (size) * (sizeof(#type) * 131 + (size))
+#define BT_LAYOUT_HASH \
+	((__u32)(BT_ABI * 2654435761u + (__u32)(0 BT_LAYOUTS(BT_SUM)) * 40503u + \
+	 BT_X__N * 65537u + BT_T__N * 257u + BT_M__N * 17u + BT_GROUPS_MAX * 8191u + \
+	 BT_PATHS_MAX * 131071u + BT_VIPS_MAX * 3u))
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * conf: what did the operator ask for?
+ *
+ * Pure: works on text in memory; files (configuration, secret) are read by the caller.
+ *
+ * Units:   *_ns nanoseconds, *_s seconds (the guide's options), addresses network order,
+ *          IPv4 as v4-mapped IPv6 wherever 16 bytes stand.
+ * Errors:  every one is `FILE:LINE: text`, all of them in one run; on any error the
+ *          struct must not be used.
+ * Source:  design §3.3, options.md, the guide's HA Configuration Options.
+ */
+#ifndef BATON_CONF_H
+#define BATON_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <netinet/in.h>
+#include <net/if.h>
+
+#include "baton_abi.h"
+
+#define CONF_PATH_MAX	256
+#define CONF_PORTS_MAX	8
+#define CONF_VIPS_MAX	BT_VIPS_MAX	/* over all groups */
+#define CONF_ROUTERS_MAX 8
+#define CONF_ROUTES_MAX	16
+#define CONF_IFACES_MAX	16
+#define CONF_DEVICES_MAX 64
+#define CONF_POOLS_MAX	64
+
+enum conf_mode { MODE_TAKEOVER, MODE_CLUSTER, MODE_PROXY, MODE_SINGLE_HOST };
+enum conf_xdp { XDP_AUTO, XDP_NATIVE, XDP_GENERIC, XDP_OFF };
+enum conf_arbiter { ARBITER_NONE, ARBITER_ROUTER, ARBITER_ETCD };
+enum conf_transport { PORT_UDP_TCP, PORT_UDP, PORT_TCP, PORT_TLS, PORT_WS };
+
+struct conf_addr {
+	struct in6_addr ip;		/* v4-mapped for IPv4 */
+	uint8_t prefix_len;		/* of its own family: 0..32 or 0..128 */
+};
+
+struct conf_vip {
+	struct conf_addr addr;
+	char dev[IF_NAMESIZE];		/* `dev IF`, else the group's interface */
+};
+
+/* "5060" means UDP and TCP; the listener check asks for what is really there. */
+struct conf_port {
+	uint16_t port;			/* host order */
+	enum conf_transport transport;
+};
+
+struct conf_route {
+	struct conf_addr net;
+	struct in6_addr via;
+};
+
+struct conf_path {
+	char dev[IF_NAMESIZE];
+	struct in6_addr peer;
+	char peer_text[INET6_ADDRSTRLEN];	/* as written, for the log */
+};
+
+/* The guide's options of [TServer]; each group has its own copy, starting from the section's. */
+struct conf_tserver {
+	bool backup_init_check;
+	uint32_t backup_init_check_timeout_s;
+	bool backup_sip_port_check;
+	bool control_vip_scripts;
+	bool control_remote_vip_scripts;
+	uint32_t ha_max_calls_sync_at_once;
+	uint32_t network_monitoring_timeout_s;
+	char sip_error_codes_overflow[128];
+	bool sip_iptakeover_monitoring;
+	char sip_nic_address[128];
+	bool sip_nic_monitoring;
+	bool tlib_nic_monitoring;
+	bool sip_pass_check;
+	char sip_vip_script_up[CONF_PATH_MAX];
+	char sip_vip_script_down[CONF_PATH_MAX];
+	uint32_t vip_state_change_timeout_s;
+	bool switchover_on_msml_oos;
+	bool switchover_on_trunks_oos;
+	uint32_t shutdown_sip_reject_code;
+	uint32_t graceful_shutdown_sip_timeout_s;
+	int32_t sip_ip_tos;			/* -1: unset */
+	char sip_tls_cert[CONF_PATH_MAX];
+};
+
+struct conf_sync {				/* [backup-sync] */
+	char protocol[16];
+	uint32_t addp_timeout_s;
+	uint32_t addp_remote_timeout_s;
+	uint32_t sync_reconnect_tout_s;
+};
+
+struct conf_iface {				/* [interface NAME] */
+	char name[IF_NAMESIZE];
+	enum conf_xdp xdp;
+};
+
+struct conf_group {
+	char name[BT_NAME_MAX];
+	enum conf_mode mode;
+	char dev[IF_NAMESIZE];
+	uint32_t first_vip, n_vips;		/* slice of conf.vips */
+	struct conf_port ports[CONF_PORTS_MAX];
+	uint32_t n_ports;
+	char prefer[BT_NAME_MAX];		/* a host's name; the first by name when not given */
+	struct in6_addr routers[CONF_ROUTERS_MAX];
+	uint32_t n_routers;
+	struct conf_route routes[CONF_ROUTES_MAX];
+	uint32_t n_routes;
+	char server_pidfile[CONF_PATH_MAX];
+	char server_unit[128];
+	bool listener_auto;
+	uint64_t linger_ns;
+	uint64_t drain_deadline_ns;
+	uint64_t sip_hang_timeout_ns;
+	uint32_t announce_rate;			/* frames a second after the first round */
+	char notify[CONF_PATH_MAX];
+	char alarm_notify[CONF_PATH_MAX];
+	struct conf_tserver opt;
+};
+
+struct conf_device {				/* [device NAME] */
+	char name[BT_NAME_MAX];
+	struct in6_addr contact;
+	uint16_t contact_port;
+	char service_type[16];			/* trunk, msml, device */
+	uint32_t oos_check_s, oos_force_s;	/* 0: unset */
+	char geo_location[32];
+};
+
+struct conf_pool_server {
+	char host[BT_NAME_MAX];
+	struct in6_addr addr;
+	uint16_t port;
+};
+
+struct conf_pool {				/* [pool NAME] */
+	char name[BT_NAME_MAX];
+	struct in6_addr service;
+	uint16_t service_port;
+	struct conf_pool_server server[2];
+	uint32_t n_servers;
+	char forward[8];			/* l2, ipip, nat */
+	uint32_t oos_check_s, oos_force_s;
+};
+
+struct conf {
+	/* [node] */
+	char name[BT_NAME_MAX];
+	uint8_t pair_id;
+	char secret_file[CONF_PATH_MAX];
+	char run_dir[CONF_PATH_MAX];
+	char state_dir[CONF_PATH_MAX];
+	char pin_dir[CONF_PATH_MAX];
+	char http_address[64];
+	uint16_t http_port;
+	char log_level[8];			/* err, warn, info, debug */
+
+	/* [peer] */
+	char peer_name[BT_NAME_MAX];
+	struct conf_path paths[BT_PATHS_MAX];
+	uint32_t n_paths;
+	uint16_t pulse_port, link_port;
+	uint64_t pulse_interval_ns;
+	uint32_t pulse_misses;
+	uint64_t lease_ns;
+
+	/* [arbiter] */
+	enum conf_arbiter arbiter;
+	char arbiter_url[CONF_PATH_MAX];
+
+	struct conf_tserver tserver;		/* [TServer], the default of every group */
+	struct conf_sync sync;
+	struct conf_iface ifaces[CONF_IFACES_MAX];
+	uint32_t n_ifaces;
+	struct conf_group groups[BT_GROUPS_MAX];
+	uint32_t n_groups;
+	struct conf_vip vips[CONF_VIPS_MAX];
+	uint32_t n_vips;
+	struct conf_device devices[CONF_DEVICES_MAX];
+	uint32_t n_devices;
+	struct conf_pool pools[CONF_POOLS_MAX];
+	uint32_t n_pools;
+};
+
+/* Told once per error; @line counts from 1, 0 when no line is to blame (something is missing). */
+typedef void conf_error_fn(void *arg, const char *file, unsigned line, const char *text);
+
+/*
+ * Read @text (@len bytes, any bytes) of the file called @file into @ret, all defaults filled in.
+ * Returns the number of errors told through @error; 0 means @ret is whole and consistent.
+ */
+unsigned conf_parse(struct conf *ret, const char *file, const char *text, size_t len,
+		    conf_error_fn *error, void *arg);
+
+/* 1 for the host whose name sorts first, else 2: both hosts come to the same answer. */
+uint8_t conf_my_id(const struct conf *c);
+uint8_t conf_peer_id(const struct conf *c);
+/* Does this host lead when both are new? */
+bool conf_prefers_me(const struct conf *c, const struct conf_group *g);
+/* The XDP mode asked for on @dev (auto unless [interface @dev] says otherwise). */
+enum conf_xdp conf_xdp_of(const struct conf *c, const char *dev);
+/* As on the wire: hash of the group's name, digest of what both hosts must share (VIPs, ports, mode). */
+uint32_t conf_name_hash(const char *name);
+uint32_t conf_digest(const struct conf *c, const struct conf_group *g);
+
+/* Text of an address ("10.77.0.100", "fd00::64"), for logs and JSON; @buf >= INET6_ADDRSTRLEN. */
+const char *conf_ip_text(const struct in6_addr *ip, char *buf);
+bool conf_is_v4(const struct in6_addr *ip);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * announce: do the neighbours know who holds the VIPs now?
+ *
+ * IPv4: gratuitous ARP, request and reply form, broadcast; and by unicast to each router.
+ * IPv6: unsolicited neighbour advertisement with override flag to ff02::1, and by unicast.
+ * The first round of all VIPs goes out at once; then rounds after 100 ms, 500 ms, 1 s, 2 s, 5 s,
+ * 10 s at no more than announce-rate frames a second. Frames leave by AF_PACKET.
+ * Source:  RFC 5227 §3, RFC 4861 §7.2.6, RFC 9131.
+ * Threads: main only. Blocks: never (a full queue is retried in the next turn).
+ */
+#ifndef BATON_ANNOUNCE_H
+#define BATON_ANNOUNCE_H
+
+#include <stdint.h>
+#include <netinet/in.h>
+
+#include "core/conf.h"
+#include "ha/vip.h"
+
+struct announce;
+
+/* One per group. @vips stays the caller's. */
+int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, const struct in6_addr *routers,
+		  uint32_t n_routers, uint32_t rate);
+void announce_close(struct announce *a);
+
+/* First round now, the rest from announce_turn(). Starts over when already running. */
+int announce_start(struct announce *a, uint64_t now_ns);
+void announce_stop(struct announce *a);
+/* Send what is due; returns the next deadline, or LOOP_NEVER. */
+uint64_t announce_turn(struct announce *a, uint64_t now_ns);
+
+#endif

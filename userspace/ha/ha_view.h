@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ha_view: what others may see of the conductor, and ask of it. Views are copies; text is for people
+ * and JSON alike. ctl/ includes this and nothing else of ha/.
+ *
+ * Threads: main only.
+ */
+#ifndef BATON_HA_VIEW_H
+#define BATON_HA_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <netinet/in.h>
+#include <net/if.h>
+
+#include "baton_abi.h"
+#include "core/conf.h"
+
+#define HA_TEXT		160
+#define HA_ALARMS_MAX	64
+
+struct ha;
+
+struct ha_path_view {
+	char interface[IF_NAMESIZE];
+	char address[INET6_ADDRSTRLEN];
+	const char *state;		/* up, down, link-down */
+};
+
+struct ha_iface_view {
+	char name[IF_NAMESIZE];
+	const char *xdp;		/* native, generic, off */
+};
+
+struct ha_group_view {
+	char name[BT_NAME_MAX];
+	const char *mode;		/* takeover ... */
+	const char *role;		/* init backup claiming primary yielding */
+	char reason[32];		/* of the last role change */
+	const char *service;		/* running, unavailable */
+	char service_reason[HA_TEXT];
+	const char *gate;		/* shut armed open relay */
+	uint32_t term;
+	char owner[BT_NAME_MAX];	/* "" when nobody */
+	int64_t lease_left_ms;		/* 0 when ended */
+	bool fenced;
+	const char *listener;		/* auto, off */
+	const char *peer_role;		/* of this group there; "unknown" */
+	uint32_t peer_term;
+	const char *peer_gate;
+	bool ready_switchover, ready_upgrade;
+	char ready_reason[HA_TEXT];	/* "" when ready */
+	uint32_t first_vip, n_vips;	/* slice of conf.vips; ha_vip_present() tells each */
+	struct ha_iface_view ifaces[CONF_IFACES_MAX];
+	uint32_t n_ifaces;
+};
+
+struct ha_view {
+	char node[BT_NAME_MAX];
+	const char *version;
+	int pid;
+	uint64_t uptime_s;
+	char peer_name[BT_NAME_MAX];
+	const char *peer_state;		/* up stalled unauthentic down */
+	uint32_t rtt_us;		/* 0: not measured */
+	struct ha_path_view paths[BT_PATHS_MAX];
+	uint32_t n_paths;
+	const char *arbiter_type, *arbiter_state;
+	bool realtime;
+	struct ha_group_view groups[BT_GROUPS_MAX];
+	uint32_t n_groups;
+	uint32_t alarms;
+};
+
+void ha_view(struct ha *ha, struct ha_view *ret);
+const struct conf *ha_conf(const struct ha *ha);
+bool ha_vip_present(const struct ha *ha, uint32_t vip_index);	/* index in ha_conf()->vips */
+
+struct ha_alarm_view {
+	char id[64];			/* "00-52029 sip" */
+	char text[HA_TEXT];
+	uint64_t since_s;		/* seconds ago */
+};
+uint32_t ha_alarms(const struct ha *ha, struct ha_alarm_view ret[HA_ALARMS_MAX]);
+int ha_alarm_clear(struct ha *ha, const char *id);	/* -ENOENT */
+
+int ha_counts(struct ha *ha, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N]);
+int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N]);
+
+/*
+ * Ask for a switchover of @group (NULL: every group); on the backup it pulls. @done is called once,
+ * perhaps before this returns, with the exit code of the CLI (0 done, 1 refused, 4 begun but not
+ * finished within @timeout_ns) and one line of text. ha_ask_forget() drops the callback (client gone).
+ */
+typedef void ha_done_fn(void *arg, int exit_code, const char *text);
+void ha_switchover(struct ha *ha, const char *group, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg);
+void ha_ask_forget(struct ha *ha, void *arg);
+
+/* Re-read the configuration. 0, or -EINVAL with the first error in @text (all are logged): nothing changed. */
+int ha_reload(struct ha *ha, char *text, size_t len);
+
+/* One row of `baton doctor`. @level: "ok", "warn", "bad". @fix may be "". */
+typedef void ha_doctor_fn(void *arg, const char *level, const char *check, const char *text, const char *fix);
+void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg);
+
+#endif

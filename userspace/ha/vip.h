@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vip: are the virtual addresses on this host's interfaces?
+ *
+ * All addresses of a group go in one netlink batch and count as done when the kernel has
+ * acknowledged each. Always /32 or /128 without prefix route (design §3.3); IPv6 with nodad;
+ * IPv4 labelled IFNAME:baton (cut to IFNAMSIZ). Already there, or already gone, counts as done.
+ * The local route (type local, table local, no address) lets servers bind and be served before the
+ * address is there; it stays when the address goes.
+ * Errors:  negative errno; which address and the kernel's own words (extended ack) in vip_why().
+ * Threads: main only. Blocks: at most one netlink deadline (sys/nl.h).
+ */
+#ifndef BATON_VIP_H
+#define BATON_VIP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <netinet/in.h>
+
+#include "sys/nl.h"
+
+struct vip {
+	struct in6_addr ip;	/* v4-mapped for IPv4 */
+	uint32_t ifindex;
+};
+
+int vip_add(struct nl *nl, const struct vip *vips, uint32_t n);
+int vip_del(struct nl *nl, const struct vip *vips, uint32_t n);
+int vip_route_add(struct nl *nl, const struct vip *vips, uint32_t n);
+int vip_route_del(struct nl *nl, const struct vip *vips, uint32_t n);
+/* Does the kernel have them? Fills ret_present[n]; one dump. */
+int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_present);
+/* "10.77.0.100 on eth0: Address already assigned" of the last failure. */
+const char *vip_why(void);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dp: the data path in the kernel: load, fill, attach, pin, read.
+ *
+ * Only this file knows libbpf. Maps are filled, then programs are attached; on the way out
+ * detached, then unpinned. Pins live in one directory that must be ours alone (root, 0700).
+ * Errors:  negative errno; what the kernel or libbpf said is left in dp_why().
+ * Threads: opened and changed by the main thread; dp_words() and the other mapped arrays, and
+ *          dp_pair(), may be read by any.
+ */
+#ifndef BATON_DP_H
+#define BATON_DP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <netinet/in.h>
+
+#include "baton_abi.h"
+
+struct dp;
+
+enum dp_mode { DP_OFF, DP_NATIVE, DP_GENERIC };		/* how XDP is attached to an interface */
+
+/*
+ * Open the two objects under @obj_dir. Pinned maps of the same ABI found in @pin_dir are taken over
+ * with all they hold (@ret_found = true); without any, maps are made, meta filled and all pinned.
+ * Another ABI: -EPROTO. @pin_dir not ours: -EPERM. Nothing is attached. @ret is freed by dp_close().
+ */
+int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found);
+
+/* Close descriptors; what is pinned lives on and keeps working. NULL is fine. */
+void dp_close(struct dp *dp);
+
+/* Detach everything this pin directory knows of, remove the pins and the tc filters. */
+int dp_remove(struct dp *dp);
+
+/* One line: what went wrong in the last call that failed. */
+const char *dp_why(const struct dp *dp);
+
+int dp_set_node(struct dp *dp, const struct bt_node *node);
+int dp_get_node(struct dp *dp, struct bt_node *ret);
+int dp_set_path(struct dp *dp, uint32_t i, const struct bt_path *path);
+int dp_set_group(struct dp *dp, uint32_t slot, const struct bt_group *group);
+int dp_get_group(struct dp *dp, uint32_t slot, struct bt_group *ret);
+/* v4-mapped addresses go to cfg_vip4, others to cfg_vip6. */
+int dp_set_vip(struct dp *dp, const struct in6_addr *ip, const struct bt_vip *vip);
+int dp_del_vip(struct dp *dp, const struct in6_addr *ip);
+/* Our first nonce; only while the maps are new and nothing is attached. */
+int dp_set_nonce(struct dp *dp, uint64_t nonce);
+
+/*
+ * Attach XDP (bpf_link, pinned as link-<ifindex>; a link found there is updated in place, same mode) and
+ * the tc program (clsact egress). @want DP_NATIVE or DP_GENERIC: that or an error; @any: native, else
+ * generic. Foreign XDP on the interface: -EBUSY, named in dp_why(). @ret_mode says which it became.
+ */
+int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode);
+int dp_detach(struct dp *dp, uint32_t ifindex);
+
+/* Mapped arrays of BT_GROUPS_MAX; valid until dp_close(). */
+_Atomic uint64_t *dp_words(struct dp *dp);
+_Atomic uint64_t *dp_leases(struct dp *dp);
+_Atomic uint64_t *dp_lingers(struct dp *dp);
+const volatile struct bt_heard *dp_heard(struct dp *dp);
+
+/* A consistent copy (BPF_F_LOCK). One system call. */
+int dp_pair(struct dp *dp, struct bt_pair *ret);
+
+/* Summed over CPUs. */
+int dp_counts(struct dp *dp, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N]);
+int dp_live(struct dp *dp, uint32_t vip_index, struct bt_live ret[BT_DIR__N]);
+
+/* Descriptor of ev_ring for epoll; dp_events() hands each waiting event to @fn. */
+int dp_events_fd(struct dp *dp);
+int dp_events(struct dp *dp, void (*fn)(void *arg, const struct bt_event *ev), void *arg);
+
+/*
+ * Responder where XDP is off: run the very same XDP program (BPF_PROG_RUN) on the UDP payload @msg
+ * that came in on @ifindex from @from to @to. Returns the length of the answer left in @msg, 0 when
+ * there is none, or negative errno. Any one thread at a time.
+ */
+int dp_pulse_by_hand(struct dp *dp, uint32_t ifindex, const struct in6_addr *from, const struct in6_addr *to,
+		     uint16_t port, void *msg, size_t len, size_t cap);
+
+#endif
