@@ -82,7 +82,7 @@ struct bt_group {
 	__be32 name_hash;	/* 0: unused. As on the wire, pulse_wire.h */
 	__be32 digest;		/* of VIPs and settings that both hosts must share */
 	__u32 health;		/* PULSE_F_*, what our pulses say of this group */
-	__u32 zero;
+	__u32 linger_ms;	/* how long after letting go SIP responses may still leave */
 	__u8  name[BT_NAME_MAX];
 };
 
@@ -223,6 +223,17 @@ struct bt_live {
 	__u64 response_ns;
 };
 
+/*
+ * What of a group both directions must know at once, for pulses. Map st_seen, per group, mmapable, a
+ * cache line each. Writer: kernel; on each CPU at most once a millisecond, so it may lag by that.
+ */
+struct bt_seen {
+	__u64 response_ns;	/* last SIP response that left from one of its VIPs; 0: none yet */
+	__u64 requests;		/* SIP requests that came in */
+	__u64 conflict_ns;	/* last BT_EV_CONFLICT, at most one a second */
+	__u64 zero[5];
+};
+
 /* Ring ev_ring: advisory, the maps are the truth. Writer: kernel. */
 enum bt_event_kind {
 	BT_EV_WORD = 1,		/* the kernel changed a word: from, to */
@@ -242,7 +253,7 @@ struct bt_event {
 #define BT_LAYOUTS(X) \
 	X(bt_meta, 40) X(bt_node, 48) X(bt_path, 24) X(bt_group, 48) X(bt_vip, 8) \
 	X(bt_heard, 56) X(bt_path_st, 64) X(bt_pair, 288) X(bt_count, 16) X(bt_live, 200) \
-	X(bt_event, 40)
+	X(bt_seen, 64) X(bt_event, 40)
 
 #define BT_ASSERT(type, size) \
 	_Static_assert(sizeof(struct type) == (size), "layout of " #type " changed: bump BT_ABI");

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * maps_tc: the maps that both programs use. The loader, or plain bpftool, gives both the same ones
+ * by name. Layouts and meaning: include/baton_abi.h.
+ *
+ * Writers: cfg_* and ct_* batond, st_* the programs (st_word: both, by compare-and-swap alone).
+ */
+#ifndef MAPS_TC_H
+#define MAPS_TC_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "baton_abi.h"
+
+/* Read by both programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct bt_group);
+} cfg_group SEC(".maps");
+
+/* Which group an address belongs to. Read by both programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BT_VIPS_MAX);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __be32);
+	__type(value, struct bt_vip);
+} cfg_vip4 SEC(".maps");
+
+struct bt_ip6 {
+	__u8 byte[16];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BT_VIPS_MAX);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct bt_ip6);
+	__type(value, struct bt_vip);
+} cfg_vip6 SEC(".maps");
+
+/* The words. Written by XDP (pulse.h) and batond, compare-and-swap only; read by all. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} st_word SEC(".maps");
+
+/* Written by batond; a gate is open only before this time. Read by both programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} ct_lease SEC(".maps");
+
+/* Written by whoever left open: XDP, or batond. Read by tc. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} st_linger SEC(".maps");
+
+/* Written by XDP (direction in) and tc (direction out); read by batond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BT_VIPS_MAX * BT_DIR__N);
+	__type(key, __u32);
+	__type(value, struct bt_live);
+} st_live SEC(".maps");
+
+/* Written by XDP (requests, conflict_ns) and tc (response_ns); read by XDP and batond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bt_seen);
+} st_seen SEC(".maps");
+
+/* Written by tc; read by batond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BT_T__N);
+	__type(key, __u32);
+	__type(value, struct bt_count);
+} st_count_tc SEC(".maps");
+
+#endif
