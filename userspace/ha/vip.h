@@ -4,7 +4,10 @@
  *
  * All addresses of a group go in one netlink batch and count as done when the kernel has
  * acknowledged each. Always /32 or /128 without prefix route (design §3.3); IPv6 with nodad;
- * IPv4 labelled IFNAME:baton (cut to IFNAMSIZ). Already there, or already gone, counts as done.
+ * IPv4 labelled IFNAME:baton (cut to IFNAMSIZ); IPv6 deprecated (preferred lifetime 0), so that the
+ * host never picks it for traffic of its own. Already there, or already gone, counts as done; when one
+ * fails the others are still tried, and the first error is returned. vip_del() removes what vip_add()
+ * made: the same address with another prefix length is somebody else's, and vip_present() still sees it.
  * The local route (type local, table local, no address) lets servers bind and be served before the
  * address is there; it stays when the address goes.
  * Errors:  negative errno; which address and the kernel's own words (extended ack) in vip_why().
@@ -18,6 +21,8 @@
 #include <netinet/in.h>
 
 #include "sys/nl.h"
+
+#define VIP_RTPROT	98	/* rtm_protocol of every route that is ours; `ip route show proto 98` lists them */
 
 struct vip {
 	struct in6_addr ip;	/* v4-mapped for IPv4 */

@@ -5,9 +5,11 @@
  * Errors:  negative errno; the kernel's own code is passed through unchanged, its words (extended
  *          ack, when it sends any) are left in nl->why. -EAGAIN: no answer within NL_DEADLINE_MS;
  *          the request may still take effect, so close and reopen before asking again.
+ *          -ENOBUFS from a request: answers were lost, ask what is really there.
  *          -EPERM from nl_events(): a message that did not come from the kernel was dropped.
  * Blocks:  at most NL_DEADLINE_MS per call.
  * Logs:    nothing; callers know what the request was for.
+ * Source:  netlink(7), rtnetlink(7); kernel-notes/netlink-acks.md.
  */
 #ifndef BATON_NL_H
 #define BATON_NL_H
@@ -17,16 +19,20 @@
 #include <libmnl/libmnl.h>
 
 #define NL_DEADLINE_MS	500
-#define NL_BATCH_BYTES	65536
+#define NL_BATCH_BYTES	131072	/* every address of BT_VIPS_MAX, and more */
 
 struct nl {
 	struct mnl_socket *sock;
 	uint32_t portid;
 	uint32_t seq;
+	uint32_t acks_max;	/* so many acknowledgements fit into the receive buffer */
 	char why[128];
 };
 
-/* @bus: NETLINK_ROUTE, NETLINK_SOCK_DIAG ...; @groups: multicast bit mask, 0 for requests only. */
+/*
+ * @bus: NETLINK_ROUTE, NETLINK_SOCK_DIAG ...; @groups: multicast bit mask, 0 for requests only.
+ * Half open on error: nl_close() is then not needed, but harmless.
+ */
 int nl_open(struct nl *nl, int bus, unsigned groups);
 void nl_close(struct nl *nl);
 static inline int nl_fd(const struct nl *nl) { return mnl_socket_get_fd(nl->sock); }
@@ -34,12 +40,17 @@ static inline int nl_fd(const struct nl *nl) { return mnl_socket_get_fd(nl->sock
 /* Send @req (flags REQUEST and ACK are added) and wait for its acknowledgement. */
 int nl_ack(struct nl *nl, struct nlmsghdr *req);
 
-/* Send @req as a dump and hand every message to @each; a negative return of @each ends it. -EINTR: inconsistent, ask again. */
+/*
+ * Send @req as a dump and hand every message to @each; MNL_CB_STOP ends it, a negative return too and is
+ * handed up. -EINTR: inconsistent, ask again.
+ */
 int nl_dump(struct nl *nl, struct nlmsghdr *req, mnl_cb_t each, void *arg);
 
 /*
- * Several requests in one sendmsg; each is acknowledged. @each is told index and result of every one
- * in order (0, negative errno), nl->why holding the words of that one. Returns the first error, or 0.
+ * Several requests in one sendmsg (more only when their acknowledgements would not fit into the
+ * receive buffer); each is acknowledged. @each is told index and result of every one in order (0,
+ * negative errno), nl->why holding the words of that one. Returns the first error that was kept, its
+ * words in nl->why, or 0.
  */
 typedef int nl_result_fn(void *arg, uint32_t i, int err);	/* return 0 to forgive it, err to keep it */
 int nl_batch(struct nl *nl, void *msgs, size_t len, uint32_t n, nl_result_fn *each, void *arg);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ha/vip.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <net/if.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+
+#include "core/conf.h"
+
+#define SLOT_BYTES	128	/* more than any of our requests takes */
+
+/* One batch under way: what it takes to judge a refusal and to name its address. */
+struct work {
+	struct nl *nl;
+	const struct vip *vips;
+	const int *forgive;	/* errors that mean: is so already; 0 ends */
+	bool failed;
+};
+
+static char why[256];
+
+const char *vip_why(void)
+{
+	return why;
+}
+
+static const void *ip_bytes(const struct in6_addr *ip)
+{
+	return conf_is_v4(ip) ? &ip->s6_addr[12] : ip->s6_addr;
+}
+
+static uint8_t ip_len(const struct in6_addr *ip)
+{
+	return conf_is_v4(ip) ? 4 : 16;
+}
+
+/* "eth0:baton", cut to what IFNAMSIZ leaves; "" for names that fill it, or unknown interfaces. */
+static void make_label(uint32_t ifindex, char label[IF_NAMESIZE])
+{
+	static const char tag[] = ":baton";
+	char dev[IF_NAMESIZE] = "";
+	size_t len;
+
+	label[0] = '\0';
+	if (!if_indextoname(ifindex, dev))
+		return;
+	len = strlen(dev);
+	if (len + 2 >= IF_NAMESIZE)	/* no room for the colon and a letter */
+		return;
+	memset(label, 0, IF_NAMESIZE);
+	memcpy(label, dev, len);
+	strncat(label, tag, IF_NAMESIZE - 1 - len);
+}
+
+/* The interface is nearly always that of the address before; its name costs a system call. */
+static const char *label_of(uint32_t ifindex)
+{
+	static char label[IF_NAMESIZE];
+	static uint32_t known;
+
+	if (ifindex != known || !label[0])
+		make_label(ifindex, label);
+	known = ifindex;
+	return label;
+}
+
+/* IPv6: never chosen for this host's own traffic, yet bound to and answered from as any other. */
+static void put_deprecated(struct nlmsghdr *req)
+{
+	struct ifa_cacheinfo ci = { .ifa_prefered = 0, .ifa_valid = UINT32_MAX };
+
+	mnl_attr_put(req, IFA_CACHEINFO, sizeof(ci), &ci);
+}
+
+static void put_address(struct nlmsghdr *req, uint16_t type, const struct vip *v)
+{
+	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(req, sizeof(*ifa));
+	bool v4 = conf_is_v4(&v->ip);
+
+	req->nlmsg_type = type;
+	req->nlmsg_flags = type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0;
+	ifa->ifa_family = v4 ? AF_INET : AF_INET6;
+	ifa->ifa_prefixlen = v4 ? 32 : 128;
+	ifa->ifa_index = v->ifindex;
+	mnl_attr_put(req, IFA_LOCAL, ip_len(&v->ip), ip_bytes(&v->ip));
+	mnl_attr_put(req, IFA_ADDRESS, ip_len(&v->ip), ip_bytes(&v->ip));
+}
+
+static void put_add(struct nlmsghdr *req, const struct vip *v)
+{
+	put_address(req, RTM_NEWADDR, v);
+	mnl_attr_put_u32(req, IFA_FLAGS, IFA_F_NOPREFIXROUTE | (conf_is_v4(&v->ip) ? 0 : IFA_F_NODAD));
+	if (!conf_is_v4(&v->ip))
+		put_deprecated(req);
+	else if (label_of(v->ifindex)[0])
+		mnl_attr_put_strz(req, IFA_LABEL, label_of(v->ifindex));
+}
+
+static void put_del(struct nlmsghdr *req, const struct vip *v)
+{
+	put_address(req, RTM_DELADDR, v);
+}
+
+static void put_route(struct nlmsghdr *req, uint16_t type, const struct vip *v)
+{
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(req, sizeof(*rt));
+	bool v4 = conf_is_v4(&v->ip);
+
+	req->nlmsg_type = type;
+	/* Appended, not exclusive: the kernel's own route may be there already, and goes its own way. */
+	req->nlmsg_flags = type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_APPEND : 0;
+	rt->rtm_family = v4 ? AF_INET : AF_INET6;
+	rt->rtm_dst_len = v4 ? 32 : 128;
+	rt->rtm_table = RT_TABLE_LOCAL;
+	rt->rtm_protocol = VIP_RTPROT;
+	rt->rtm_scope = v4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+	rt->rtm_type = RTN_LOCAL;
+	mnl_attr_put(req, RTA_DST, ip_len(&v->ip), ip_bytes(&v->ip));
+	mnl_attr_put_u32(req, RTA_OIF, v->ifindex);
+}
+
+static void put_route_add(struct nlmsghdr *req, const struct vip *v)
+{
+	put_route(req, RTM_NEWROUTE, v);
+}
+
+static void put_route_del(struct nlmsghdr *req, const struct vip *v)
+{
+	put_route(req, RTM_DELROUTE, v);
+}
+
+static void keep_why(const struct vip *v, const char *words)
+{
+	char ip[INET6_ADDRSTRLEN], dev[IF_NAMESIZE];
+
+	if (!if_indextoname(v->ifindex, dev))
+		snprintf(dev, sizeof(dev), "#%u", v->ifindex);
+	snprintf(why, sizeof(why), "%s on %s: %s", conf_ip_text(&v->ip, ip), dev, words);
+}
+
+static int on_result(void *arg, uint32_t i, int err)
+{
+	struct work *w = arg;
+
+	for (const int *e = w->forgive; *e; e++)
+		if (*e == err)
+			return 0;
+	if (err && !w->failed) {
+		w->failed = true;
+		keep_why(&w->vips[i], w->nl->why[0] ? w->nl->why : strerror(-err));
+	}
+	return err;
+}
+
+static int run(struct nl *nl, const struct vip *vips, uint32_t n, const int *forgive,
+	       void (*put)(struct nlmsghdr *req, const struct vip *v))
+{
+	static char buf[NL_BATCH_BYTES] __attribute__((aligned(8)));
+	struct work w = { .nl = nl, .vips = vips, .forgive = forgive };
+	size_t len = 0;
+	int err;
+
+	_Static_assert(NL_BATCH_BYTES >= BT_VIPS_MAX * SLOT_BYTES, "one batch holds every address");
+	if (n > BT_VIPS_MAX)
+		return -E2BIG;
+	why[0] = '\0';
+	for (uint32_t i = 0; i < n; i++) {
+		struct nlmsghdr *req = mnl_nlmsg_put_header(buf + len);
+
+		put(req, &vips[i]);
+		len += req->nlmsg_len;
+	}
+	err = nl_batch(nl, buf, len, n, on_result, &w);
+	if (err && !w.failed)	/* netlink itself */
+		snprintf(why, sizeof(why), "%u addresses: %s", n, strerror(-err));
+	return err;
+}
+
+int vip_add(struct nl *nl, const struct vip *vips, uint32_t n)
+{
+	static const int there[] = { -EEXIST, 0 };
+
+	return run(nl, vips, n, there, put_add);
+}
+
+int vip_del(struct nl *nl, const struct vip *vips, uint32_t n)
+{
+	/* An interface that is gone took its addresses along. */
+	static const int gone[] = { -EADDRNOTAVAIL, -ENODEV, -ENXIO, 0 };
+
+	return run(nl, vips, n, gone, put_del);
+}
+
+int vip_route_add(struct nl *nl, const struct vip *vips, uint32_t n)
+{
+	static const int there[] = { -EEXIST, 0 };
+
+	return run(nl, vips, n, there, put_route_add);
+}
+
+int vip_route_del(struct nl *nl, const struct vip *vips, uint32_t n)
+{
+	static const int gone[] = { -ESRCH, -ENODEV, 0 };
+
+	return run(nl, vips, n, gone, put_route_del);
+}
+
+struct search {
+	const struct vip *vips;
+	uint32_t n, next;	/* the kernel lists them about as we added them: look there first */
+	bool *present;
+};
+
+static void mark(struct search *s, const struct in6_addr *ip, uint32_t ifindex)
+{
+	for (uint32_t k = 0; k < s->n; k++) {
+		uint32_t i = (s->next + k) % s->n;
+
+		if (s->vips[i].ifindex != ifindex || memcmp(&s->vips[i].ip, ip, sizeof(*ip)))
+			continue;
+		s->present[i] = true;
+		s->next = i + 1;
+		return;
+	}
+}
+
+static int on_address(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+	size_t len = ifa->ifa_family == AF_INET ? 4 : 16;
+	const struct nlattr *attr, *local = NULL;
+	uint32_t flags = ifa->ifa_flags;
+
+	mnl_attr_for_each(attr, nlh, sizeof(*ifa)) {
+		uint16_t type = mnl_attr_get_type(attr);
+
+		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !local))
+			local = attr;
+		else if (type == IFA_FLAGS && mnl_attr_get_payload_len(attr) == sizeof(flags))
+			flags = mnl_attr_get_u32(attr);
+	}
+	/* An address that lost duplicate detection is listed, but dead. */
+	if (!local || mnl_attr_get_payload_len(local) != len || flags & IFA_F_DADFAILED)
+		return MNL_CB_OK;
+	memcpy(&ip.s6_addr[16 - len], mnl_attr_get_payload(local), len);
+	mark(arg, &ip, ifa->ifa_index);
+	return MNL_CB_OK;
+}
+
+static int dump_addresses(struct nl *nl, struct search *s)
+{
+	char buf[MNL_NLMSG_HDRLEN + sizeof(struct ifaddrmsg)] __attribute__((aligned(8)));
+	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
+	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(req, sizeof(*ifa));
+
+	req->nlmsg_type = RTM_GETADDR;
+	ifa->ifa_family = AF_UNSPEC;
+	return nl_dump(nl, req, on_address, s);
+}
+
+int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_present)
+{
+	bool present[BT_VIPS_MAX] = { false };
+	struct search s = { .vips = vips, .n = n, .present = present };
+	int err = -EINTR;
+
+	if (n > BT_VIPS_MAX)
+		return -E2BIG;
+	why[0] = '\0';
+	for (int tries = 0; tries < 3 && err == -EINTR; tries++) {
+		memset(present, 0, sizeof(present));
+		err = dump_addresses(nl, &s);
+	}
+	if (err)
+		snprintf(why, sizeof(why), "list of addresses: %s", nl->why[0] ? nl->why : strerror(-err));
+	else
+		memcpy(ret_present, present, n);
+	return err;
+}
