@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctl/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/opts.h"
+#include "ctl_wire.h"
+#include "ha/ha_view.h"
+#include "sys/clock.h"
+
+#define VALUE_MAX	4096	/* of an option; a list of a thousand VIPs is cut, `status` has them all */
+
+/* Never NULL for want of valid UTF-8: what came from outside is shown with '?', not withheld. */
+static json_t *text(const char *s)
+{
+	char clean[1024];
+	json_t *t = json_string(s ? s : "");
+	size_t n = 0;
+
+	if (t)
+		return t;
+	for (; s[n] && n < sizeof(clean) - 1; n++)
+		clean[n] = (s[n] & 0x80) ? '?' : s[n];
+	clean[n] = '\0';
+	return json_string(clean);
+}
+
+static json_t *document(void)
+{
+	return json_pack("{s:i}", "schema", CTL_SCHEMA);
+}
+
+static void put(json_t *o, const char *key, json_t *value)
+{
+	/* Fails only for want of memory; the document is then refused as a whole by its reader. */
+	(void)json_object_set_new(o, key, value);
+}
+
+static json_t *number_u64(uint64_t n)
+{
+	return json_integer((json_int_t)(n > INT64_MAX ? INT64_MAX : n));
+}
+
+char *reply_line(int exit_code, json_t *doc, const char *error)
+{
+	json_t *reply = json_pack("{s:i}", "exit", exit_code);
+	char *compact, *line = NULL;
+
+	if (doc)
+		put(reply, "doc", doc);
+	if (error)
+		put(reply, "error", text(error));
+	compact = json_dumps(reply, JSON_COMPACT);
+	json_decref(reply);
+	if (compact && asprintf(&line, "%s\n", compact) < 0)
+		line = NULL;
+	free(compact);
+	return line;
+}
+
+json_t *doc_done(const char *what)
+{
+	json_t *doc = document();
+
+	put(doc, "text", text(what));
+	return doc;
+}
+
+/* ---- status ---- */
+
+static json_t *status_path(const struct ha_path_view *p)
+{
+	json_t *o = json_object();
+
+	put(o, "interface", text(p->interface));
+	put(o, "address", text(p->address));
+	put(o, "state", text(p->state));
+	return o;
+}
+
+static json_t *status_peer(const struct ha_view *v)
+{
+	json_t *o = json_object(), *paths = json_array();
+
+	put(o, "name", text(v->peer_name));
+	put(o, "state", text(v->peer_state));
+	put(o, "rtt_us", json_integer(v->rtt_us));
+	for (uint32_t i = 0; i < v->n_paths; i++)
+		json_array_append_new(paths, status_path(&v->paths[i]));
+	put(o, "paths", paths);
+	return o;
+}
+
+static json_t *group_peer(const struct ha_group_view *g)
+{
+	json_t *o = json_object();
+
+	put(o, "role", text(g->peer_role));
+	put(o, "term", json_integer(g->peer_term));
+	put(o, "gate", text(g->peer_gate));
+	return o;
+}
+
+static json_t *group_interfaces(const struct ha_group_view *g)
+{
+	json_t *a = json_array(), *o;
+
+	for (uint32_t i = 0; i < g->n_ifaces; i++) {
+		o = json_object();
+		put(o, "name", text(g->ifaces[i].name));
+		put(o, "xdp", text(g->ifaces[i].xdp));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
+static json_t *group_vips(const struct ha *ha, const struct ha_group_view *g)
+{
+	const struct conf *conf = ha_conf(ha);
+	json_t *a = json_array(), *o;
+	char ip[INET6_ADDRSTRLEN], with_len[INET6_ADDRSTRLEN + 4];
+
+	for (uint32_t i = g->first_vip; i < g->first_vip + g->n_vips; i++) {
+		snprintf(with_len, sizeof(with_len), "%s/%u", conf_ip_text(&conf->vips[i].addr.ip, ip),
+			 conf->vips[i].addr.prefix_len);
+		o = json_object();
+		put(o, "address", text(with_len));
+		put(o, "present", json_boolean(ha_vip_present(ha, i)));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
+static json_t *group_ready(const struct ha_group_view *g)
+{
+	json_t *o = json_object();
+
+	put(o, "switchover", json_boolean(g->ready_switchover));
+	put(o, "upgrade", json_boolean(g->ready_upgrade));
+	put(o, "reason", text(g->ready_reason));
+	return o;
+}
+
+static json_t *status_group(const struct ha *ha, const struct ha_group_view *g)
+{
+	json_t *o = json_object();
+
+	put(o, "name", text(g->name));
+	put(o, "mode", text(g->mode));
+	put(o, "role", text(g->role));
+	put(o, "reason", text(g->reason));
+	put(o, "service", text(g->service));
+	put(o, "service_reason", text(g->service_reason));
+	put(o, "gate", text(g->gate));
+	put(o, "term", json_integer(g->term));
+	put(o, "owner", text(g->owner));
+	put(o, "lease_left_ms", json_integer(g->lease_left_ms));
+	put(o, "fenced", json_boolean(g->fenced));
+	put(o, "listener", text(g->listener));
+	put(o, "peer", group_peer(g));
+	put(o, "interfaces", group_interfaces(g));
+	put(o, "vips", group_vips(ha, g));
+	put(o, "ready", group_ready(g));
+	return o;
+}
+
+static json_t *status_arbiter(const struct ha_view *v)
+{
+	json_t *o = json_object();
+
+	put(o, "type", text(v->arbiter_type));
+	put(o, "state", text(v->arbiter_state));
+	return o;
+}
+
+json_t *doc_status(struct ha *ha)
+{
+	static struct ha_view v;	/* large, and there is one thread here */
+	json_t *doc = document(), *groups = json_array();
+
+	ha_view(ha, &v);
+	put(doc, "node", text(v.node));
+	put(doc, "version", text(v.version));
+	put(doc, "pid", json_integer(v.pid));
+	put(doc, "uptime_s", number_u64(v.uptime_s));
+	put(doc, "peer", status_peer(&v));
+	put(doc, "arbiter", status_arbiter(&v));
+	put(doc, "realtime", json_boolean(v.realtime));
+	for (uint32_t i = 0; i < v.n_groups; i++)
+		json_array_append_new(groups, status_group(ha, &v.groups[i]));
+	put(doc, "groups", groups);
+	put(doc, "alarms", json_integer(v.alarms));
+	return doc;
+}
+
+/* ---- alarms, doctor ---- */
+
+json_t *doc_alarms(const struct ha *ha, const char *cleared)
+{
+	struct ha_alarm_view alarms[HA_ALARMS_MAX];
+	uint32_t n = ha_alarms(ha, alarms);
+	json_t *doc = document(), *a = json_array(), *o;
+
+	if (cleared)
+		put(doc, "cleared", text(cleared));
+	for (uint32_t i = 0; i < n; i++) {
+		o = json_object();
+		put(o, "id", text(alarms[i].id));
+		put(o, "text", text(alarms[i].text));
+		put(o, "since_s", number_u64(alarms[i].since_s));
+		json_array_append_new(a, o);
+	}
+	put(doc, "alarms", a);
+	return doc;
+}
+
+struct doctor {
+	json_t *checks;
+	unsigned bad;
+};
+
+static void doctor_row(void *arg, const char *level, const char *check, const char *what, const char *fix)
+{
+	struct doctor *d = arg;
+	json_t *o = json_object();
+
+	if (!strcmp(level, "bad"))
+		d->bad++;
+	put(o, "level", text(level));
+	put(o, "check", text(check));
+	put(o, "text", text(what));
+	put(o, "fix", text(fix));
+	json_array_append_new(d->checks, o);
+}
+
+json_t *doc_doctor(struct ha *ha, unsigned *ret_bad)
+{
+	struct doctor d = { .checks = json_array() };
+	json_t *doc = document();
+
+	ha_doctor(ha, doctor_row, &d);
+	put(doc, "bad", json_integer(d.bad));
+	put(doc, "checks", d.checks);
+	*ret_bad = d.bad;
+	return doc;
+}
+
+/* ---- events ---- */
+
+static const char *level_text(int level)
+{
+	return level <= LOG_ERR ? "err" : level == LOG_WARNING ? "warn" : level <= LOG_INFO ? "info" : "debug";
+}
+
+/*
+ * UTC for people, reckoned back from now: the log itself keeps boot time, and a clock that was
+ * stepped since then shows the time that would have been right.
+ */
+static const char *utc_text(uint64_t at_ns, char buf[40])
+{
+	uint64_t now_ns = clock_now_ns(), ago_ns = now_ns > at_ns ? now_ns - at_ns : 0;
+	struct timespec wall;
+	struct tm tm;
+	int64_t ns;
+	time_t s;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	ns = (int64_t)wall.tv_sec * (int64_t)NS_PER_S + wall.tv_nsec - (int64_t)ago_ns;
+	s = (time_t)(ns / (int64_t)NS_PER_S);
+	strftime(buf, 24, "%Y-%m-%dT%H:%M:%S", gmtime_r(&s, &tm));
+	snprintf(buf + strlen(buf), 16, ".%03dZ", (int)(ns / (int64_t)NS_PER_MS % 1000));
+	return buf;
+}
+
+static json_t *event(json_t *o, const struct log_line *line)
+{
+	char utc[40];
+
+	put(o, "seq", number_u64(line->seq));
+	put(o, "boot_ms", number_u64(line->at_ns / NS_PER_MS));
+	put(o, "time", text(utc_text(line->at_ns, utc)));
+	put(o, "level", text(level_text(line->level)));
+	put(o, "text", text(line->text));
+	return o;
+}
+
+json_t *doc_event(const struct log_line *line)
+{
+	return event(document(), line);
+}
+
+json_t *doc_events(void)
+{
+	json_t *doc = document(), *a = json_array();
+	struct log_line line = { 0 };
+	int left = LOG_KEEP;	/* a log that grows meanwhile must not keep us here */
+
+	while (left-- && !log_read(line.seq + 1, &line))
+		json_array_append_new(a, event(json_object(), &line));
+	put(doc, "events", a);
+	return doc;
+}
+
+/* ---- counters ---- */
+
+/* VIP_ACCEPTED and XDP_PASS as people read them: vip-accepted, pass. */
+static json_t *word(const char *name, const char *prefix)
+{
+	char buf[32];
+	size_t n = 0, skip = strncmp(name, prefix, strlen(prefix)) ? 0 : strlen(prefix);
+
+	for (const char *p = name + skip; *p && n < sizeof(buf) - 1; p++)
+		buf[n++] = *p == '_' ? '-' : (char)tolower((unsigned char)*p);
+	buf[n] = '\0';
+	return json_string(buf);
+}
+
+struct way_out {
+	const char *name, *verdict, *what;
+};
+
+static const struct way_out xdp_exits[BT_X__N] = {
+#define WAY_OUT(name, verdict, what) [BT_X_##name] = { #name, #verdict, what },
+	BT_XDP_EXITS(WAY_OUT)
+#undef WAY_OUT
+};
+
+static const struct way_out tc_exits[BT_T__N] = {
+#define WAY_OUT(name, verdict, what) [BT_T_##name] = { #name, #verdict, what },
+	BT_TC_EXITS(WAY_OUT)
+#undef WAY_OUT
+};
+
+/* Row 0 is the total. */
+static json_t *counters_hook(const struct way_out *ways, const struct bt_count *counts, int n)
+{
+	json_t *hook = json_object(), *exits = json_array(), *o;
+
+	put(hook, "total", number_u64(counts[0].packets));
+	put(hook, "total_bytes", number_u64(counts[0].bytes));
+	for (int i = 1; i < n; i++) {
+		o = json_object();
+		put(o, "name", word(ways[i].name, ""));
+		put(o, "verdict", word(ways[i].verdict, "XDP_"));
+		put(o, "packets", number_u64(counts[i].packets));
+		put(o, "bytes", number_u64(counts[i].bytes));
+		put(o, "text", text(ways[i].what));
+		json_array_append_new(exits, o);
+	}
+	put(hook, "exits", exits);
+	return hook;
+}
+
+static json_t *age_ms(uint64_t at_ns)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (!at_ns)
+		return json_null();
+	return number_u64(now_ns > at_ns ? (now_ns - at_ns) / NS_PER_MS : 0);
+}
+
+static json_t *live_direction(const struct bt_live *l)
+{
+	static const char *const methods[] = {
+#define METHOD(name) #name,
+		BT_METHODS(METHOD)
+#undef METHOD
+	};
+	static const char *const classes[] = { "1xx", "2xx", "3xx", "4xx", "5xx", "6xx" };
+	json_t *o = json_object(), *requests = json_object(), *responses = json_object();
+
+	for (int i = 0; i < BT_M__N; i++)
+		put(requests, methods[i], number_u64(l->request[i]));
+	for (int i = 0; i < 6; i++)
+		put(responses, classes[i], number_u64(l->response[i]));
+	put(o, "requests", requests);
+	put(o, "responses", responses);
+	put(o, "keepalive", number_u64(l->keepalive));
+	put(o, "other", number_u64(l->other));
+	put(o, "last_request_ms", age_ms(l->request_ns));
+	put(o, "last_response_ms", age_ms(l->response_ns));
+	return o;
+}
+
+static json_t *counters_vip(const struct conf *conf, const struct conf_group *g, uint32_t i,
+			    const struct bt_live live[BT_DIR__N])
+{
+	char ip[INET6_ADDRSTRLEN];
+	json_t *o = json_object();
+
+	put(o, "address", text(conf_ip_text(&conf->vips[i].addr.ip, ip)));
+	put(o, "group", text(g->name));
+	put(o, "in", live_direction(&live[BT_IN]));
+	put(o, "out", live_direction(&live[BT_OUT]));
+	return o;
+}
+
+static int counters_vips(struct ha *ha, json_t *vips)
+{
+	const struct conf *conf = ha_conf(ha);
+	struct bt_live live[BT_DIR__N];
+	int err;
+
+	for (uint32_t g = 0; g < conf->n_groups; g++)
+		for (uint32_t i = 0; i < conf->groups[g].n_vips; i++) {
+			err = ha_live(ha, conf->groups[g].first_vip + i, live);
+			if (err)
+				return err;
+			json_array_append_new(vips, counters_vip(conf, &conf->groups[g],
+								 conf->groups[g].first_vip + i, live));
+		}
+	return 0;
+}
+
+json_t *doc_counters(struct ha *ha, int *ret_err)
+{
+	struct bt_count xdp[BT_X__N], tc[BT_T__N];
+	json_t *doc, *vips = json_array();
+	int err = ha_counts(ha, xdp, tc);
+
+	if (!err)
+		err = counters_vips(ha, vips);
+	if (err) {
+		json_decref(vips);
+		*ret_err = err;
+		return NULL;
+	}
+	doc = document();
+	put(doc, "xdp", counters_hook(xdp_exits, xdp, BT_X__N));
+	put(doc, "tc", counters_hook(tc_exits, tc, BT_T__N));
+	put(doc, "vips", vips);
+	return doc;
+}
+
+/* ---- options ---- */
+
+static json_t *option(const struct opt *o, const struct conf *conf, enum opt_section section, uint32_t instance)
+{
+	const char *name = opts_instance_name(conf, section, instance);
+	char label[64], value[VALUE_MAX], valid[OPTS_TEXT];
+	json_t *row = json_object();
+
+	snprintf(label, sizeof(label), "%s%s%s", opts_section_name(section), name[0] ? " " : "", name);
+	opts_value_text(o, conf, section, instance, value, sizeof(value));
+	opts_valid_text(o, valid);
+	put(row, "section", text(label));
+	put(row, "name", text(o->name));
+	put(row, "value", text(value));
+	put(row, "default", text(opts_default_text(o)));
+	put(row, "valid", text(valid));
+	put(row, "effect", text(opts_effect_text(o)));
+	put(row, "help", text(o->help));
+	return row;
+}
+
+/* A group has its own copy of every option of [TServer]. */
+static bool section_has(enum opt_section section, const struct opt *o)
+{
+	return o->section == section || (section == SEC_GROUP && o->section == SEC_TSERVER);
+}
+
+static void options_of(json_t *rows, const struct conf *conf, enum opt_section section, uint32_t instance)
+{
+	for (uint32_t row = 0; row < opts_count(); row++)
+		if (section_has(section, opts_get(row)))
+			json_array_append_new(rows, option(opts_get(row), conf, section, instance));
+}
+
+json_t *doc_options(const struct conf *conf)
+{
+	json_t *doc = document(), *rows = json_array();
+
+	for (int section = 0; section < SEC__N; section++)
+		for (uint32_t i = 0; i < opts_instances(conf, (enum opt_section)section); i++)
+			options_of(rows, conf, (enum opt_section)section, i);
+	put(doc, "options", rows);
+	return doc;
+}

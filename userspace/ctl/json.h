@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * json: what does each verb's document say?
+ *
+ * One function per verb; what it returns is the caller's to json_decref(), NULL when memory ran out.
+ * Layouts are fixed by tests/schema/ and baton(1): what is there is never renamed, only added to.
+ */
+#ifndef BATON_JSON_H
+#define BATON_JSON_H
+
+#include <jansson.h>
+
+#include "core/conf.h"
+#include "sys/log.h"
+
+struct ha;
+
+json_t *doc_status(struct ha *ha);
+json_t *doc_alarms(const struct ha *ha, const char *cleared);	/* @cleared: id, or NULL */
+json_t *doc_events(void);
+json_t *doc_event(const struct log_line *line);
+json_t *doc_options(const struct conf *conf);
+json_t *doc_done(const char *text);				/* switchover, reload */
+json_t *doc_doctor(struct ha *ha, unsigned *ret_bad);		/* how many rows are bad */
+json_t *doc_counters(struct ha *ha, int *ret_err);		/* NULL with negative errno */
+
+/* {"exit":..,"doc":..,"error":..}, one line. Takes @doc; either may be NULL. To be freed by the caller. */
+char *reply_line(int exit_code, json_t *doc, const char *error);
+
+#endif
