@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dp_attach: which interface runs our programs, and how?
+ *
+ * XDP hangs on a bpf_link whose pin keeps it in place when the controller dies. A link found alive
+ * is given the new program in one step and in its old mode, so no frame meets an empty hook and no
+ * driver restarts its queues. The tc filter needs no pin: clsact holds it until it is deleted.
+ * The clsact qdisc is shared with whoever else uses it, so it is made but never removed here.
+ */
+#include "sys/dp_own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+
+#define TC_HANDLE	1
+#define TC_PRIORITY	1
+
+/* "eth0", or "#7" when no interface has that number any more. */
+static const char *name_of(uint32_t ifindex, char name[IF_NAMESIZE])
+{
+	if (!if_indextoname(ifindex, name))
+		snprintf(name, IF_NAMESIZE, "#%u", ifindex);
+	return name;
+}
+
+static int link_path(char path[PATH_MAX], const struct dp *dp, uint32_t ifindex)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "link-%u", ifindex);
+	return dp_pin_path(path, dp->dir, name);
+}
+
+/* Name of the program with this id; "?" when it has gone meanwhile. */
+static void prog_name(__u32 id, char name[BPF_OBJ_NAME_LEN])
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = bpf_prog_get_fd_by_id(id);
+
+	strcpy(name, "?");
+	if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+		memcpy(name, info.name, BPF_OBJ_NAME_LEN);
+	if (fd >= 0)
+		close(fd);
+}
+
+struct hook {
+	enum dp_mode mode;
+	__u32 prog_id;		/* 0: none, or one in each mode */
+};
+
+/* What does the interface itself say? */
+static int read_hook(uint32_t ifindex, struct hook *ret)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	char name[IF_NAMESIZE];
+	int err = bpf_xdp_query((int)ifindex, 0, &q);
+
+	if (err)
+		return dp_fail(err, "%s: query XDP", name_of(ifindex, name));
+	*ret = (struct hook){ .prog_id = q.prog_id };
+	if (q.attach_mode == XDP_ATTACHED_SKB)
+		ret->mode = DP_GENERIC;
+	else if (q.attach_mode != XDP_ATTACHED_NONE)
+		ret->mode = DP_NATIVE;
+	return 0;
+}
+
+/* Descriptor of the pinned link if it still sits on @ifindex, -ENOENT if none does; a dead one is unpinned. */
+static int find_link(const struct dp *dp, uint32_t ifindex)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	char path[PATH_MAX];
+	int err = link_path(path, dp, ifindex), fd;
+
+	if (err)
+		return dp_fail(err, "pin of link %u", ifindex);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : dp_fail(-errno, "%s", path);
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_LINK_TYPE_XDP &&
+	    info.xdp.ifindex == ifindex)
+		return fd;
+	close(fd);	/* the interface went away, and took the attachment with it */
+	return unlink(path) < 0 ? dp_fail(-errno, "unpin %s", path) : -ENOENT;
+}
+
+static int check_free(uint32_t ifindex, const struct hook *hook)
+{
+	char name[IF_NAMESIZE], prog[BPF_OBJ_NAME_LEN];
+
+	if (hook->mode == DP_OFF)
+		return 0;
+	prog_name(hook->prog_id, prog);
+	return dp_refuse(-EBUSY, "%s: XDP program %s (id %u) is attached and not ours; see bpftool net",
+			 name_of(ifindex, name), prog, hook->prog_id);
+}
+
+/* The kernel gives a bare number here; its words go to the trace point xdp_link_attach_failed alone. */
+static const char *advice(int err, enum dp_mode mode)
+{
+	if (mode == DP_GENERIC)
+		return "XDP is refused even in generic mode";
+	switch (-err) {
+	case EOPNOTSUPP:
+		return "driver without native XDP, or LRO is on (ethtool -K IF lro off)";
+	case ERANGE:
+	case EINVAL:
+	case E2BIG:
+		return "MTU too big for native XDP (veth: that of the peer counts, 3506 at most), "
+		       "or an offload in its way (ethtool -K IF lro off rx-gro-hw off)";
+	case ENOMEM:
+	case ENOSPC:
+		return "too few queues or buffers (ethtool -l IF, ethtool -g IF)";
+	case EPERM:
+		return "needs CAP_NET_ADMIN and CAP_BPF";
+	default:
+		return "native XDP refused";
+	}
+}
+
+static int create_link(struct dp *dp, uint32_t ifindex, enum dp_mode mode)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts,
+		    .flags = mode == DP_NATIVE ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+	char name[IF_NAMESIZE], path[PATH_MAX];
+	int err = link_path(path, dp, ifindex), fd;
+
+	if (err)
+		return dp_fail(err, "pin of link %u", ifindex);
+	fd = bpf_link_create(dp->xdp_prog, (int)ifindex, BPF_XDP, &opts);
+	if (fd < 0) {
+		err = -errno;
+		return dp_refuse(err, "%s: %s: %s", name_of(ifindex, name), advice(err, mode), strerror(-err));
+	}
+	if (bpf_obj_pin(fd, path) < 0)	/* closing the unpinned link detaches it again */
+		err = dp_fail(-errno, "pin %s", path);
+	close(fd);
+	return err;
+}
+
+/* Would generic XDP help, or is something else wrong? */
+static bool is_about_native(int err)
+{
+	return err && err != -EBUSY && err != -EEXIST && err != -EPERM && err != -ENODEV && err != -ENAMETOOLONG;
+}
+
+static int attach_xdp_new(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any)
+{
+	int err = create_link(dp, ifindex, any ? DP_NATIVE : want);
+
+	return any && is_about_native(err) ? create_link(dp, ifindex, DP_GENERIC) : err;
+}
+
+/* Going from one mode to the other would leave the interface without a gate meanwhile. */
+static int check_mode(uint32_t ifindex, enum dp_mode is, enum dp_mode want, bool any)
+{
+	char name[IF_NAMESIZE];
+
+	if (any || is == want)
+		return 0;
+	return dp_refuse(-EBUSY, "%s: attached in %s mode; stop batond in order to change it",
+			 name_of(ifindex, name), is == DP_GENERIC ? "generic" : "native");
+}
+
+static int update_link(struct dp *dp, int fd, uint32_t ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	if (bpf_link_update(fd, dp->xdp_prog, NULL) < 0)
+		return dp_fail(-errno, "%s: put the new program in place of the old", name_of(ifindex, name));
+	return 0;
+}
+
+static int attach_xdp(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, bool *ret_new)
+{
+	int fd = find_link(dp, ifindex), err;
+	struct hook hook;
+
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	err = read_hook(ifindex, &hook);
+	if (!err)
+		err = fd < 0 ? check_free(ifindex, &hook) : check_mode(ifindex, hook.mode, want, any);
+	if (!err)
+		err = fd < 0 ? attach_xdp_new(dp, ifindex, want, any) : update_link(dp, fd, ifindex);
+	if (!err)
+		*ret_new = fd < 0;
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int detach_xdp(struct dp *dp, uint32_t ifindex)
+{
+	char path[PATH_MAX];
+	int fd = find_link(dp, ifindex), err = 0;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	if (bpf_link_detach(fd) < 0)	/* at once; unpinning alone would do it some time later */
+		err = dp_fail(-errno, "detach link %u", ifindex);
+	close(fd);
+	if (!err)
+		err = link_path(path, dp, ifindex);
+	if (!err && unlink(path) < 0)
+		err = dp_fail(-errno, "unpin %s", path);
+	return err;
+}
+
+/* Which program is our handle's? Id 0: none, no clsact or no interface. */
+static __u32 query_tc(const struct bpf_tc_hook *hook)
+{
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+
+	return bpf_tc_query(hook, &opts) ? 0 : opts.prog_id;
+}
+
+/* May the filter at our handle be replaced or removed? Only if it is called as ours is. */
+static int check_filter(const struct bpf_tc_hook *hook, __u32 id)
+{
+	char name[IF_NAMESIZE], prog[BPF_OBJ_NAME_LEN];
+
+	prog_name(id, prog);
+	if (!strcmp(prog, "baton_tc"))
+		return 0;
+	return dp_refuse(-EBUSY, "%s: tc filter %s (id %u) stands at egress, preference %u, handle %u, and is not ours",
+			 name_of((uint32_t)hook->ifindex, name), prog, id, TC_PRIORITY, TC_HANDLE);
+}
+
+static int attach_tc(struct dp *dp, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = dp->tc_prog, .flags = BPF_TC_F_REPLACE,
+		    .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	char name[IF_NAMESIZE];
+	int err = bpf_tc_hook_create(&hook);
+	__u32 id;
+
+	if (err && err != -EEXIST)
+		return dp_fail(err, "%s: add qdisc clsact", name_of(ifindex, name));
+	id = query_tc(&hook);
+	err = id ? check_filter(&hook, id) : 0;
+	if (err)
+		return err;
+	dp_hush();	/* that there was no filter yet is no reason to report */
+	err = bpf_tc_attach(&hook, &opts);
+	return err ? dp_fail(err, "%s: tc filter on egress", name_of(ifindex, name)) : 0;
+}
+
+static int detach_tc(uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	char name[IF_NAMESIZE];
+	__u32 id = query_tc(&hook);
+	int err;
+
+	if (!id || check_filter(&hook, id))	/* gone with its interface, or somebody else's */
+		return 0;
+	dp_hush();
+	err = bpf_tc_detach(&hook, &opts);
+	return err ? dp_fail(err, "%s: remove tc filter", name_of(ifindex, name)) : 0;
+}
+
+int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode)
+{
+	struct hook hook = {};
+	bool is_new = false;
+	int err;
+
+	dp_hush();
+	err = attach_xdp(dp, ifindex, want, any, &is_new);
+	if (err)
+		return err;
+	err = attach_tc(dp, ifindex);
+	if (!err)
+		err = read_hook(ifindex, &hook);
+	if (err && is_new)
+		(void)detach_xdp(dp, ifindex);	/* the first error is the one to tell */
+	if (!err)
+		*ret_mode = hook.mode;
+	return err;
+}
+
+int dp_detach(struct dp *dp, uint32_t ifindex)
+{
+	int err;
+
+	dp_hush();
+	err = detach_tc(ifindex);
+	return err ? err : detach_xdp(dp, ifindex);
+}
