@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * detect: has this heartbeat path fallen silent for too long?
+ *
+ * Pure: told when probes left and what the kernel heard; the clock is passed in. One instance per path.
+ *
+ * Silent means: nothing authentic was heard, by the kernel's time stamps, and at least `misses`
+ * probes *sent on time* since then are unanswered and have had their time. A prober that was itself
+ * late gives no verdict: its count starts anew. The time asked for stretches, at most x4:
+ *   - to 1.5 x the longest recent wait for an answer (shrinks back slowly),
+ *   - with the measured loss, so that loss^misses stays below 1e-9.
+ * Time:    boot clock nanoseconds.
+ * Source:  design §4.1, §4.3; anchors: many small beats beat few.
+ */
+#ifndef BATON_DETECT_H
+#define BATON_DETECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "baton_abi.h"
+
+#define DETECT_PROBES	256	/* remembered; must exceed 4 x the greatest misses */
+#define DETECT_STRETCH	4
+#define PULSE_BITS	64	/* answers remembered by the kernel, bt_path_st.answer_bits */
+
+struct detect {
+	uint64_t interval_ns;
+	uint32_t misses;
+	uint64_t sent_ns[DETECT_PROBES];	/* by sequence number, 0: not sent */
+	uint64_t newest_seq;
+	uint64_t streak_seq;	/* first probe of the present run of punctual ones */
+	uint64_t answered_seq;	/* newest answered probe we took note of */
+	uint64_t wait_ns;	/* longest recent wait for an answer, decaying */
+	uint64_t rtt_ns;	/* smoothed, 0: none yet */
+	uint32_t loss_ppm;	/* unanswered probes, smoothed */
+};
+
+void detect_init(struct detect *d, uint64_t interval_ns, uint32_t misses, uint64_t first_seq);
+
+/* Probe @seq (one more than the last) left at @now. @punctual: it left when it was due. */
+void detect_sent(struct detect *d, uint64_t seq, uint64_t now_ns, bool punctual);
+
+/* What the kernel has on this path now; call before asking. */
+void detect_heard(struct detect *d, const struct bt_path_st *st);
+
+/* The silence asked for at present, never below interval x misses nor above x4 that. */
+uint64_t detect_time_ns(const struct detect *d);
+
+/* @heard_ns: last authentic message on this path, 0: never. */
+bool detect_is_silent(const struct detect *d, uint64_t heard_ns, uint64_t now_ns);
+
+/* When probe @seq left; 0 when that is forgotten or it was never sent. */
+uint64_t detect_departure_ns(const struct detect *d, uint64_t seq);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/judge.h"
+
+#include <stddef.h>
+
+static const struct judgement stay;
+
+uint64_t judge_higher(uint64_t a, uint64_t b)
+{
+	return BT_WORD_NUMBER(a) >= BT_WORD_NUMBER(b) ? a : b;
+}
+
+static struct judgement change(const struct judge_facts *f, enum word_cause cause, const char *why)
+{
+	struct judgement j = { .cause = cause, .why = why };
+	uint64_t next;
+
+	if (!word_next(f->word, cause, f->me, f->seen, &next))
+		return (struct judgement){ .stuck = "the change this needs is not allowed, or terms are used up" };
+	if (cause == WORD_ARM)		/* the kernel may then open at the next term */
+		j.need_term = BT_WORD_TERM(next) + 1;
+	else if (cause == WORD_CLAIM || cause == WORD_RENUMBER)
+		j.need_term = BT_WORD_TERM(next);
+	if (j.need_term <= f->term_on_disk)
+		j.need_term = 0;
+	return j;
+}
+
+static bool peer_armed_at(const struct judge_facts *f)
+{
+	return f->said.known && BT_WORD_MODE(f->said.word) == BT_ARMED &&
+	       BT_WORD_NUMBER(f->said.word) == BT_WORD_NUMBER(f->word);
+}
+
+const char *judge_unready(const struct judge_facts *f)
+{
+	if (f->peer != PEER_UP)
+		return f->peer == PEER_DOWN ? "peer is down" : f->peer == PEER_STALLED ? "peer is stalled" :
+		       f->peer == PEER_UNAUTHENTIC ? "peer is unauthentic" : "peer not heard yet";
+	if (!f->said.fresh || !f->said.known)
+		return "peer says nothing of this group";
+	if (!f->said.same_digest)
+		return "peer has other VIPs or settings for this group";
+	if (f->said.stopping)
+		return "peer is stopping";
+	if (!f->said.running)
+		return "peer's SIP server is unavailable";
+	if (!peer_armed_at(f))
+		return "peer is not armed";
+	if (!f->said.leased)
+		return "peer's lease has ended";
+	return NULL;
+}
+
+/* Alone, even a host whose server is ill holds the role: somebody has to, and the server may return. */
+static bool may_serve(const struct judge_facts *f)
+{
+	return f->link_up && (f->running || f->peer == PEER_DOWN);
+}
+
+static bool lies_on_the_ground(const struct judge_facts *f)
+{
+	uint64_t wait = f->prefers_me ? f->patience_ns : 2 * f->patience_ns;	/* one of us first */
+
+	return f->running && f->link_up && f->nobody_ns > wait && f->peer != PEER_UNAUTHENTIC;
+}
+
+static bool both_new(const struct judge_facts *f)
+{
+	return !BT_WORD_NUMBER(f->word) && !BT_WORD_NUMBER(f->seen) && f->said.fresh && f->said.known &&
+	       !BT_WORD_NUMBER(f->said.word);
+}
+
+/* Causes to claim that hold in every mode that does not hold the role already. */
+static struct judgement judge_claim(const struct judge_facts *f)
+{
+	if (f->stopping || !may_serve(f))
+		return stay;
+	if (f->peer == PEER_DOWN)
+		return change(f, WORD_CLAIM, BT_WORD_NUMBER(f->seen) ? "peer-lost" : "alone");
+	if (f->peer == PEER_STALLED && f->said.known && BT_WORD_MODE(f->said.word) == BT_OPEN)
+		return change(f, WORD_CLAIM, "peer-stalled");
+	if (f->asked && (f->peer == PEER_UP || f->forced))
+		return change(f, WORD_CLAIM, "switchover");
+	if (both_new(f) && f->prefers_me)
+		return change(f, WORD_CLAIM, "first-start");
+	if (lies_on_the_ground(f))
+		return change(f, WORD_CLAIM, "nobody-holds");
+	return stay;
+}
+
+static struct judgement judge_arm(const struct judge_facts *f)
+{
+	struct judgement j = judge_claim(f);
+
+	if (j.cause || f->stopping || word_whose(f->word, f->me) != WORD_PEERS)
+		return j;
+	if (!f->running || !f->link_up || !f->settled)
+		return stay;
+	if (f->said.known && !f->said.same_digest)
+		return (struct judgement){ .stuck = "peer has other VIPs or settings for this group: not armed" };
+	return change(f, WORD_ARM, "healthy");
+}
+
+static struct judgement judge_shut(const struct judge_facts *f)
+{
+	return judge_arm(f);
+}
+
+static struct judgement judge_relay(const struct judge_facts *f)
+{
+	struct judgement j = judge_arm(f);
+
+	if (j.cause || j.stuck)
+		return j;
+	return f->stopping ? change(f, WORD_CLOSE, "stop") : stay;
+}
+
+static struct judgement judge_backup(const struct judge_facts *f)
+{
+	struct judgement j;
+
+	if (f->stopping)
+		return change(f, WORD_CLOSE, "stop");
+	j = judge_claim(f);
+	if (j.cause)
+		return j;
+	if (!f->running)
+		return change(f, WORD_CLOSE, "service-unavailable");
+	if (!f->link_up)
+		return change(f, WORD_CLOSE, "link-down");
+	if (f->said.fresh && f->said.known && !f->said.same_digest)
+		return change(f, WORD_CLOSE, "digest-differs");
+	return stay;
+}
+
+static struct judgement judge_claiming(const struct judge_facts *f)
+{
+	if (f->stopping || !may_serve(f))
+		return change(f, WORD_CLOSE, f->stopping ? "stop" : "service-unavailable");
+	if (f->peer == PEER_DOWN)
+		return change(f, WORD_OPEN_ALONE, "peer-lost");
+	/* Acknowledged only at our own number: a peer that remembers a higher one never says ours. */
+	if (f->said.fresh && f->said.known && BT_WORD_NUMBER(f->said.word) > BT_WORD_NUMBER(f->word) &&
+	    BT_WORD_MODE(f->said.word) != BT_OPEN && !word_is_claim(f->said.word, f->peer_id))
+		return change(f, WORD_CLAIM, "renumber");
+	/* A late pulse made the claim pointless when the peer is open at a lower number and well;
+	 * it has let go by now or will at the next probe, so just wait. */
+	return stay;
+}
+
+static struct judgement judge_stop(const struct judge_facts *f)
+{
+	return judge_unready(f) ? change(f, WORD_CLOSE, "stop") : change(f, WORD_LEAVE, "stop");
+}
+
+static struct judgement judge_ill(const struct judge_facts *f)
+{
+	const char *why = f->link_up ? "service-unavailable" : "link-down";
+
+	if (!judge_unready(f))
+		return change(f, WORD_LEAVE, why);
+	return (struct judgement){ .stuck = "unavailable here, but the peer cannot take the role: it stays" };
+}
+
+static struct judgement judge_open(const struct judge_facts *f)
+{
+	const struct peer_facts *p = &f->said;
+
+	if (f->stopping)
+		return judge_stop(f);
+	if (!f->running || !f->link_up)
+		return judge_ill(f);
+	if (f->asked && (!judge_unready(f) || (f->forced && peer_armed_at(f))))
+		return change(f, WORD_LEAVE, "switchover");
+	if (p->fresh && p->known && BT_WORD_MODE(p->word) == BT_OPEN && !p->hears_us)
+		return change(f, WORD_CLOSE, "not-heard");	/* only this side knows of both */
+	if (p->fresh && p->known && BT_WORD_NUMBER(p->word) > BT_WORD_NUMBER(f->word) &&
+	    BT_WORD_MODE(p->word) != BT_OPEN && !word_is_claim(p->word, f->peer_id))
+		return change(f, WORD_RENUMBER, "renumber");
+	return stay;
+}
+
+struct judgement judge(const struct judge_facts *f)
+{
+	switch (BT_WORD_MODE(f->word)) {
+	case BT_OPEN:
+		return judge_open(f);
+	case BT_RELAY:
+		return judge_relay(f);
+	case BT_ARMED:
+		return word_whose(f->word, f->me) == WORD_MINE ? judge_claiming(f) : judge_backup(f);
+	default:
+		return judge_shut(f);
+	}
+}
+
+const char *peer_state_text(enum peer_state s)
+{
+	static const char *const text[] = {
+		[PEER_UNKNOWN] = "unknown", [PEER_UP] = "up", [PEER_STALLED] = "stalled",
+		[PEER_UNAUTHENTIC] = "unauthentic", [PEER_DOWN] = "down",
+	};
+
+	return text[s];
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * judge: given all that is known, should this host change the group's word, how, and why?
+ *
+ * Pure: facts in, at most one change out; the conductor makes it by compare-and-swap and asks again.
+ * Availability mode (no arbiter): an unacknowledged claim is opened on the verdict 'peer dead' alone.
+ * No preemption: a claim needs a cause.
+ * Time:    ages in nanoseconds, computed by the caller from the boot clock.
+ * Source:  design §4.3, §4.4.
+ */
+#ifndef BATON_JUDGE_H
+#define BATON_JUDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/word.h"
+
+enum peer_state {
+	PEER_UNKNOWN,		/* just started, has not listened long enough */
+	PEER_UP,
+	PEER_STALLED,		/* its kernel answers, its controller does not renew the lease */
+	PEER_UNAUTHENTIC,	/* only frames of this pair with a wrong MAC are heard */
+	PEER_DOWN,
+};
+
+/* What the peer last said of the group. */
+struct peer_facts {
+	bool fresh;		/* said no more than a few intervals ago */
+	bool known;		/* it has the group */
+	bool same_digest;
+	bool running, leased, stopping;
+	bool hears_us;		/* heard us within the last 100 ms */
+	uint64_t word;		/* meaningless unless known */
+};
+
+struct judge_facts {
+	uint64_t word;
+	uint64_t seen;		/* word with the highest number this host ever saw or used */
+	uint8_t me, peer_id;
+	bool running;		/* the local SIP server is well */
+	bool link_up;		/* clients can reach the group's interface */
+	bool settled;		/* so for a second since the last move */
+	bool stopping;
+	bool asked, forced;	/* the operator wants the role moved */
+	bool prefers_me;	/* leads when both are new */
+	uint32_t term_on_disk;	/* terms up to this may be used */
+	enum peer_state peer;
+	struct peer_facts said;
+	uint64_t nobody_ns;	/* for how long nobody was seen open or claiming while the peer was fresh */
+	uint64_t patience_ns;	/* 10 intervals: how long a role may lie on the ground */
+	uint64_t claim_ns;	/* how long our claim stands */
+};
+
+struct judgement {
+	enum word_cause cause;	/* 0: leave it as it is */
+	const char *why;	/* stable word for the log: peer-lost, switchover ... */
+	uint32_t need_term;	/* must be on disk before the change; 0: nothing missing */
+	const char *stuck;	/* something ought to move but cannot: text for an alarm; NULL */
+};
+
+struct judgement judge(const struct judge_facts *f);
+
+/* Would a planned hand-over to the peer be taken up now? NULL: yes; else why not, for people. */
+const char *judge_unready(const struct judge_facts *f);
+
+/* The word with the higher number. */
+uint64_t judge_higher(uint64_t a, uint64_t b);
+
+const char *peer_state_text(enum peer_state s);
+
+#endif

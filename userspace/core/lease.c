@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/lease.h"
+
+#include "baton_abi.h"
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t lease_open(const struct lease_facts *f)
+{
+	bool ended = f->turn_ns >= f->until_ns;
+
+	/* Heard since the end: a higher number would have shut us in that very message. */
+	if (ended && !f->peer_dead && f->heard_ns <= f->until_ns)
+		return f->until_ns;
+	return later(f->until_ns, f->turn_ns + f->lease_ns);
+}
+
+uint64_t lease_next(const struct lease_facts *f)
+{
+	switch (BT_WORD_MODE(f->word)) {
+	case BT_OPEN:
+		return lease_open(f);
+	case BT_ARMED:
+		return f->answered_ns ? later(f->until_ns, f->answered_ns + f->lease_ns) : f->until_ns;
+	default:
+		return f->until_ns;
+	}
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ha/alarm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "sys/spawn.h"
+
+static struct alarm *find(struct alarms *a, const char *id)
+{
+	for (uint32_t i = 0; i < a->n; i++)
+		if (!strcmp(a->row[i].id, id))
+			return &a->row[i];
+	return NULL;
+}
+
+static void tell(const char *script, const char *state, const char *id, const char *text)
+{
+	int err;
+
+	if (!script[0])
+		return;
+	err = spawn_script(script, (const char *const[]){ state, id, text, NULL });
+	if (err)
+		log_event(LOG_ERR, "alarm script failed", "script=%s error=\"%s\"", script, strerror(-err));
+}
+
+static void drop(struct alarms *a, struct alarm *row)
+{
+	*row = a->row[--a->n];
+}
+
+static void raise_alarm(struct alarms *a, const char *id, const char *text, const char *script, uint64_t now_ns)
+{
+	struct alarm *row;
+
+	log_event(LOG_ERR, "alarm raised", "id=\"%s\" text=\"%s\"", id, text);
+	tell(script, "raised", id, text);
+	if (a->n == HA_ALARMS_MAX) {
+		log_event(LOG_ERR, "alarm table full", "id=\"%s\" kept=%u", id, a->n);
+		return;
+	}
+	row = &a->row[a->n++];
+	snprintf(row->id, sizeof(row->id), "%s", id);
+	snprintf(row->text, sizeof(row->text), "%s", text);
+	row->since_ns = now_ns;
+}
+
+void alarm_set(struct alarms *a, bool on, const char *what, const char *group, const char *text,
+	       const char *script, uint64_t now_ns)
+{
+	struct alarm *row;
+	char id[64];
+
+	snprintf(id, sizeof(id), "%s%s%s", what, group ? " " : "", group ? group : "");
+	row = find(a, id);
+	if (on && !row) {
+		raise_alarm(a, id, text, script, now_ns);
+	} else if (on) {
+		snprintf(row->text, sizeof(row->text), "%s", text);
+	} else if (row) {
+		log_event(LOG_INFO, "alarm cleared", "id=\"%s\"", id);
+		tell(script, "cleared", id, row->text);
+		drop(a, row);
+	}
+}
+
+int alarm_clear(struct alarms *a, const char *id)
+{
+	struct alarm *row = find(a, id);
+
+	if (!row)
+		return -ENOENT;
+	log_event(LOG_INFO, "alarm cleared", "id=\"%s\" by=operator", id);
+	drop(a, row);
+	return 0;
+}
+
+uint32_t alarm_list(const struct alarms *a, uint64_t now_ns, struct ha_alarm_view ret[HA_ALARMS_MAX])
+{
+	for (uint32_t i = 0; i < a->n; i++) {
+		memcpy(ret[i].id, a->row[i].id, sizeof(ret[i].id));
+		memcpy(ret[i].text, a->row[i].text, sizeof(ret[i].text));
+		ret[i].since_s = (now_ns - a->row[i].since_ns) / NS_PER_S;
+	}
+	return a->n;
+}

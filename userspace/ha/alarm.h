@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * alarm: what must a person look at, and since when?
+ *
+ * An alarm is raised once, however often its cause is seen; it clears by itself when the cause is
+ * gone, or by hand. Each rise and fall is logged and handed to the operator's script.
+ * Source:  the guide's log events 00-04200, 00-52027 ... 00-52030; Baton's own ids are words.
+ * Threads: main only. Full: the newest alarm is logged but not kept, and the log says so.
+ */
+#ifndef BATON_ALARM_H
+#define BATON_ALARM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ha/ha_view.h"
+
+struct alarm {
+	char id[64];
+	char text[HA_TEXT];
+	uint64_t since_ns;
+};
+
+struct alarms {
+	struct alarm row[HA_ALARMS_MAX];
+	uint32_t n;
+};
+
+/* @what: a stable word; @group: NULL for the host. @script: alarm-notify, "" for none. */
+void alarm_set(struct alarms *a, bool on, const char *what, const char *group, const char *text,
+	       const char *script, uint64_t now_ns);
+int alarm_clear(struct alarms *a, const char *id);	/* -ENOENT */
+uint32_t alarm_list(const struct alarms *a, uint64_t now_ns, struct ha_alarm_view ret[HA_ALARMS_MAX]);
+
+#endif

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ha/pulse.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "core/detect.h"
+#include "core/pulse_msg.h"
+#include "sys/clock.h"
+
+#define PRIORITY	50	/* above the main loop: a probe that is late knows nothing */
+#define ROUND_MAX	64	/* datagrams taken from one socket before the next is served */
+
+struct path {
+	int fd;
+	uint32_t ifindex;
+	struct in6_addr local, peer;
+	uint64_t seq;
+	struct detect detect;
+	bool silent;
+};
+
+struct pulse {
+	struct dp *dp;
+	struct bt_node node;
+	uint32_t n_groups;
+	int timer, kick, quit, changed;
+	pthread_t thread;
+	bool running;
+	_Atomic uint64_t interval_ns;
+	_Atomic uint32_t misses;
+	_Atomic uint32_t health[BT_GROUPS_MAX];
+
+	pthread_mutex_t lock;		/* guards what follows against pulse_report() */
+	struct path path[BT_PATHS_MAX];
+	uint32_t n_paths;
+	struct pulse_report report;
+
+	/* the thread's own */
+	uint64_t due_ns;
+	uint64_t late;
+	struct pulse_say say;
+	struct bt_group group[BT_GROUPS_MAX];
+};
+
+static char why[160];
+
+const char *pulse_why(void)
+{
+	return why;
+}
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+static uint64_t ns_since(uint64_t now, uint64_t then)
+{
+	return now > then ? now - then : 0;
+}
+
+static void say_group(struct pulse *p, uint32_t slot, uint64_t now, struct pulse_say_group *g)
+{
+	uint64_t until = atomic_load(&dp_leases(p->dp)[slot]);
+	const volatile struct bt_heard *heard = &dp_heard(p->dp)[slot];
+
+	g->name_hash = p->group[slot].name_hash;
+	g->digest = p->group[slot].digest;
+	g->word = atomic_load(&dp_words(p->dp)[slot]);
+	g->echo = heard->word;
+	g->lease_left_us = pulse_us(ns_since(until, now));
+	g->resp_age_ms = PULSE_NEVER;	/* the kernel knows, and says so in its answers */
+	g->flags = atomic_load(&p->health[slot]) | PULSE_F_KNOWN | (until > now ? PULSE_F_LEASED : 0);
+	g->requests = 0;
+}
+
+static uint64_t newest_heard(const struct bt_pair *pair)
+{
+	uint64_t newest = 0;
+
+	for (int i = 0; i < BT_PATHS_MAX; i++)
+		if (pair->path[i].heard_ns > newest)
+			newest = pair->path[i].heard_ns;
+	return newest;
+}
+
+static void say_all(struct pulse *p, const struct bt_pair *pair, uint64_t now)
+{
+	uint64_t heard = newest_heard(pair);
+
+	p->say.to_boot = pair->peer_boot;
+	p->say.nonce = pair->nonce;
+	p->say.echo = pair->peer_nonce;
+	p->say.heard_ms = heard ? pulse_ms(ns_since(now, heard)) : PULSE_NEVER;
+	for (uint32_t i = 0; i < p->n_groups; i++)
+		say_group(p, i, now, &p->say.group[i]);
+}
+
+static void probe_all(struct pulse *p, const struct bt_pair *pair, bool punctual)
+{
+	char buf[PULSE_MSG_MAX];
+	size_t len;
+
+	say_all(p, pair, clock_now_ns());
+	for (uint32_t i = 0; i < p->n_paths; i++) {
+		struct path *path = &p->path[i];
+		uint64_t now = clock_now_ns();
+
+		p->say.seq = path->seq + 1;
+		len = pulse_msg_probe(&p->say, buf);
+		/* Noted before it leaves: the answer may be back before send() returns. */
+		pthread_mutex_lock(&p->lock);
+		detect_sent(&path->detect, ++path->seq, now, punctual);
+		pthread_mutex_unlock(&p->lock);
+		(void)!send(path->fd, buf, len, MSG_DONTWAIT);	/* a lost probe is a missed one */
+	}
+}
+
+/* ---- judging -------------------------------------------------------------------------------- */
+
+static bool look_at(struct pulse *p, uint32_t i, const struct bt_path_st *st, uint64_t now)
+{
+	struct pulse_path_report *r = &p->report.path[i];
+	struct path *path = &p->path[i];
+	bool was = path->silent;
+
+	detect_heard(&path->detect, st);
+	path->silent = detect_is_silent(&path->detect, st->heard_ns, now);
+	*r = (struct pulse_path_report){
+		.heard_ns = st->heard_ns, .unauth_ns = st->unauth_ns,
+		.peer_heard_ms = st->peer_heard_ms,
+		.rtt_us = (uint32_t)(path->detect.rtt_ns / NS_PER_US),
+		.loss_ppm = path->detect.loss_ppm, .detect_ns = detect_time_ns(&path->detect),
+		.silent = path->silent,
+	};
+	return was != path->silent;
+}
+
+static void look(struct pulse *p, const struct bt_pair *pair)
+{
+	uint64_t one = 1, now = clock_now_ns();
+	bool news;
+
+	pthread_mutex_lock(&p->lock);
+	news = p->report.boots != pair->boots;
+	p->report.boots = pair->boots;
+	p->report.late = p->late;
+	for (uint32_t i = 0; i < p->n_paths; i++)
+		news |= look_at(p, i, &pair->path[i], now);
+	pthread_mutex_unlock(&p->lock);
+	if (news)
+		(void)!write(p->changed, &one, sizeof(one));
+}
+
+/* ---- the schedule --------------------------------------------------------------------------- */
+
+static void set_timer(struct pulse *p)
+{
+	struct itimerspec it = {
+		.it_value = { (time_t)(p->due_ns / NS_PER_S), (long)(p->due_ns % NS_PER_S) },
+	};
+
+	timerfd_settime(p->timer, TFD_TIMER_ABSTIME, &it, NULL);
+}
+
+static void retime(struct pulse *p)
+{
+	uint64_t interval = atomic_load(&p->interval_ns);
+	uint32_t misses = atomic_load(&p->misses);
+
+	pthread_mutex_lock(&p->lock);
+	for (uint32_t i = 0; i < p->n_paths; i++) {
+		p->path[i].detect.interval_ns = interval;
+		p->path[i].detect.misses = misses;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* One beat: what the kernel heard until now, judged on what was sent until now; then the next probe. */
+static void beat(struct pulse *p, uint64_t now)
+{
+	uint64_t interval = atomic_load(&p->interval_ns), late = ns_since(now, p->due_ns);
+	bool punctual = late <= interval / 2;
+	struct bt_pair pair;
+
+	if (interval != p->path[0].detect.interval_ns || atomic_load(&p->misses) != p->path[0].detect.misses)
+		retime(p);
+	p->late += !punctual;
+	p->due_ns = punctual ? p->due_ns + interval : now + interval;
+	set_timer(p);
+	if (dp_pair(p->dp, &pair))
+		return;
+	if (punctual)
+		look(p, &pair);
+	probe_all(p, &pair, punctual);
+}
+
+static void probe_besides(struct pulse *p)
+{
+	struct bt_pair pair;
+	uint64_t n;
+
+	(void)!read(p->kick, &n, sizeof(n));
+	if (!dp_pair(p->dp, &pair))
+		probe_all(p, &pair, true);
+}
+
+/* ---- answering by hand, where XDP is off ------------------------------------------------------ */
+
+static void answer(struct pulse *p, struct path *path)
+{
+	char buf[PULSE_MSG_MAX + 1];
+	ssize_t n;
+	int len;
+
+	for (int i = 0; i < ROUND_MAX; i++) {
+		n = recv(path->fd, buf, sizeof(buf), MSG_DONTWAIT);
+		if (n < 0)
+			return;		/* nothing more, or an ICMP error of a probe: no matter */
+		len = dp_pulse_by_hand(p->dp, path->ifindex, &path->peer, &path->local,
+				       ntohs(p->node.pulse_port), buf, (size_t)n, sizeof(buf));
+		if (len > 0)
+			(void)!send(path->fd, buf, (size_t)len, MSG_DONTWAIT);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct pulse *p = arg;
+	struct pollfd fds[3 + BT_PATHS_MAX] = {
+		{ .fd = p->quit, .events = POLLIN }, { .fd = p->kick, .events = POLLIN },
+		{ .fd = p->timer, .events = POLLIN },
+	};
+	uint64_t n;
+
+	for (uint32_t i = 0; i < p->n_paths; i++)
+		fds[3 + i] = (struct pollfd){ .fd = p->path[i].fd, .events = POLLIN };
+	p->due_ns = clock_now_ns();
+	set_timer(p);
+	for (;;) {
+		if (poll(fds, 3 + p->n_paths, -1) < 0 && errno != EINTR)
+			break;
+		if (fds[0].revents)
+			break;
+		if (fds[2].revents && read(p->timer, &n, sizeof(n)) == sizeof(n))
+			beat(p, clock_now_ns());
+		if (fds[1].revents)
+			probe_besides(p);
+		for (uint32_t i = 0; i < p->n_paths; i++)
+			if (fds[3 + i].revents)
+				answer(p, &p->path[i]);
+	}
+	return NULL;
+}
+
+/* ---- building ------------------------------------------------------------------------------- */
+
+static void to_sockaddr(const struct in6_addr *ip, uint16_t port, struct sockaddr_storage *ss, socklen_t *len)
+{
+	memset(ss, 0, sizeof(*ss));
+	if (conf_is_v4(ip)) {
+		struct sockaddr_in *sin = (struct sockaddr_in *)ss;
+
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons(port);
+		memcpy(&sin->sin_addr, &ip->s6_addr[12], 4);
+		*len = sizeof(*sin);
+		return;
+	}
+	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss;
+
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = htons(port);
+	sin6->sin6_addr = *ip;
+	*len = sizeof(*sin6);
+}
+
+static void read_local(struct path *path)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(path->fd, (struct sockaddr *)&ss, &len))
+		return;
+	if (ss.ss_family == AF_INET6) {
+		path->local = ((struct sockaddr_in6 *)&ss)->sin6_addr;
+		return;
+	}
+	memset(&path->local, 0, sizeof(path->local));
+	path->local.s6_addr[10] = path->local.s6_addr[11] = 0xff;
+	memcpy(&path->local.s6_addr[12], &((struct sockaddr_in *)&ss)->sin_addr, 4);
+}
+
+static int path_fail(const struct conf_path *c, const char *what)
+{
+	int err = -errno;
+
+	snprintf(why, sizeof(why), "path %s %s: %s: %s", c->dev, c->peer_text, what, strerror(-err));
+	return err;
+}
+
+static int bind_any(int fd, int family, uint16_t port)
+{
+	struct in6_addr any = IN6ADDR_ANY_INIT;
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	if (family == AF_INET)
+		any.s6_addr[10] = any.s6_addr[11] = 0xff;
+	to_sockaddr(&any, port, &ss, &len);
+	return bind(fd, (struct sockaddr *)&ss, len);
+}
+
+static int path_open(struct path *path, const struct conf *conf, const struct conf_path *c)
+{
+	int family = conf_is_v4(&c->peer) ? AF_INET : AF_INET6, one = 1, tos = 0xc0;	/* CS6, network control */
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	path->peer = c->peer;
+	path->ifindex = if_nametoindex(c->dev);
+	if (!path->ifindex)
+		return path_fail(c, "no such interface");
+	path->fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (path->fd < 0)
+		return path_fail(c, "socket");
+	if (family == AF_INET6)
+		setsockopt(path->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	setsockopt(path->fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+		   family == AF_INET ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
+	if (setsockopt(path->fd, SOL_SOCKET, SO_BINDTODEVICE, c->dev, (socklen_t)strlen(c->dev) + 1))
+		return path_fail(c, "bind to the interface");
+	if (bind_any(path->fd, family, conf->pulse_port))
+		return path_fail(c, "bind the pulse port");
+	to_sockaddr(&c->peer, conf->pulse_port, &ss, &len);
+	if (connect(path->fd, (struct sockaddr *)&ss, len))
+		return path_fail(c, "connect");
+	read_local(path);
+	/* Microseconds since boot: above every number of an earlier life of this controller, whose
+	 * boot id we go on with, because a probe takes longer than a microsecond. */
+	path->seq = clock_now_ns() / NS_PER_US;
+	detect_init(&path->detect, conf->pulse_interval_ns, conf->pulse_misses, path->seq + 1);
+	return 0;
+}
+
+static int fill(struct pulse *p, const struct conf *conf)
+{
+	pthread_mutexattr_t attr;
+	int err = dp_get_node(p->dp, &p->node);
+
+	p->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	p->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	p->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->timer < 0 || p->kick < 0 || p->quit < 0)
+		return -errno;
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&p->lock, &attr);
+	p->interval_ns = conf->pulse_interval_ns;
+	p->misses = conf->pulse_misses;
+	p->n_groups = p->say.n_groups = conf->n_groups;
+	p->say.node = &p->node;
+	for (uint32_t i = 0; i < conf->n_groups && !err; i++)
+		err = dp_get_group(p->dp, i, &p->group[i]);
+	for (uint32_t i = 0; i < conf->n_paths && !err; i++, p->n_paths++)
+		err = path_open(&p->path[i], conf, &conf->paths[i]);
+	p->report.n_paths = p->n_paths;
+	return err;
+}
+
+static int start(struct pulse *p)
+{
+	struct sched_param prio = { .sched_priority = PRIORITY };
+	int err = pthread_create(&p->thread, NULL, run, p);
+
+	if (err)
+		return -err;
+	p->running = true;
+	p->report.realtime = !pthread_setschedparam(p->thread, SCHED_FIFO | SCHED_RESET_ON_FORK, &prio);
+	return 0;
+}
+
+int pulse_open(struct pulse **ret, const struct conf *conf, struct dp *dp, int changed)
+{
+	struct pulse *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	why[0] = '\0';
+	p->dp = dp;
+	p->changed = changed;
+	for (int i = 0; i < BT_PATHS_MAX; i++)
+		p->path[i].fd = -1;
+	err = fill(p, conf);
+	if (!err)
+		err = start(p);
+	if (err) {
+		if (!why[0])
+			snprintf(why, sizeof(why), "%s", strerror(-err));
+		pulse_close(p);
+		return err;
+	}
+	*ret = p;
+	return 0;
+}
+
+void pulse_close(struct pulse *p)
+{
+	uint64_t one = 1;
+
+	if (!p)
+		return;
+	if (p->running && write(p->quit, &one, sizeof(one)) == sizeof(one))
+		pthread_join(p->thread, NULL);
+	for (int i = 0; i < BT_PATHS_MAX; i++)
+		if (p->path[i].fd >= 0)
+			close(p->path[i].fd);
+	close(p->timer);
+	close(p->kick);
+	close(p->quit);
+	free(p);
+}
+
+void pulse_kick(struct pulse *p)
+{
+	uint64_t one = 1;
+
+	(void)!write(p->kick, &one, sizeof(one));
+}
+
+void pulse_retime(struct pulse *p, uint64_t interval_ns, uint32_t misses)
+{
+	p->interval_ns = interval_ns;
+	p->misses = misses;
+}
+
+void pulse_say_health(struct pulse *p, uint32_t slot, uint32_t flags)
+{
+	p->health[slot] = flags;
+}
+
+void pulse_report(struct pulse *p, struct pulse_report *ret)
+{
+	pthread_mutex_lock(&p->lock);
+	*ret = p->report;
+	pthread_mutex_unlock(&p->lock);
+}
+
+uint64_t pulse_departure_ns(struct pulse *p, uint32_t path, uint64_t seq)
+{
+	uint64_t at = 0;
+
+	if (path >= p->n_paths)
+		return 0;
+	pthread_mutex_lock(&p->lock);
+	at = detect_departure_ns(&p->path[path].detect, seq);
+	pthread_mutex_unlock(&p->lock);
+	return at;
+}

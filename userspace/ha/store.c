@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ha/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys/file.h"
+
+struct slot {
+	char name[BT_NAME_MAX];
+	int loaded;			/* result of reading */
+	struct term_record at_start;
+	struct term_record wanted;
+	bool waits;
+	uint32_t reserved;
+	int err;
+};
+
+struct store {
+	char dir[CONF_PATH_MAX];
+	int done;
+	bool quit;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct slot slot[BT_GROUPS_MAX];
+	uint32_t n;
+};
+
+static char why[CONF_PATH_MAX + 128];
+
+const char *store_why(void)
+{
+	return why;
+}
+
+static int write_one(const struct store *s, const char *group, const struct term_record *rec)
+{
+	char text[TERM_FILE_MAX], name[BT_NAME_MAX + 8];
+	size_t len = term_file_write(group, rec, text);
+
+	snprintf(name, sizeof(name), "term.%s", group);
+	return file_replace(s->dir, name, text, len, 0600);
+}
+
+/* With the lock held: one group that waits, or NULL. */
+static struct slot *next_waiting(struct store *s)
+{
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->slot[i].waits)
+			return &s->slot[i];
+	return NULL;
+}
+
+static void work_one(struct store *s, struct slot *slot)
+{
+	struct term_record rec = slot->wanted;
+	uint64_t one = 1;
+	int err;
+
+	slot->waits = false;
+	pthread_mutex_unlock(&s->lock);
+	err = write_one(s, slot->name, &rec);
+	pthread_mutex_lock(&s->lock);
+	slot->err = err;
+	if (!err && rec.reserved > slot->reserved)
+		slot->reserved = rec.reserved;
+	(void)!write(s->done, &one, sizeof(one));
+}
+
+static void *run(void *arg)
+{
+	struct store *s = arg;
+	struct slot *slot;
+
+	pthread_mutex_lock(&s->lock);
+	for (;;) {
+		while ((slot = next_waiting(s)))
+			work_one(s, slot);
+		if (s->quit)
+			break;
+		pthread_cond_wait(&s->work, &s->lock);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+static void load(struct store *s, struct slot *slot)
+{
+	char path[CONF_PATH_MAX + BT_NAME_MAX + 8], text[TERM_FILE_MAX];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s/term.%s", s->dir, slot->name);
+	n = file_read(path, text, sizeof(text));
+	slot->loaded = n == -ENOENT ? -ENOENT : n < 0 ? -EBADMSG :
+		       term_file_read(slot->name, text, (size_t)n, &slot->at_start);
+	if (!slot->loaded)
+		slot->reserved = slot->at_start.reserved;
+}
+
+/* A disk that takes nothing must be known now, not when the role has to move. */
+static int try_directory(struct store *s)
+{
+	int err;
+
+	if (mkdir(s->dir, 0750) && errno != EEXIST)
+		err = -errno;
+	else
+		err = file_replace(s->dir, "probe", "writable\n", 9, 0600);
+	if (err)
+		snprintf(why, sizeof(why), "state-dir %s: cannot write: %s", s->dir, strerror(-err));
+	return err;
+}
+
+int store_open(struct store **ret, const struct conf *conf, int done)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	memcpy(s->dir, conf->state_dir, sizeof(s->dir));
+	s->done = done;
+	s->n = conf->n_groups;
+	err = try_directory(s);
+	if (err) {
+		free(s);
+		return err;
+	}
+	for (uint32_t i = 0; i < s->n; i++) {
+		memcpy(s->slot[i].name, conf->groups[i].name, sizeof(s->slot[i].name));
+		load(s, &s->slot[i]);
+	}
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->work, NULL);
+	err = -pthread_create(&s->thread, NULL, run, s);
+	if (err) {
+		snprintf(why, sizeof(why), "no thread for state-dir: %s", strerror(-err));
+		free(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+void store_close(struct store *s)
+{
+	if (!s)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->quit = true;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+	pthread_join(s->thread, NULL);
+	free(s);
+}
+
+int store_loaded(const struct store *s, uint32_t slot, struct term_record *ret)
+{
+	if (!s->slot[slot].loaded)
+		*ret = s->slot[slot].at_start;
+	return s->slot[slot].loaded;
+}
+
+void store_ask(struct store *s, uint32_t slot, const struct term_record *rec)
+{
+	pthread_mutex_lock(&s->lock);
+	s->slot[slot].wanted = *rec;
+	s->slot[slot].waits = true;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+}
+
+uint32_t store_reserved(struct store *s, uint32_t slot, int *ret_err)
+{
+	uint32_t reserved;
+
+	pthread_mutex_lock(&s->lock);
+	reserved = s->slot[slot].reserved;
+	*ret_err = s->slot[slot].err;
+	pthread_mutex_unlock(&s->lock);
+	return reserved;
+}

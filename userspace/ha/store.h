@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * store: is the term on disk before it is used?
+ *
+ * A thread of its own writes, because a disk may take longer than a lease; the main loop asks,
+ * goes on, and is woken when the answer is there. One file per group: STATE_DIR/term.GROUP.
+ * Threads: all calls from main. Allocates only in store_open().
+ */
+#ifndef BATON_STORE_H
+#define BATON_STORE_H
+
+#include <stdint.h>
+
+#include "core/conf.h"
+#include "core/term_file.h"
+
+struct store;
+
+/* Reads what is there; @done: an eventfd of the caller's, made readable after each write. The directory must be writable. */
+int store_open(struct store **ret, const struct conf *conf, int done);
+void store_close(struct store *s);	/* waits for a write under way */
+const char *store_why(void);		/* names the file; set by store_open() */
+
+/* What was read at start: 0, -ENOENT (new), -EBADMSG or -ERANGE (refused, the peer's number counts). */
+int store_loaded(const struct store *s, uint32_t slot, struct term_record *ret);
+
+/* Have @rec written soon; a newer request replaces one that waits. */
+void store_ask(struct store *s, uint32_t slot, const struct term_record *rec);
+
+/* The highest term known to be on disk, and the error of the last write (0: well). */
+uint32_t store_reserved(struct store *s, uint32_t slot, int *ret_err);
+
+#endif
