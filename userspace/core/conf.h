@@ -51,6 +51,12 @@ struct conf_port {
 	enum conf_transport transport;
 };
 
+/* A SIP address of a device or server: "10.77.0.50:5060". */
+struct conf_endpoint {
+	struct in6_addr ip;
+	uint16_t port;			/* host order */
+};
+
 struct conf_route {
 	struct conf_addr net;
 	struct in6_addr via;
@@ -126,8 +132,7 @@ struct conf_group {
 
 struct conf_device {				/* [device NAME] */
 	char name[BT_NAME_MAX];
-	struct in6_addr contact;
-	uint16_t contact_port;
+	struct conf_endpoint contact;
 	char service_type[16];			/* trunk, msml, device */
 	uint32_t oos_check_s, oos_force_s;	/* 0: unset */
 	char geo_location[32];
@@ -135,15 +140,13 @@ struct conf_device {				/* [device NAME] */
 
 struct conf_pool_server {
 	char host[BT_NAME_MAX];
-	struct in6_addr addr;
-	uint16_t port;
+	struct conf_endpoint at;
 };
 
 struct conf_pool {				/* [pool NAME] */
 	char name[BT_NAME_MAX];
-	struct in6_addr service;
-	uint16_t service_port;
-	struct conf_pool_server server[2];
+	struct conf_endpoint service;
+	struct conf_pool_server server[2];	/* first: the configured primary */
 	uint32_t n_servers;
 	char forward[8];			/* l2, ipip, nat */
 	uint32_t oos_check_s, oos_force_s;

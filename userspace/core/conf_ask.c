@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * conf_ask: what follows from the configuration, so that both hosts come to the same answer?
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/siphash.h"
+#include "core/conf.h"
+
+/* Names and settings are no secrets: the hash only has to be the same on both hosts. */
+static const __u64 no_key[2];
+
+uint8_t conf_my_id(const struct conf *c)
+{
+	return strcmp(c->name, c->peer_name) < 0 ? 1 : 2;
+}
+
+uint8_t conf_peer_id(const struct conf *c)
+{
+	return (uint8_t)(3 - conf_my_id(c));
+}
+
+bool conf_prefers_me(const struct conf *c, const struct conf_group *g)
+{
+	return g->prefer[0] ? !strcmp(g->prefer, c->name) : conf_my_id(c) == 1;
+}
+
+enum conf_xdp conf_xdp_of(const struct conf *c, const char *dev)
+{
+	for (uint32_t i = 0; i < c->n_ifaces; i++)
+		if (!strcmp(c->ifaces[i].name, dev))
+			return c->ifaces[i].xdp;
+	return XDP_AUTO;
+}
+
+/* First 32 bits of the hash; 0 means "unused" on the wire and in maps. */
+static uint32_t hash_of(const void *data, size_t len)
+{
+	uint32_t hash = (uint32_t)siphash(no_key, data, len);
+
+	return hash ? hash : 1;
+}
+
+uint32_t conf_name_hash(const char *name)
+{
+	return hash_of(name, strlen(name));
+}
+
+/* The settings both hosts must share are hashed as records of bytes, in an order of their own. */
+#define VIP_BYTES	17	/* address, prefix length */
+#define PORT_BYTES	3	/* port, transport */
+#define HEAD_BYTES	5	/* mode, number of VIPs */
+
+static int by_bytes_vip(const void *a, const void *b)
+{
+	return memcmp(a, b, VIP_BYTES);
+}
+
+static int by_bytes_port(const void *a, const void *b)
+{
+	return memcmp(a, b, PORT_BYTES);
+}
+
+static size_t put_vips(uint8_t *to, const struct conf_vip *vips, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(to + i * VIP_BYTES, &vips[i].addr.ip, 16);
+		to[i * VIP_BYTES + 16] = vips[i].addr.prefix_len;
+	}
+	qsort(to, n, VIP_BYTES, by_bytes_vip);
+	return (size_t)n * VIP_BYTES;
+}
+
+static size_t put_ports(uint8_t *to, const struct conf_port *ports, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		to[i * PORT_BYTES] = (uint8_t)(ports[i].port >> 8);
+		to[i * PORT_BYTES + 1] = (uint8_t)ports[i].port;
+		to[i * PORT_BYTES + 2] = (uint8_t)ports[i].transport;
+	}
+	qsort(to, n, PORT_BYTES, by_bytes_port);
+	return (size_t)n * PORT_BYTES;
+}
+
+uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
+{
+	uint8_t buf[HEAD_BYTES + CONF_VIPS_MAX * VIP_BYTES + CONF_PORTS_MAX * PORT_BYTES];
+	size_t len = HEAD_BYTES;
+
+	buf[0] = (uint8_t)g->mode;
+	for (int i = 0; i < 4; i++)
+		buf[1 + i] = (uint8_t)(g->n_vips >> (8 * i));
+	len += put_vips(buf + len, &c->vips[g->first_vip], g->n_vips);
+	len += put_ports(buf + len, g->ports, g->n_ports);
+	return hash_of(buf, len);
+}
