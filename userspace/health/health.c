@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "health/health.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "health/listener.h"
+#include "health/nic.h"
+#include "health/process.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+/*
+ * A process that ends closes its sockets before its pidfd says so, but a child may be about to end too:
+ * so long is a listener looked for again before "its main process is gone, somebody serves" is said.
+ */
+#define ORPHAN_AFTER_NS	(2 * NS_PER_MS)
+
+struct group {
+	struct process process;
+	uint64_t nics;			/* mask: interfaces its VIPs stand on */
+	uint64_t orphan_ns;		/* from then on a gone process with a listener is an orphaned server */
+	bool gone;			/* the process, as of the last judgement */
+	struct service_verdict verdict;	/* as last reported */
+};
+
+struct health {
+	const struct conf *conf;
+	struct nic nic;
+	struct listener *listener;
+	struct group groups[BT_GROUPS_MAX];
+	health_report_fn *report;
+	void *arg;
+	bool ready;			/* health_open() has reported every group once */
+};
+
+/* A process that has just gone; until the listener has been looked for long enough it counts as alive. */
+static enum fact_process weigh_process(struct health *h, uint32_t slot, uint64_t now_ns)
+{
+	struct group *g = &h->groups[slot];
+	enum fact_process fact = process_fact(&g->process);
+	bool was_gone = g->gone;
+
+	g->gone = fact == PROCESS_GONE;
+	if (!g->gone)
+		return fact;
+	if (!was_gone)
+		g->orphan_ns = h->ready ? now_ns + ORPHAN_AFTER_NS : 0;
+	if (!was_gone || g->orphan_ns || listener_is_suspect(h->listener, slot))
+		listener_confirm(h->listener, slot, now_ns);
+	if (now_ns >= g->orphan_ns)
+		g->orphan_ns = 0;
+	return g->orphan_ns && listener_fact(h->listener, slot) == LISTENER_THERE ? PROCESS_ALIVE : fact;
+}
+
+static bool differs(const struct service_verdict *a, const struct service_verdict *b)
+{
+	return a->running != b->running || a->orphaned != b->orphaned || a->server_ill != b->server_ill ||
+	       strcmp(a->reason, b->reason);
+}
+
+static void report(struct health *h, uint32_t slot, const struct service_verdict *v)
+{
+	char missing[INET6_ADDRSTRLEN + 16];
+
+	h->groups[slot].verdict = *v;
+	log_event(v->running && !v->orphaned ? LOG_INFO : LOG_WARNING, "service",
+		  "group=%s state=%s reason=%s process=\"%s\" missing=\"%s\"", h->conf->groups[slot].name,
+		  v->running ? "running" : "unavailable", v->reason[0] ? v->reason : "none",
+		  process_why(&h->groups[slot].process),
+		  listener_missing(h->listener, slot, missing, sizeof(missing)));
+	h->report(h->arg, slot, v);
+}
+
+static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
+{
+	struct service_facts facts = { .process = weigh_process(h, slot, now_ns) };
+	struct service_verdict v;
+
+	facts.listener = listener_fact(h->listener, slot);
+	facts.link_up = nic_all_up(&h->nic, h->groups[slot].nics);
+	v = service_judge(&facts);
+	if (!h->ready || differs(&v, &h->groups[slot].verdict))
+		report(h, slot, &v);
+}
+
+static void judge_all(struct health *h, uint64_t now_ns)
+{
+	for (uint32_t s = 0; s < h->conf->n_groups; s++)
+		judge(h, s, now_ns);
+}
+
+static void on_change(void *arg)
+{
+	struct health *h = arg;
+
+	if (h->ready)
+		judge_all(h, clock_now_ns());
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t health_turn(struct health *h, uint64_t now_ns)
+{
+	uint64_t next = listener_turn(h->listener, now_ns);
+
+	for (uint32_t s = 0; s < h->conf->n_groups; s++)
+		next = earlier(next, process_turn(&h->groups[s].process, now_ns));
+	judge_all(h, now_ns);
+	for (uint32_t s = 0; s < h->conf->n_groups; s++)
+		if (h->groups[s].orphan_ns)
+			next = earlier(next, h->groups[s].orphan_ns);
+	return next;
+}
+
+/* Every interface that is spoken of: the groups', their VIPs', the paths'. */
+static int name_nics(struct health *h, const struct conf *conf)
+{
+	uint64_t paths = 0;
+	int err = 0;
+
+	for (uint32_t s = 0; s < conf->n_groups && !err; s++) {
+		const struct conf_group *g = &conf->groups[s];
+
+		err = nic_name(&h->nic, g->dev, &h->groups[s].nics);
+		for (uint32_t v = 0; v < g->n_vips && !err; v++)
+			err = nic_name(&h->nic, conf->vips[g->first_vip + v].dev, &h->groups[s].nics);
+	}
+	for (uint32_t i = 0; i < conf->n_paths && !err; i++)
+		err = nic_name(&h->nic, conf->paths[i].dev, &paths);
+	for (uint32_t i = 0; i < conf->n_ifaces && !err; i++)
+		err = nic_name(&h->nic, conf->ifaces[i].name, &paths);
+	return err;
+}
+
+static int begin(struct health *h, struct loop *loop)
+{
+	const struct conf *conf = h->conf;
+	int err = name_nics(h, conf);
+
+	if (!err)
+		err = nic_open(&h->nic, loop, on_change, h);
+	if (!err)
+		err = listener_open(&h->listener, loop, conf, on_change, h);
+	if (err)
+		return err;
+	for (uint32_t s = 0; s < conf->n_groups; s++)
+		process_open(&h->groups[s].process, loop, conf->groups[s].server_pidfile,
+			     conf->groups[s].server_unit, on_change, h);
+	judge_all(h, clock_now_ns());
+	h->ready = true;
+	return 0;
+}
+
+int health_open(struct health **ret, struct loop *loop, const struct conf *conf, health_report_fn *fn, void *arg)
+{
+	struct health *h = calloc(1, sizeof(*h));
+	int err;
+
+	if (!h)
+		return -ENOMEM;
+	h->conf = conf;
+	h->report = fn;
+	h->arg = arg;
+	err = begin(h, loop);
+	if (err) {
+		health_close(h);
+		return err;
+	}
+	*ret = h;
+	return 0;
+}
+
+void health_close(struct health *h)
+{
+	if (!h)
+		return;
+	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++)
+		process_close(&h->groups[s].process);
+	listener_close(h->listener);
+	nic_close(&h->nic);
+	free(h);
+}
+
+bool health_link_up(const struct health *h, const char *dev)
+{
+	return nic_is_up(&h->nic, dev);
+}

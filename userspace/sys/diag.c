@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/diag.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define GROUP(n)	(1u << ((n) - 1))
+#define GROUPS		(GROUP(SKNLGRP_INET_TCP_DESTROY) | GROUP(SKNLGRP_INET_UDP_DESTROY) | \
+			 GROUP(SKNLGRP_INET6_TCP_DESTROY) | GROUP(SKNLGRP_INET6_UDP_DESTROY))
+
+#define SPORT_AT	(NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_sport))
+#define DPORT_AT	(NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_dport))
+
+int diag_open(struct nl *nl)
+{
+	return nl_open(nl, NETLINK_SOCK_DIAG, 0);
+}
+
+/* Ours is the destination for UDP and the source for TCP: "swapped for historical reasons" (net/ipv4/udp_diag.c). */
+static void fill_id(struct inet_diag_sockid *id, const struct diag_at *at)
+{
+	bool v4 = IN6_IS_ADDR_V4MAPPED(&at->ip), udp = at->proto == IPPROTO_UDP;
+	__be32 *ip = udp ? id->idiag_dst : id->idiag_src;
+
+	memcpy(ip, &at->ip.s6_addr[v4 ? 12 : 0], v4 ? 4 : 16);
+	*(udp ? &id->idiag_dport : &id->idiag_sport) = htons(at->port);
+	id->idiag_cookie[0] = id->idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+}
+
+/* The found socket comes before the acknowledgement; that there is one is all we ask. */
+int diag_there(struct nl *nl, const struct diag_at *at)
+{
+	char buf[256];
+	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
+	struct inet_diag_req_v2 *ask = mnl_nlmsg_put_extra_header(req, sizeof(*ask));
+
+	req->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	ask->sdiag_family = IN6_IS_ADDR_V4MAPPED(&at->ip) ? AF_INET : AF_INET6;
+	ask->sdiag_protocol = at->proto;
+	ask->idiag_states = ~0u;
+	fill_id(&ask->id, at);
+	return nl_ack(nl, req);
+}
+
+/* Pass if not connected and the port is one of ours: a busy host's closing calls must not wake us. */
+static int filter_ports(int fd, const uint16_t *ports, uint32_t n)
+{
+	struct sock_filter code[DIAG_PORTS_MAX + 5];
+	struct sock_fprog prog = { .filter = code };
+	uint32_t at = 0;
+
+	code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, DPORT_AT);
+	code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, (uint8_t)(n + 1));
+	code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, SPORT_AT);
+	for (uint32_t i = 0; i < n; i++)
+		code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports[i], (uint8_t)(n - i), 0);
+	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	prog.len = (unsigned short)at;
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) ? -errno : 0;
+}
+
+int diag_events_open(struct nl *nl, const uint16_t *ports, uint32_t n)
+{
+	int err;
+
+	if (n > DIAG_PORTS_MAX)
+		return -E2BIG;
+	err = nl_open(nl, NETLINK_SOCK_DIAG, GROUPS);
+	if (err)
+		return err;
+	err = filter_ports(nl_fd(nl), ports, n);
+	if (err)
+		nl_close(nl);
+	return err;
+}
+
+struct told {
+	diag_ended_fn *fn;
+	void *arg;
+};
+
+static struct in6_addr local_of(const struct inet_diag_msg *m)
+{
+	struct in6_addr ip = { 0 };
+
+	if (m->idiag_family == AF_INET6) {
+		memcpy(&ip, m->id.idiag_src, sizeof(ip));
+	} else if (m->id.idiag_src[0]) {
+		ip.s6_addr[10] = ip.s6_addr[11] = 0xff;
+		memcpy(&ip.s6_addr[12], m->id.idiag_src, 4);
+	}
+	return ip;
+}
+
+static int on_ended(const struct nlmsghdr *msg, void *arg)
+{
+	const struct told *told = arg;
+	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(msg);
+	const struct nlattr *attr;
+	struct diag_at at = { 0 };
+
+	if (msg->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(msg) < sizeof(*m) ||
+	    m->id.idiag_dport)
+		return MNL_CB_OK;
+	at.ip = local_of(m);
+	at.port = ntohs(m->id.idiag_sport);
+	mnl_attr_for_each(attr, msg, sizeof(*m))
+		if (mnl_attr_get_type(attr) == INET_DIAG_PROTOCOL && mnl_attr_get_payload_len(attr) == 1)
+			at.proto = mnl_attr_get_u8(attr);
+	told->fn(told->arg, &at);
+	return MNL_CB_OK;
+}
+
+int diag_events(struct nl *nl, diag_ended_fn *ended, void *arg)
+{
+	struct told told = { .fn = ended, .arg = arg };
+
+	return nl_events(nl, on_ended, &told);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * diag: does a socket take what is sent to this address and port, and which one has just gone?
+ *
+ * The question is put to the kernel's own receive lookup (sock_diag without dump), so wildcards, dual
+ * stack, IPV6_V6ONLY and SO_REUSEPORT are judged as for a packet; a socket bound to a device is not found.
+ * Errors:  negative errno; see sys/nl.h for its deadline.
+ * Blocks:  at most one netlink answer. Source: kernel-notes/sock-diag.md.
+ */
+#ifndef BATON_DIAG_H
+#define BATON_DIAG_H
+
+#include <stdint.h>
+#include <netinet/in.h>
+
+#include "sys/nl.h"
+
+#define DIAG_PORTS_MAX	240	/* what one jump of a classic BPF program can reach over */
+
+struct diag_at {
+	struct in6_addr ip;	/* v4-mapped for IPv4; all zero: any of either family */
+	uint16_t port;		/* host order */
+	uint8_t proto;		/* IPPROTO_UDP or IPPROTO_TCP */
+};
+
+/* For diag_there(). */
+int diag_open(struct nl *nl);
+/* 0: a listener takes it, -ENOENT: none does, other: not known. */
+int diag_there(struct nl *nl, const struct diag_at *at);
+
+/*
+ * Be told of sockets that end, if their local port is one of @ports and they were not connected; the
+ * kernel keeps everything else from us. -E2BIG: more than DIAG_PORTS_MAX.
+ */
+int diag_events_open(struct nl *nl, const uint16_t *ports, uint32_t n);
+typedef void diag_ended_fn(void *arg, const struct diag_at *ended);
+/* Hand over what waits. -ENOBUFS: some were lost, so look at everything. */
+int diag_events(struct nl *nl, diag_ended_fn *ended, void *arg);
+
+#endif

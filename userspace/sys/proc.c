@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sys/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PID_TOP		4194304	/* PID_MAX_LIMIT of 64-bit kernels */
+#define FIRST_LINE	64
+
+static struct proc_pidfile writing_of(const struct stat *st)
+{
+	return (struct proc_pidfile){
+		.dev = st->st_dev, .ino = st->st_ino, .size = (uint64_t)st->st_size,
+		.mtime_s = st->st_mtim.tv_sec, .mtime_ns = st->st_mtim.tv_nsec,
+		.ctime_s = st->st_ctim.tv_sec, .ctime_ns = st->st_ctim.tv_nsec,
+	};
+}
+
+bool proc_pidfile_changed(const char *path, const struct proc_pidfile *old)
+{
+	struct proc_pidfile now;
+	struct stat st;
+
+	if (stat(path, &st))
+		return true;
+	now = writing_of(&st);
+	return memcmp(&now, old, sizeof(now)) != 0;
+}
+
+static const char *skip_blanks(const char *s, const char *end)
+{
+	while (s < end && (*s == ' ' || *s == '\t' || *s == '\r'))
+		s++;
+	return s;
+}
+
+/* Blanks, digits, blanks, end of line or text. Later lines are the server's own business. */
+static int parse_pid(const char *s, const char *end, pid_t *ret)
+{
+	long pid = 0;
+
+	s = skip_blanks(s, end);
+	if (s == end || *s < '0' || *s > '9')
+		return -EINVAL;
+	for (; s < end && *s >= '0' && *s <= '9'; s++) {
+		pid = pid * 10 + (*s - '0');
+		if (pid > PID_TOP)
+			return -ERANGE;
+	}
+	s = skip_blanks(s, end);
+	if ((s < end && *s != '\n') || !pid)
+		return -EINVAL;
+	*ret = (pid_t)pid;
+	return 0;
+}
+
+static int read_pid(int fd, pid_t *ret_pid, struct proc_pidfile *ret_file)
+{
+	char buf[FIRST_LINE];
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (ret_file)
+		*ret_file = writing_of(&st);
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	n = pread(fd, buf, sizeof(buf), 0);
+	if (n <= 0)
+		return n ? -errno : -ENODATA;
+	return parse_pid(buf, buf + n, ret_pid);
+}
+
+int proc_pidfile_read(const char *path, pid_t *ret_pid, struct proc_pidfile *ret_file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);	/* a FIFO must not hold us */
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = read_pid(fd, ret_pid, ret_file);
+	close(fd);
+	return err;
+}
+
+int proc_watch(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+bool proc_has_ended(int pidfd)
+{
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 1 && pfd.revents & POLLIN;
+}
