@@ -33,7 +33,7 @@ all: $O/batond $O/baton $(BPF) $(TOOLS) $(MAN)	## build everything into build/
 
 $O/batond: $(DAEMON)
 	$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
-$O/baton: $O/tools/baton.o
+$O/baton: $O/tools/baton.o $O/tools/cli_link.o $O/tools/cli_show.o $O/tools/cli_table.o
 	$(CC) $(LDFLAGS) $^ -ljansson -o $@
 $O/tools/%: $O/tools/bench/%.o
 	$(CC) $(LDFLAGS) $^ -o $@

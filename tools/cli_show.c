@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/cli_show.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/cli_table.h"
+
+#define VIPS_SHOWN	16	/* of a group; the rest is counted */
+#define LINE_CAP	1024
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static json_int_t num(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static bool is_true(const json_t *o, const char *key)
+{
+	return json_is_true(json_object_get(o, key));
+}
+
+static bool is(const json_t *o, const char *key, const char *value)
+{
+	return !strcmp(str(o, key), value);
+}
+
+static void __attribute__((format(printf, 2, 3))) add(char line[LINE_CAP], const char *fmt, ...)
+{
+	size_t n = strlen(line);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line + n, LINE_CAP - n, fmt, ap);
+	va_end(ap);
+}
+
+static bool colour(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") && term && strcmp(term, "dumb");
+}
+
+/* ---- status ---- */
+
+enum holder { HOLDER_US, HOLDER_PEER, HOLDER_NOBODY };
+
+static enum holder holder(const json_t *group)
+{
+	if (is(group, "gate", "open") && num(group, "lease_left_ms") > 0)
+		return HOLDER_US;
+	return is(json_object_get(group, "peer"), "gate", "open") ? HOLDER_PEER : HOLDER_NOBODY;
+}
+
+static bool all_held(const json_t *doc)
+{
+	const json_t *group;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "groups"), i, group)
+		if (holder(group) == HOLDER_NOBODY)
+			return false;
+	return true;
+}
+
+/* "sip: this host (a) holds the VIP. Peer b is up. No alarms." */
+static void headline(const json_t *doc, char line[LINE_CAP])
+{
+	const json_t *peer = json_object_get(doc, "peer"), *group;
+	json_int_t alarms = num(doc, "alarms");
+	size_t i;
+
+	line[0] = '\0';
+	json_array_foreach(json_object_get(doc, "groups"), i, group) {
+		add(line, "%s%s: ", i ? ", " : "", str(group, "name"));
+		if (holder(group) == HOLDER_US)
+			add(line, "held here (%s)", str(doc, "node"));
+		else if (holder(group) == HOLDER_PEER)
+			add(line, "held by the peer (%s)", str(peer, "name"));
+		else
+			add(line, "HELD BY NOBODY that %s knows of", str(doc, "node"));
+	}
+	add(line, ". Peer %s is %s. ", str(peer, "name"), str(peer, "state"));
+	if (alarms)
+		add(line, "%" JSON_INTEGER_FORMAT " alarm%s: see `baton alarms`.", alarms, alarms == 1 ? "" : "s");
+	else
+		add(line, "No alarms.");
+}
+
+static void show_headline(const json_t *doc)
+{
+	bool well = all_held(doc) && !num(doc, "alarms") && is(json_object_get(doc, "peer"), "state", "up");
+	char line[LINE_CAP];
+
+	headline(doc, line);
+	if (colour())
+		fputs(well ? "\033[1;32m" : "\033[1;31m", stdout);
+	put_clean(line);
+	puts(colour() ? "\033[0m" : "");
+}
+
+static void add_group(struct table *t, const json_t *g)
+{
+	const json_t *peer = json_object_get(g, "peer"), *ready = json_object_get(g, "ready");
+	char service[LINE_CAP] = "", term[LINE_CAP] = "", there[LINE_CAP] = "", lease[LINE_CAP] = "", go[LINE_CAP] = "";
+
+	add(term, "%" JSON_INTEGER_FORMAT "%s%s", num(g, "term"), *str(g, "owner") ? " of " : "", str(g, "owner"));
+	add(lease, "%" JSON_INTEGER_FORMAT " ms", num(g, "lease_left_ms"));
+	add(service, "%s%s%s", str(g, "service"), *str(g, "service_reason") ? ": " : "", str(g, "service_reason"));
+	add(there, "%s, %s", str(peer, "role"), str(peer, "gate"));
+	add(go, "%s%s", is_true(ready, "switchover") ? "yes" : "no: ",
+	    is_true(ready, "switchover") ? "" : str(ready, "reason"));
+	table_add(t, str(g, "name"), str(g, "role"), *str(g, "reason") ? str(g, "reason") : "-",
+		  is_true(g, "fenced") ? "fenced" : str(g, "gate"), lease, term, service, there, go);
+}
+
+static void show_groups(const json_t *doc)
+{
+	struct table t;
+	const json_t *g;
+	size_t i;
+
+	table_open(&t, 9, "GROUP", "ROLE", "WHY", "GATE", "LEASE", "TERM", "SERVER", "ON THE PEER", "MAY SWITCH");
+	json_array_foreach(json_object_get(doc, "groups"), i, g)
+		add_group(&t, g);
+	table_print(&t);
+}
+
+static void show_vips_of(struct table *t, const json_t *g)
+{
+	const json_t *vips = json_object_get(g, "vips"), *v;
+	size_t i, more = 0, missing = 0;
+	char rest[LINE_CAP] = "", there[LINE_CAP] = "";
+
+	json_array_foreach(vips, i, v) {
+		if (i < VIPS_SHOWN)
+			table_add(t, str(v, "address"), str(g, "name"), is_true(v, "present") ? "yes" : "no");
+		else
+			more++, missing += !is_true(v, "present");
+	}
+	if (!more)
+		return;
+	add(rest, "and %zu more", more);
+	add(there, "%zu yes, %zu no", more - missing, missing);
+	table_add(t, rest, str(g, "name"), there);
+}
+
+static void show_vips(const json_t *doc)
+{
+	struct table t;
+	const json_t *g;
+	size_t i;
+
+	table_open(&t, 3, "VIP", "GROUP", "ON THIS HOST");
+	json_array_foreach(json_object_get(doc, "groups"), i, g)
+		show_vips_of(&t, g);
+	table_print(&t);
+}
+
+static void show_paths(const json_t *doc)
+{
+	const json_t *p, *g, *x;
+	struct table t;
+	size_t i, k;
+
+	table_open(&t, 3, "HEARTBEAT PATH", "PEER'S ADDRESS", "STATE");
+	json_array_foreach(json_object_get(json_object_get(doc, "peer"), "paths"), i, p)
+		table_add(&t, str(p, "interface"), str(p, "address"), str(p, "state"));
+	table_print(&t);
+	table_open(&t, 3, "GATE ON", "GROUP", "XDP");
+	json_array_foreach(json_object_get(doc, "groups"), i, g)
+		json_array_foreach(json_object_get(g, "interfaces"), k, x)
+			table_add(&t, str(x, "name"), str(g, "name"), str(x, "xdp"));
+	table_print(&t);
+}
+
+static void show_node(const json_t *doc)
+{
+	const json_t *arbiter = json_object_get(doc, "arbiter");
+	json_int_t up = num(doc, "uptime_s");
+	char line[LINE_CAP] = "";
+
+	add(line, "node %s, batond %s, pid %" JSON_INTEGER_FORMAT ", up %" JSON_INTEGER_FORMAT " d %02d:%02d:%02d",
+	    str(doc, "node"), str(doc, "version"), num(doc, "pid"), up / 86400, (int)(up / 3600 % 24),
+	    (int)(up / 60 % 60), (int)(up % 60));
+	add(line, "; round trip %" JSON_INTEGER_FORMAT " us; real-time %s; arbiter %s%s%s",
+	    num(json_object_get(doc, "peer"), "rtt_us"), is_true(doc, "realtime") ? "yes" : "no",
+	    str(arbiter, "type"), is(arbiter, "type", "none") ? "" : " ", is(arbiter, "type", "none") ? "" : str(arbiter, "state"));
+	put_clean(line);
+	puts("");
+}
+
+static void show_status(const json_t *doc)
+{
+	show_headline(doc);
+	puts("");
+	show_groups(doc);
+	puts("");
+	show_vips(doc);
+	puts("");
+	show_paths(doc);
+	puts("");
+	show_node(doc);
+}
+
+/* A line whenever something other than the lease has changed. */
+static void show_watch(const json_t *doc)
+{
+	static char last[LINE_CAP];
+	char line[LINE_CAP];
+	const json_t *g;
+	size_t i;
+	time_t now = time(NULL);
+	char at[16] = "";
+
+	headline(doc, line);
+	json_array_foreach(json_object_get(doc, "groups"), i, g)
+		add(line, " [%s %s %s term=%" JSON_INTEGER_FORMAT " why=%s server=%s]", str(g, "name"), str(g, "role"),
+		    str(g, "gate"), num(g, "term"), *str(g, "reason") ? str(g, "reason") : "-", str(g, "service"));
+	if (!strcmp(line, last))
+		return;
+	strcpy(last, line);
+	strftime(at, sizeof(at), "%H:%M:%S ", localtime(&now));
+	fputs(at, stdout);
+	put_clean(line);
+	puts("");
+}
+
+/* ---- the other verbs ---- */
+
+static void show_text(const json_t *doc)
+{
+	put_clean(str(doc, "text"));
+	puts("");
+}
+
+static void show_event(const json_t *e)
+{
+	printf("%s %-5s ", str(e, "time"), str(e, "level"));
+	show_text(e);
+}
+
+static void show_events(const json_t *doc)
+{
+	const json_t *events = json_object_get(doc, "events"), *e;
+	size_t i;
+
+	if (!events) {		/* one of a stream */
+		show_event(doc);
+		return;
+	}
+	json_array_foreach(events, i, e)
+		show_event(e);
+}
+
+static void show_alarms(const json_t *doc)
+{
+	const json_t *a;
+	struct table t;
+	size_t i;
+
+	if (*str(doc, "cleared")) {
+		fputs("cleared: ", stdout);
+		put_clean(str(doc, "cleared"));
+		puts("");
+	}
+	if (!json_array_size(json_object_get(doc, "alarms"))) {
+		puts("no alarms");
+		return;
+	}
+	table_open(&t, 3, "ALARM", "FOR", "WHAT IS WRONG");
+	json_array_foreach(json_object_get(doc, "alarms"), i, a) {
+		char since[LINE_CAP] = "";
+
+		add(since, "%" JSON_INTEGER_FORMAT " s", num(a, "since_s"));
+		table_add(&t, str(a, "id"), since, str(a, "text"));
+	}
+	table_print(&t);
+}
+
+static void show_doctor(const json_t *doc)
+{
+	const json_t *c;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 3, "", "CHECK", "");
+	json_array_foreach(json_object_get(doc, "checks"), i, c) {
+		table_add(&t, str(c, "level"), str(c, "check"), str(c, "text"));
+		if (*str(c, "fix"))
+			table_add(&t, "", "  to mend it:", str(c, "fix"));
+	}
+	table_print(&t);
+}
+
+static void show_options(const json_t *doc)
+{
+	const json_t *o;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 6, "SECTION", "OPTION", "VALUE", "DEFAULT", "VALID", "TAKES EFFECT");
+	json_array_foreach(json_object_get(doc, "options"), i, o)
+		table_add(&t, str(o, "section"), str(o, "name"), *str(o, "value") ? str(o, "value") : "-",
+			  *str(o, "default") ? str(o, "default") : "-", str(o, "valid"), str(o, "effect"));
+	table_print(&t);
+}
+
+static void show_hook(const char *name, const json_t *hook)
+{
+	char packets[LINE_CAP] = "", bytes[LINE_CAP] = "";
+	const json_t *e;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 5, name, "VERDICT", "PACKETS", "BYTES", "MEANING");
+	json_array_foreach(json_object_get(hook, "exits"), i, e) {
+		if (!num(e, "packets"))
+			continue;
+		packets[0] = bytes[0] = '\0';
+		add(packets, "%" JSON_INTEGER_FORMAT, num(e, "packets"));
+		add(bytes, "%" JSON_INTEGER_FORMAT, num(e, "bytes"));
+		table_add(&t, str(e, "name"), str(e, "verdict"), packets, bytes, str(e, "text"));
+	}
+	packets[0] = bytes[0] = '\0';
+	add(packets, "%" JSON_INTEGER_FORMAT, num(hook, "total"));
+	add(bytes, "%" JSON_INTEGER_FORMAT, num(hook, "total_bytes"));
+	table_add(&t, "total", "", packets, bytes, "ways out not shown were not taken");
+	table_print(&t);
+}
+
+static json_int_t sum(const json_t *counts)
+{
+	json_int_t n = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)counts, key, value)
+		n += json_integer_value(value);
+	return n;
+}
+
+static void add_live(char to[LINE_CAP], const json_t *dir, const char *what, const char *last)
+{
+	const json_t *age = json_object_get(dir, last);
+
+	add(to, "%" JSON_INTEGER_FORMAT, sum(json_object_get(dir, what)));
+	if (json_is_integer(age))
+		add(to, " (%" JSON_INTEGER_FORMAT ".%03d s ago)", json_integer_value(age) / 1000,
+		    (int)(json_integer_value(age) % 1000));
+}
+
+static void show_counters(const json_t *doc)
+{
+	const json_t *v;
+	struct table t;
+	size_t i;
+
+	show_hook("XDP, IN", json_object_get(doc, "xdp"));
+	puts("");
+	show_hook("TC, OUT", json_object_get(doc, "tc"));
+	puts("");
+	table_open(&t, 6, "VIP", "GROUP", "REQUESTS IN", "RESPONSES OUT", "REQUESTS OUT", "RESPONSES IN");
+	json_array_foreach(json_object_get(doc, "vips"), i, v) {
+		const json_t *in = json_object_get(v, "in"), *out = json_object_get(v, "out");
+		char cell[4][LINE_CAP] = { "", "", "", "" };
+
+		add_live(cell[0], in, "requests", "last_request_ms");
+		add_live(cell[1], out, "responses", "last_response_ms");
+		add_live(cell[2], out, "requests", "last_request_ms");
+		add_live(cell[3], in, "responses", "last_response_ms");
+		table_add(&t, str(v, "address"), str(v, "group"), cell[0], cell[1], cell[2], cell[3]);
+	}
+	table_print(&t);
+}
+
+void show(enum ctl_verb verb, const json_t *doc)
+{
+	static void (*const shows[CTL_VERB__N])(const json_t *doc) = {
+		[CTL_STATUS]	 = show_status,
+		[CTL_WATCH]	 = show_watch,
+		[CTL_SWITCHOVER] = show_text,
+		[CTL_EVENTS]	 = show_events,
+		[CTL_COUNTERS]	 = show_counters,
+		[CTL_OPTIONS]	 = show_options,
+		[CTL_ALARMS]	 = show_alarms,
+		[CTL_DOCTOR]	 = show_doctor,
+		[CTL_RELOAD]	 = show_text,
+	};
+
+	if (shows[verb])
+		shows[verb](doc);
+}
