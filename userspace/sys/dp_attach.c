@@ -4,8 +4,7 @@
  *
  * XDP hangs on a bpf_link whose pin keeps it in place when the controller dies. A link found alive
  * is given the new program in one step and in its old mode, so no frame meets an empty hook and no
- * driver restarts its queues. The tc filter needs no pin: clsact holds it until it is deleted.
- * The clsact qdisc is shared with whoever else uses it, so it is made but never removed here.
+ * driver restarts its queues. The tc filter on the way out: dp_tc.c.
  */
 #include "sys/dp_own.h"
 
@@ -15,9 +14,6 @@
 #include <unistd.h>
 #include <linux/if_link.h>
 #include <net/if.h>
-
-#define TC_HANDLE	1
-#define TC_PRIORITY	1
 
 /* "eth0", or "#7" when no interface has that number any more. */
 static const char *name_of(uint32_t ifindex, char name[IF_NAMESIZE])
@@ -35,7 +31,7 @@ static int link_path(char path[PATH_MAX], const struct dp *dp, uint32_t ifindex)
 	return dp_pin_path(path, dp->dir, name);
 }
 
-/* Name of the program with this id; "?" when it has gone meanwhile. */
+/* Name of the program with this id; "?" when it has gone, or without CAP_SYS_ADMIN. */
 static void prog_name(__u32 id, char name[BPF_OBJ_NAME_LEN])
 {
 	struct bpf_prog_info info = {};
@@ -214,61 +210,6 @@ static int detach_xdp(struct dp *dp, uint32_t ifindex)
 	return err;
 }
 
-/* Which program is our handle's? Id 0: none, no clsact or no interface. */
-static __u32 query_tc(const struct bpf_tc_hook *hook)
-{
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-
-	return bpf_tc_query(hook, &opts) ? 0 : opts.prog_id;
-}
-
-/* May the filter at our handle be replaced or removed? Only if it is called as ours is. */
-static int check_filter(const struct bpf_tc_hook *hook, __u32 id)
-{
-	char name[IF_NAMESIZE], prog[BPF_OBJ_NAME_LEN];
-
-	prog_name(id, prog);
-	if (!strcmp(prog, "baton_tc"))
-		return 0;
-	return dp_refuse(-EBUSY, "%s: tc filter %s (id %u) stands at egress, preference %u, handle %u, and is not ours",
-			 name_of((uint32_t)hook->ifindex, name), prog, id, TC_PRIORITY, TC_HANDLE);
-}
-
-static int attach_tc(struct dp *dp, uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = dp->tc_prog, .flags = BPF_TC_F_REPLACE,
-		    .handle = TC_HANDLE, .priority = TC_PRIORITY);
-	char name[IF_NAMESIZE];
-	int err = bpf_tc_hook_create(&hook);
-	__u32 id;
-
-	if (err && err != -EEXIST)
-		return dp_fail(err, "%s: add qdisc clsact", name_of(ifindex, name));
-	id = query_tc(&hook);
-	err = id ? check_filter(&hook, id) : 0;
-	if (err)
-		return err;
-	dp_hush();	/* that there was no filter yet is no reason to report */
-	err = bpf_tc_attach(&hook, &opts);
-	return err ? dp_fail(err, "%s: tc filter on egress", name_of(ifindex, name)) : 0;
-}
-
-static int detach_tc(uint32_t ifindex)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-	char name[IF_NAMESIZE];
-	__u32 id = query_tc(&hook);
-	int err;
-
-	if (!id || check_filter(&hook, id))	/* gone with its interface, or somebody else's */
-		return 0;
-	dp_hush();
-	err = bpf_tc_detach(&hook, &opts);
-	return err ? dp_fail(err, "%s: remove tc filter", name_of(ifindex, name)) : 0;
-}
-
 int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode)
 {
 	struct hook hook = {};
@@ -279,11 +220,11 @@ int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum
 	err = attach_xdp(dp, ifindex, want, any, &is_new);
 	if (err)
 		return err;
-	err = attach_tc(dp, ifindex);
+	err = read_hook(ifindex, &hook);
 	if (!err)
-		err = read_hook(ifindex, &hook);
+		err = dp_tc_attach(dp, ifindex);
 	if (err && is_new)
-		(void)detach_xdp(dp, ifindex);	/* the first error is the one to tell */
+		(void)detach_xdp(dp, ifindex);	/* half a data path guards nothing */
 	if (!err)
 		*ret_mode = hook.mode;
 	return err;
@@ -294,6 +235,6 @@ int dp_detach(struct dp *dp, uint32_t ifindex)
 	int err;
 
 	dp_hush();
-	err = detach_tc(ifindex);
+	err = dp_tc_detach(ifindex);
 	return err ? err : detach_xdp(dp, ifindex);
 }

@@ -6,6 +6,7 @@
  *   dp_pins.c    is the pin directory ours alone, and what lies in it?
  *   dp_maps.c    what is written into and read from the maps
  *   dp_attach.c  which interface runs our programs, and how?
+ *   dp_tc.c      does our filter stand on an interface's way out?
  *   dp_hand.c    the XDP program run on one datagram
  */
 #ifndef BATON_DP_OWN_H
@@ -73,6 +74,10 @@ int dp_pins_each(struct dp *dp, int (*fn)(struct dp *dp, const char *name));
 int dp_pins_discard(struct dp *dp);
 /* The meta map pinned there. -ENOENT: none, or not filled; -EPROTO: it is not Baton's. */
 int dp_pins_meta(const struct dp *dp, struct bt_meta *ret);
+
+/* The filter on egress; clsact is made when it is missing. -EBUSY: a foreign one has our place. */
+int dp_tc_attach(struct dp *dp, uint32_t ifindex);
+int dp_tc_detach(uint32_t ifindex);
 
 /* Is @name that of a pinned XDP link, and of which interface? */
 bool dp_link_name(const char *name, uint32_t *ret_ifindex);

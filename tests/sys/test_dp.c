@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * test_dp: the data path against the real kernel: it comes, outlives its controller, is found again,
+ * and goes. Own network and mount namespace with a bpf file system of its own, so nothing of this
+ * host is touched and nothing is left. Needs root and build/bpf.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <cmocka.h>
+
+#include "sys/dp.h"
+
+#define OBJ	"build/bpf"
+#define BPFFS	"/sys/fs/bpf"
+#define PINS	BPFFS "/dp-test"
+#define VERSION	"0.0.test"
+#define FRAMES	20
+
+#define OK(call) do { \
+	int ok_err = (call); \
+	if (ok_err) \
+		fail_msg("%s: %s (%s)", #call, strerror(-ok_err), dp_why(NULL)); \
+} while (0)
+
+/* @call fails with @code, and dp_why() has @word in it. */
+#define REFUSED(call, code, word) do { \
+	int refused_err = (call); \
+	if (refused_err != -(code) || !strstr(dp_why(NULL), word)) \
+		fail_msg("%s: got %d \"%s\", want %d with \"%s\"", #call, refused_err, dp_why(NULL), \
+			 -(code), word); \
+} while (0)
+
+static void shell(const char *command)
+{
+	int status = system(command);
+
+	if (status)
+		fail_msg("%s: exit status %#x", command, status);
+}
+
+static bool shell_true(const char *command)
+{
+	return system(command) == 0;
+}
+
+static uint32_t ifindex_of(const char *name)
+{
+	uint32_t i = if_nametoindex(name);
+
+	if (!i)
+		fail_msg("no interface %s", name);
+	return i;
+}
+
+/* Frames of a private ethertype out of @name, which the other end of the cable receives. */
+static void send_frames(const char *name, int n)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_ifindex = (int)ifindex_of(name), .sll_halen = ETH_ALEN,
+	};
+	uint8_t frame[ETH_ZLEN] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x88, 0xb5 };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	for (int i = 0; i < n; i++)
+		if (sendto(fd, frame, sizeof(frame), 0, (void *)&to, sizeof(to)) != sizeof(frame))
+			fail_msg("send on %s: %s", name, strerror(errno));
+	close(fd);
+	usleep(50000);	/* the receiving end works in a softirq of its own */
+}
+
+static struct dp *open_dp(bool want_found)
+{
+	struct dp *dp = NULL;
+	bool found = !want_found;
+
+	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	if (found != want_found)
+		fail_msg("pins %s", found ? "found where there should be none" : "not found");
+	return dp;
+}
+
+static uint64_t frames_in(struct dp *dp)
+{
+	struct bt_count xdp[BT_X__N], tc[BT_T__N];
+
+	OK(dp_counts(dp, xdp, tc));
+	return xdp[BT_X_TOTAL].packets;
+}
+
+static uint64_t frames_out(struct dp *dp)
+{
+	struct bt_count xdp[BT_X__N], tc[BT_T__N];
+
+	OK(dp_counts(dp, xdp, tc));
+	return tc[BT_T_TOTAL].packets;
+}
+
+static enum dp_mode attach(struct dp *dp, const char *name, enum dp_mode want, bool any)
+{
+	enum dp_mode mode = DP_OFF;
+
+	OK(dp_attach(dp, ifindex_of(name), want, any, &mode));
+	return mode;
+}
+
+static __u32 xdp_prog_id(const char *name)
+{
+	__u32 id = 0;
+
+	OK(bpf_xdp_query_id((int)ifindex_of(name), 0, &id));
+	return id;
+}
+
+static __u32 link_id(const char *name)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), PINS "/link-%u", ifindex_of(name));
+	fd = bpf_obj_get(path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		fail_msg("%s: %s", path, strerror(errno));
+	close(fd);
+	return info.id;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	shell("ip link add dp-a type veth peer name dp-b && ip link set dp-a up && ip link set dp-b up");
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	shell("ip link del dp-a; rm -rf " PINS);
+	return 0;
+}
+
+static void test_what_is_set_can_be_read(void **state)
+{
+	struct bt_node node = { .my_id = 1, .peer_id = 2, .boot = 0x1234, .key_in = { 1, 2 } }, got;
+	struct bt_group group = { .name_hash = htonl(7), .name = "sip" }, got_group;
+	struct bt_pair pair;
+	struct dp *dp = open_dp(false);
+
+	(void)state;
+	OK(dp_set_node(dp, &node));
+	OK(dp_get_node(dp, &got));
+	assert_memory_equal(&node, &got, sizeof(node));
+	OK(dp_set_group(dp, 3, &group));
+	OK(dp_get_group(dp, 3, &got_group));
+	assert_memory_equal(&group, &got_group, sizeof(group));
+	OK(dp_set_nonce(dp, 99));
+	OK(dp_pair(dp, &pair));
+	assert_int_equal(pair.nonce, 99);
+	REFUSED(dp_get_group(dp, BT_GROUPS_MAX, &got_group), ENOENT, "group");
+	dp_close(dp);
+}
+
+static int slot_of(__be32 name_hash)
+{
+	int fd = bpf_obj_get(PINS "/cfg_gidx");
+	__u32 slot;
+	int err = bpf_map_lookup_elem(fd, &name_hash, &slot);
+
+	close(fd);
+	return err ? -1 : (int)slot;
+}
+
+static void test_name_hash_leads_to_the_present_slot_only(void **state)
+{
+	struct bt_group sip = { .name_hash = htonl(7) }, web = { .name_hash = htonl(8) }, none = {};
+	struct dp *dp = open_dp(false);
+
+	(void)state;
+	OK(dp_set_group(dp, 3, &sip));
+	assert_int_equal(slot_of(sip.name_hash), 3);
+	OK(dp_set_group(dp, 3, &web));
+	assert_int_equal(slot_of(sip.name_hash), -1);
+	assert_int_equal(slot_of(web.name_hash), 3);
+	OK(dp_set_group(dp, 3, &none));
+	assert_int_equal(slot_of(web.name_hash), -1);
+	dp_close(dp);
+}
+
+static bool vip_in(const char *map, const void *key)
+{
+	struct bt_vip vip = {};
+	int fd = bpf_obj_get(map);
+	bool is = !bpf_map_lookup_elem(fd, key, &vip) && vip.group == 2 && vip.index == 5;
+
+	close(fd);
+	return is;
+}
+
+static void test_vips_go_to_the_map_of_their_family(void **state)
+{
+	struct bt_vip vip = { .group = 2, .index = 5 };
+	struct in6_addr v4, v6;
+	struct dp *dp = open_dp(false);
+
+	(void)state;
+	inet_pton(AF_INET6, "::ffff:192.0.2.7", &v4);
+	inet_pton(AF_INET6, "2001:db8::7", &v6);
+	OK(dp_set_vip(dp, &v4, &vip));
+	OK(dp_set_vip(dp, &v6, &vip));
+	assert_true(vip_in(PINS "/cfg_vip4", &v4.s6_addr[12]));
+	assert_true(vip_in(PINS "/cfg_vip6", &v6));
+	OK(dp_del_vip(dp, &v4));
+	assert_false(vip_in(PINS "/cfg_vip4", &v4.s6_addr[12]));
+	REFUSED(dp_del_vip(dp, &v4), ENOENT, "VIP");
+	dp_close(dp);
+}
+
+static void test_native_counts_both_ways(void **state)
+{
+	struct dp *dp = open_dp(false);
+	uint64_t in, out;
+
+	(void)state;
+	assert_int_equal(attach(dp, "dp-a", DP_NATIVE, false), DP_NATIVE);
+	in = frames_in(dp);
+	out = frames_out(dp);
+	send_frames("dp-b", FRAMES);
+	send_frames("dp-a", FRAMES);
+	assert_true(frames_in(dp) >= in + FRAMES);	/* the kernel's own ND may add some */
+	assert_true(frames_out(dp) >= out + FRAMES);
+	dp_close(dp);
+}
+
+static void test_outlives_its_controller_and_is_found_again(void **state)
+{
+	struct bt_node node = { .my_id = 2, .boot = 0xfeed }, got;
+	struct dp *dp = open_dp(false);
+	uint64_t in;
+
+	(void)state;
+	OK(dp_set_node(dp, &node));
+	dp_words(dp)[4] = BT_WORD(7, 2, BT_OPEN);
+	dp_leases(dp)[4] = 41;
+	dp_lingers(dp)[4] = 42;
+	attach(dp, "dp-a", DP_NATIVE, false);
+	in = frames_in(dp);
+	dp_close(dp);
+
+	send_frames("dp-b", FRAMES);
+	dp = open_dp(true);
+	assert_true(frames_in(dp) >= in + FRAMES);
+	OK(dp_get_node(dp, &got));
+	assert_memory_equal(&node, &got, sizeof(node));
+	assert_true(dp_words(dp)[4] == BT_WORD(7, 2, BT_OPEN));
+	assert_true(dp_leases(dp)[4] == 41 && dp_lingers(dp)[4] == 42);
+	dp_close(dp);
+}
+
+static void test_new_program_takes_the_old_ones_place(void **state)
+{
+	struct dp *dp = open_dp(false);
+	__u32 link, prog;
+
+	(void)state;
+	attach(dp, "dp-a", DP_NATIVE, false);
+	link = link_id("dp-a");
+	prog = xdp_prog_id("dp-a");
+	dp_close(dp);
+
+	dp = open_dp(true);
+	assert_int_equal(xdp_prog_id("dp-a"), prog);
+	attach(dp, "dp-a", DP_NATIVE, false);
+	assert_int_equal(link_id("dp-a"), link);	/* the same attachment ... */
+	assert_int_not_equal(xdp_prog_id("dp-a"), prog);	/* ... of another program */
+	dp_close(dp);
+}
+
+static void test_generic_stays_generic(void **state)
+{
+	struct dp *dp = open_dp(false);
+	enum dp_mode mode = DP_OFF;
+	uint64_t in;
+
+	(void)state;
+	assert_int_equal(attach(dp, "dp-a", DP_GENERIC, false), DP_GENERIC);
+	in = frames_in(dp);
+	send_frames("dp-b", FRAMES);
+	assert_true(frames_in(dp) >= in + FRAMES);
+	assert_int_equal(attach(dp, "dp-a", DP_NATIVE, true), DP_GENERIC);
+	REFUSED(dp_attach(dp, ifindex_of("dp-a"), DP_NATIVE, false, &mode), EBUSY, "generic mode");
+	assert_int_equal(mode, DP_OFF);
+	dp_close(dp);
+}
+
+static void test_native_refused_falls_back_only_if_it_may(void **state)
+{
+	struct dp *dp = open_dp(false);
+	enum dp_mode mode = DP_OFF;
+
+	(void)state;
+	shell("ip link set dp-b mtu 9000");	/* of the peer: what veth looks at */
+	REFUSED(dp_attach(dp, ifindex_of("dp-a"), DP_NATIVE, false, &mode), ERANGE, "MTU too big");
+	assert_int_equal(xdp_prog_id("dp-a"), 0);
+	assert_int_equal(attach(dp, "dp-a", DP_NATIVE, true), DP_GENERIC);
+	dp_close(dp);
+}
+
+/* A program of somebody else's, in the place of ours. */
+static int load_foreign(enum bpf_prog_type type, const char *name, int verdict)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = bpf_prog_load(type, name, "GPL", insns, 2, NULL);
+
+	if (fd < 0)
+		fail_msg("load %s: %s", name, strerror(errno));
+	return fd;
+}
+
+static void test_foreign_xdp_is_named_and_left_alone(void **state)
+{
+	int foreign = load_foreign(BPF_PROG_TYPE_XDP, "their_xdp", XDP_PASS);
+	struct dp *dp = open_dp(false);
+	enum dp_mode mode;
+	__u32 id;
+
+	(void)state;
+	OK(bpf_xdp_attach((int)ifindex_of("dp-a"), foreign, XDP_FLAGS_DRV_MODE, NULL));
+	id = xdp_prog_id("dp-a");
+	REFUSED(dp_attach(dp, ifindex_of("dp-a"), DP_NATIVE, true, &mode), EBUSY, "their_xdp");
+	assert_int_equal(xdp_prog_id("dp-a"), id);
+	dp_close(dp);
+	close(foreign);
+}
+
+static void attach_foreign_tc(__u32 priority)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex_of("dp-a"), .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = priority);
+
+	opts.prog_fd = load_foreign(BPF_PROG_TYPE_SCHED_CLS, "their_tc", -1);
+	bpf_tc_hook_create(&hook);
+	OK(bpf_tc_attach(&hook, &opts));
+	close(opts.prog_fd);
+}
+
+static void test_foreign_filter_is_named_and_left_alone(void **state)
+{
+	struct dp *dp = open_dp(false);
+	enum dp_mode mode;
+
+	(void)state;
+	attach_foreign_tc(1);
+	REFUSED(dp_attach(dp, ifindex_of("dp-a"), DP_NATIVE, true, &mode), EBUSY, "their_tc");
+	assert_int_equal(xdp_prog_id("dp-a"), 0);	/* not half a data path */
+	OK(dp_detach(dp, ifindex_of("dp-a")));
+	shell("tc filter show dev dp-a egress | grep -q their_tc");
+	dp_close(dp);
+}
+
+static void test_detach_takes_ours_only(void **state)
+{
+	struct dp *dp = open_dp(false);
+
+	(void)state;
+	attach_foreign_tc(2);
+	attach(dp, "dp-a", DP_NATIVE, false);
+	shell("tc filter show dev dp-a egress | grep -q baton_tc");
+	OK(dp_detach(dp, ifindex_of("dp-a")));
+	assert_int_equal(xdp_prog_id("dp-a"), 0);
+	assert_false(shell_true("tc filter show dev dp-a egress | grep -q baton_tc"));
+	shell("tc filter show dev dp-a egress | grep -q their_tc");
+	OK(dp_detach(dp, ifindex_of("dp-a")));	/* nothing there: nothing to do */
+	dp_close(dp);
+}
+
+static void test_interface_that_came_back_is_attached_anew(void **state)
+{
+	char again[160];
+	struct dp *dp = open_dp(false);
+
+	(void)state;
+	attach(dp, "dp-a", DP_NATIVE, false);
+	snprintf(again, sizeof(again), "ip link del dp-a && ip link add dp-a index %u type veth peer name dp-b "
+		 "&& ip link set dp-a up && ip link set dp-b up", ifindex_of("dp-a"));
+	shell(again);
+	assert_int_equal(xdp_prog_id("dp-a"), 0);
+	assert_int_equal(attach(dp, "dp-a", DP_NATIVE, false), DP_NATIVE);
+	assert_int_not_equal(xdp_prog_id("dp-a"), 0);
+	dp_close(dp);
+}
+
+static void test_remove_leaves_nothing(void **state)
+{
+	struct dp *dp = open_dp(false);
+
+	(void)state;
+	attach(dp, "dp-a", DP_NATIVE, false);
+	attach(dp, "dp-b", DP_GENERIC, false);
+	dp_close(dp);
+
+	dp = open_dp(true);	/* another life than the one that attached */
+	OK(dp_remove(dp));
+	dp_close(dp);
+	assert_int_equal(access(PINS, F_OK), -1);
+	assert_int_equal(xdp_prog_id("dp-a"), 0);
+	assert_int_equal(xdp_prog_id("dp-b"), 0);
+	assert_false(shell_true("tc filter show dev dp-a egress | grep -q baton_tc"));
+}
+
+static void change_meta(struct bt_meta *meta)
+{
+	int fd = bpf_obj_get(PINS "/meta");
+	__u32 zero = 0;
+
+	assert_true(fd >= 0);
+	if (meta->magic)
+		OK(bpf_map_update_elem(fd, &zero, meta, BPF_ANY));
+	else
+		OK(bpf_map_lookup_elem(fd, &zero, meta));
+	close(fd);
+}
+
+static void test_pins_of_another_abi_are_refused(void **state)
+{
+	struct dp *dp = open_dp(false), *none = NULL;
+	struct bt_meta meta = {};
+	bool found;
+
+	(void)state;
+	dp_close(dp);
+	change_meta(&meta);
+	assert_string_equal(meta.version, VERSION);
+	meta.layout++;
+	change_meta(&meta);
+	REFUSED(dp_open(&none, OBJ, PINS, "9.9", &found), EPROTO, "made by batond " VERSION);
+	meta.layout--;
+	meta.abi++;
+	change_meta(&meta);
+	REFUSED(dp_open(&none, OBJ, PINS, "9.9", &found), EPROTO, "made by batond " VERSION);
+	meta.magic ^= 1;
+	change_meta(&meta);
+	REFUSED(dp_open(&none, OBJ, PINS, "9.9", &found), EPROTO, "not a map of Baton's");
+	assert_null(none);
+	assert_int_equal(access(PINS "/st_word", F_OK), 0);	/* refused, not removed */
+}
+
+static void test_a_map_of_another_make_is_refused(void **state)
+{
+	struct dp *dp = open_dp(false), *none = NULL;
+	bool found;
+	int fd;
+
+	(void)state;
+	dp_close(dp);
+	unlink(PINS "/st_word");
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPROTO, "st_word is missing");
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "st_word", 4, 8, 2 * BT_GROUPS_MAX, NULL);
+	OK(bpf_obj_pin(fd, PINS "/st_word"));
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPROTO, "st_word");
+	close(fd);
+}
+
+static void test_what_a_crash_left_is_made_anew(void **state)
+{
+	struct dp *dp = open_dp(false);
+
+	(void)state;
+	dp_words(dp)[0] = BT_WORD(7, 2, BT_OPEN);
+	dp_close(dp);
+	unlink(PINS "/meta");
+	dp = open_dp(false);
+	assert_true(dp_words(dp)[0] == 0);
+	dp_close(dp);
+	dp_close(open_dp(true));
+}
+
+static void test_a_directory_of_others_is_not_emptied(void **state)
+{
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "theirs", 4, 8, 1, NULL);
+	struct dp *none = NULL;
+	bool found;
+
+	(void)state;
+	mkdir(PINS, 0700);
+	OK(bpf_obj_pin(fd, PINS "/theirs"));
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPROTO, "theirs");
+	assert_int_equal(access(PINS "/theirs", F_OK), 0);
+	close(fd);
+}
+
+static void test_pin_dir_must_be_ours_alone(void **state)
+{
+	struct dp *none = NULL;
+	bool found;
+
+	(void)state;
+	mkdir(PINS, 0700);
+	chmod(PINS, 0755);
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPERM, "mode 0755");
+	chmod(PINS, 0700);
+	OK(chown(PINS, 65534, 0));
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPERM, "uid 65534");
+	OK(chown(PINS, 0, 0));
+	chmod(PINS, 0777);	/* as a parent: whoever may write there can rename what is below */
+	REFUSED(dp_open(&none, OBJ, PINS "/a", VERSION, &found), EPERM, "written by others");
+	rmdir(PINS);
+	OK(symlink("/tmp", PINS));
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPERM, "not a directory");
+	unlink(PINS);
+	REFUSED(dp_open(&none, OBJ, "dp-test", VERSION, &found), EINVAL, "absolute");
+	REFUSED(dp_open(&none, OBJ, "/tmp", VERSION, &found), ENOENT, "mount -t bpf");
+	REFUSED(dp_open(&none, OBJ, "/run/dp-test/a", VERSION, &found), ENOENT, "mount -t bpf");
+}
+
+static void test_pin_dir_is_made_for_root_alone(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	dp_close(open_dp(false));
+	OK(stat(PINS, &st));
+	assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+static void test_missing_objects_are_named(void **state)
+{
+	struct dp *none = NULL;
+	bool found;
+
+	(void)state;
+	REFUSED(dp_open(&none, "build/nowhere", PINS, VERSION, &found), ENOENT, "build/nowhere/baton_xdp.bpf.o");
+}
+
+/* A bpf file system that only we see, where the host's would be. */
+static int enter_own_world(void)
+{
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("bpf", BPFFS, "bpf", 0, NULL)) {
+		fprintf(stderr, "test_dp: own namespaces with a bpf file system: %s (needs root)\n", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_set_can_be_read),
+		TEST(name_hash_leads_to_the_present_slot_only),
+		TEST(vips_go_to_the_map_of_their_family),
+		TEST(native_counts_both_ways),
+		TEST(outlives_its_controller_and_is_found_again),
+		TEST(new_program_takes_the_old_ones_place),
+		TEST(generic_stays_generic),
+		TEST(native_refused_falls_back_only_if_it_may),
+		TEST(foreign_xdp_is_named_and_left_alone),
+		TEST(foreign_filter_is_named_and_left_alone),
+		TEST(detach_takes_ours_only),
+		TEST(interface_that_came_back_is_attached_anew),
+		TEST(remove_leaves_nothing),
+		TEST(pins_of_another_abi_are_refused),
+		TEST(a_map_of_another_make_is_refused),
+		TEST(what_a_crash_left_is_made_anew),
+		TEST(a_directory_of_others_is_not_emptied),
+		TEST(pin_dir_must_be_ours_alone),
+		TEST(pin_dir_is_made_for_root_alone),
+		TEST(missing_objects_are_named),
+	};
+
+	return enter_own_world() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dp_tc: does our filter stand on an interface's way out?
+ *
+ * It needs no pin: clsact holds filter and program until somebody deletes them. Known by its place
+ * (egress, preference 1, handle 1) and by the program's name, which a dump shows to whoever has
+ * CAP_NET_ADMIN; looking a program up by its id would take CAP_SYS_ADMIN.
+ * The clsact qdisc is shared with whoever else uses it, so it is made but never removed here.
+ */
+#include "sys/dp_own.h"
+
+#include <errno.h>
+#include <string.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+
+#include "sys/nl.h"
+
+#define TC_HANDLE	1
+#define TC_PRIORITY	1
+#define TC_PROGRAM	"baton_tc"
+
+struct filter {
+	bool there;
+	char name[64];		/* "baton_tc:[17]"; of another kind than bpf: the kind */
+};
+
+static void read_bpf_name(const struct nlattr *options, struct filter *f)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, options)
+		if (mnl_attr_get_type(attr) == TCA_BPF_NAME)
+			strncpy(f->name, mnl_attr_get_str(attr), sizeof(f->name) - 1);
+}
+
+static int on_filter(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	const struct nlattr *attr;
+	struct filter *f = arg;
+
+	if (nlh->nlmsg_type != RTM_NEWTFILTER || tcm->tcm_handle != TC_HANDLE ||
+	    TC_H_MAJ(tcm->tcm_info) >> 16 != TC_PRIORITY)
+		return MNL_CB_OK;
+	f->there = true;
+	mnl_attr_for_each(attr, nlh, sizeof(*tcm))	/* TCA_KIND comes before TCA_OPTIONS */
+		if (mnl_attr_get_type(attr) == TCA_KIND)
+			strncpy(f->name, mnl_attr_get_str(attr), sizeof(f->name) - 1);
+		else if (mnl_attr_get_type(attr) == TCA_OPTIONS)
+			read_bpf_name(attr, f);
+	return MNL_CB_OK;
+}
+
+static int dump_filters(struct nl *nl, uint32_t ifindex, struct filter *ret)
+{
+	uint8_t buf[256] = {};
+	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
+	struct tcmsg *tcm = mnl_nlmsg_put_extra_header(req, sizeof(*tcm));
+	int err;
+
+	req->nlmsg_type = RTM_GETTFILTER;
+	tcm->tcm_ifindex = (int)ifindex;
+	tcm->tcm_parent = TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS);
+	do {
+		*ret = (struct filter){};
+		err = nl_dump(nl, req, on_filter, ret);
+	} while (err == -EINTR);
+	return err;
+}
+
+/* What stands at our place? */
+static int find_filter(uint32_t ifindex, struct filter *ret)
+{
+	struct nl nl;
+	int err = nl_open(&nl, NETLINK_ROUTE, 0);
+
+	if (!err) {
+		err = dump_filters(&nl, ifindex, ret);
+		nl_close(&nl);
+	}
+	return err ? dp_fail(err, "interface %u: list tc filters", ifindex) : 0;
+}
+
+static bool is_ours(const struct filter *f)
+{
+	return !strncmp(f->name, TC_PROGRAM, strlen(TC_PROGRAM));
+}
+
+int dp_tc_attach(struct dp *dp, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = dp->tc_prog, .flags = BPF_TC_F_REPLACE,
+		    .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	struct filter f;
+	int err = bpf_tc_hook_create(&hook);
+
+	if (err && err != -EEXIST)
+		return dp_fail(err, "interface %u: add qdisc clsact", ifindex);
+	dp_hush();	/* that clsact was there already is nothing to report */
+	err = find_filter(ifindex, &f);
+	if (err)
+		return err;
+	if (f.there && !is_ours(&f))
+		return dp_refuse(-EBUSY, "interface %u: tc filter %s has egress preference %u handle %u already "
+				 "and is not ours", ifindex, f.name, TC_PRIORITY, TC_HANDLE);
+	err = bpf_tc_attach(&hook, &opts);
+	return err ? dp_fail(err, "interface %u: tc filter on egress", ifindex) : 0;
+}
+
+int dp_tc_detach(uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	struct filter f;
+	int err = find_filter(ifindex, &f);
+
+	if (err || !f.there || !is_ours(&f))	/* gone with its interface, or somebody else's */
+		return err;
+	err = bpf_tc_detach(&hook, &opts);
+	return err ? dp_fail(err, "interface %u: remove tc filter", ifindex) : 0;
+}
