@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""controller: batond on a host of the lab: its configuration, its life, and what it says of itself."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+
+from lab import BUILD, HOSTS, PORT, VIP, LabError, _run, _write, wait_until
+
+SECRET = "the lab's secret: thirty-two bytes or more, the same on both hosts\n"
+
+
+def other(host):
+    return HOSTS[1 - HOSTS.index(host)]
+
+
+class Batond:
+    """One batond. Settings are {section: {key: value}}: they are laid over the lab's own, and a list
+    of values writes one line each; None leaves a key out."""
+
+    # Pins are made under the host's directory; the lab removes what a killed batond leaves there.
+    def __init__(self, lab, host, settings=None, secret=SECRET, env=None):
+        self.lab, self.host, self.node = lab, host, lab.nodes[host]
+        self.conf = os.path.join(self.node.dir, "baton.conf")
+        self.secret_file = os.path.join(self.node.dir, "secret")
+        self.run_dir = os.path.join(self.node.dir, "run")
+        self.state_dir = os.path.join(self.node.dir, "state")
+        self.pin_dir = self.node.pin_dir
+        self.env = {"BATON_LIBEXEC": f"{BUILD}/bpf", **(env or {})}
+        self.process = None
+        self.settings = self._defaults()
+        for directory in (self.run_dir, self.state_dir):
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+        _write(self.secret_file, secret)
+        self.configure(settings or {})
+
+    def _defaults(self):
+        last = other(self.host)
+        number = HOSTS.index(last) + 1
+        return {
+            "node": {"name": self.host, "pair-id": "1", "secret-file": self.secret_file, "run-dir": self.run_dir,
+                     "state-dir": self.state_dir, "pin-dir": self.pin_dir},
+            "peer": {"name": last,
+                     "path": [f"eth{i} 10.7{7 + i}.0.{number}" for i in range(self.lab.paths)]},
+            "group sip": {"mode": "takeover", "interface": "eth0", "sip-address": f"{VIP}/24",
+                          "sip-port": str(PORT), "prefer": HOSTS[0]},
+        }
+
+    def configure(self, settings):
+        """Lay settings over what there is and write the file; a running batond wants reload()."""
+        for section, keys in settings.items():
+            if keys is None:
+                self.settings.pop(section, None)
+                continue
+            self.settings.setdefault(section, {}).update(keys)
+        self.write(self.text())
+
+    def text(self):
+        lines = []
+        for section, keys in self.settings.items():
+            lines.append(f"[{section}]")
+            for key, value in keys.items():
+                values = value if isinstance(value, (list, tuple)) else [] if value is None else [value]
+                lines += [f"{key} = {v}" for v in values]
+            lines.append("")
+        return "\n".join(lines)
+
+    def write(self, text):
+        """The configuration file, as it is given: also a broken one."""
+        _write(self.conf, text, 0o644)
+
+    # -- life ---------------------------------------------------------------------------------
+
+    def start(self, wait=True, detached=False):
+        self.process = self.node.start("controller", f"{BUILD}/batond", "-c", self.conf, "--run-dir", self.run_dir,
+                                       "--state-dir", self.state_dir, "--pin-dir", self.pin_dir,
+                                       env=self.env, detached=detached)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, timeout=5):
+        """Until it answers on its socket; an early end is told with its last words."""
+        def answers():
+            if not self.process.alive:
+                raise LabError(f"batond of {self.host} ended with {self.process.wait()}:\n{self.log()[-3000:]}")
+            return self.cli("-j", "status", check=False).returncode == 0
+        wait_until(answers, timeout, f"batond of {self.host} to be ready:\n{self.log()[-3000:]}")
+
+    def check(self):
+        """`batond -n`: exit code and what it said of the configuration."""
+        done = _run([f"{BUILD}/batond", "-n", "-c", self.conf], check=False)
+        return done.returncode, done.stderr + done.stdout
+
+    def stop(self, timeout=10):
+        """SIGTERM: hands the role over first."""
+        return self.process.stop(timeout)
+
+    def kill(self):
+        self.process.kill()
+
+    def pause(self):
+        self.lab.controller_stop(self.host)
+
+    def resume(self):
+        self.lab.controller_cont(self.host)
+
+    def forget_state(self):
+        """As after a new disk: no term is known any more."""
+        shutil.rmtree(self.state_dir)
+        os.makedirs(self.state_dir, mode=0o700)
+
+    def forget_pins(self):
+        """As after a boot: the kernel knows nothing of an earlier life."""
+        shutil.rmtree(self.pin_dir, ignore_errors=True)
+
+    # -- what it says -------------------------------------------------------------------------
+
+    def log(self):
+        return self.process.text() if self.process else ""
+
+    def cli(self, *verb, check=True, timeout=20):
+        """`baton VERB`: the finished process (returncode, stdout, stderr)."""
+        return self.node.run(f"{BUILD}/baton", "--run-dir", self.run_dir, *verb, check=check, timeout=timeout)
+
+    def json(self, *verb):
+        return json.loads(self.cli("-j", *verb).stdout)
+
+    def status(self):
+        return self.json("status")
+
+    def group(self, name="sip"):
+        for group in self.status()["groups"]:
+            if group["name"] == name:
+                return group
+        raise LabError(f"batond of {self.host} knows no group '{name}'")
+
+    @property
+    def role(self):
+        return self.group()["role"]
+
+    @property
+    def gate(self):
+        return self.group()["gate"]
+
+    @property
+    def term(self):
+        return self.group()["term"]
+
+    def wait_role(self, role, timeout=5, group="sip"):
+        wait_until(lambda: self.group(group)["role"] == role, timeout,
+                   f"{self.host} to be {role}; it is {self.group(group)}")
+
+    def role_changes(self):
+        """Its log lines that tell of a change of role, oldest first."""
+        return [line for line in self.log().splitlines() if re.search(r"role[ _-]change", line)]
+
+    def counter(self, name, hook="xdp"):
+        """One exit counter (include/baton_abi.h) in packets."""
+        return self.json("counters")[hook][name]["packets"]
+
+
+class Pair:
+    """batond on both hosts; the same settings for both, or others for one by of={"b": {...}}."""
+
+    def __init__(self, lab, settings=None, of=None):
+        self.lab = lab
+        self.by_host = {h: Batond(lab, h, settings) for h in HOSTS}
+        for host, more in (of or {}).items():
+            self.by_host[host].configure(more)
+        self.a, self.b = self.by_host.values()
+
+    def __getitem__(self, host):
+        return self.by_host[host]
+
+    def start(self, settle=True, detached=False):
+        for batond in self.by_host.values():
+            batond.start(wait=False, detached=detached)
+        for batond in self.by_host.values():
+            batond.wait_ready()
+        return self.settle() if settle else self
+
+    def settled(self):
+        """The primary, when one host serves and the other stands by armed; else None."""
+        groups = {h: b.group() for h, b in self.by_host.items()}
+        holders = [h for h, g in groups.items() if g["role"] == "primary" and g["gate"] == "open"]
+        if len(holders) != 1:
+            return None
+        standby = groups[other(holders[0])]
+        return holders[0] if standby["role"] == "backup" and standby["gate"] == "armed" else None
+
+    def settle(self, timeout=10):
+        try:
+            wait_until(self.settled, timeout, "one primary and one armed backup")
+        except LabError as e:
+            raise LabError(f"{e}; {json.dumps({h: b.group() for h, b in self.by_host.items()})}") from None
+        return self
+
+    @property
+    def primary(self):
+        return wait_until(self.settled, 5, "one primary and one armed backup")
+
+    @property
+    def backup(self):
+        return other(self.primary)
+
+    def switchover(self, *args):
+        return self.by_host[self.primary].cli("switchover", *args)
+
+    def role_changes(self):
+        return {h: b.role_changes() for h, b in self.by_host.items()}
+
+    @contextlib.contextmanager
+    def nothing_moves(self):
+        """Fails when a role changed on either host while the block ran."""
+        before = {h: len(c) for h, c in self.role_changes().items()}
+        yield
+        moved = {h: c[before[h]:] for h, c in self.role_changes().items()}
+        assert not any(moved.values()), f"roles moved: {moved}"
+
+    def stop(self):
+        for batond in self.by_host.values():
+            if batond.process and batond.process.alive:
+                batond.process.signal(15)
+        for batond in self.by_host.values():
+            if batond.process:
+                batond.process.stop()

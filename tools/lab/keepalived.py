@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""keepalived: Debian's keepalived on both hosts of a lab, set up as well as it can be for the same task.
+
+VRRPv3, multicast, nopreempt, the server watched by a script once a second (its shortest interval).
+fast: adverts every 10 ms, real-time priority, locked memory. Otherwise its defaults: 1 s.
+"""
+
+import os
+
+from lab import HOSTS, PORT, VIP, LabError, _run, _write, wait_until
+
+CONF = """
+global_defs {{
+    router_id {host}
+    vrrp_version 3
+    script_user root
+    enable_script_security
+    {realtime}
+}}
+vrrp_script server {{
+    script "{script}"
+    interval 1
+    fall 1
+    rise 1
+}}
+vrrp_instance sip {{
+    state BACKUP
+    nopreempt
+    interface eth0
+    virtual_router_id 77
+    priority {priority}
+    advert_int {advert_int}
+    virtual_ipaddress {{
+        {vip}/32 dev eth0
+    }}
+    track_script {{
+        server
+    }}
+}}
+"""
+REALTIME = "vrrp_rt_priority 50\n    vrrp_no_swap"
+
+
+class Keepalived:
+    def __init__(self, lab, host, fast=True):
+        self.lab, self.host, self.node = lab, host, lab.nodes[host]
+        self.process = None
+        self.conf = os.path.join(self.node.dir, "keepalived.conf")
+        script = os.path.join(self.node.dir, "server-listens")
+        _write(script, f"#!/bin/sh\nss -Hnul 'sport = :{PORT}' | grep -q .\n", 0o700)
+        _write(self.conf, CONF.format(
+            host=host, script=script, vip=VIP, priority=101 - HOSTS.index(host),
+            realtime=REALTIME if fast else "", advert_int="0.01" if fast else "1"))
+
+    def start(self):
+        self.process = self.node.start(
+            "controller", "keepalived", "-n", "-l", "-P", "-f", self.conf,
+            "-p", f"{self.node.dir}/keepalived.pid", "-r", f"{self.node.dir}/vrrp.pid")
+
+    def pids(self):
+        """Itself and its VRRP child."""
+        children = _run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], check=False).stdout.split()
+        return [self.process.pid, *map(int, children)]
+
+    def role_changes(self):
+        return [line for line in self.process.text().splitlines() if "Entering" in line and "STATE" in line]
+
+
+class KeepalivedPair:
+    """The same verbs as controller.Pair, so that bench/run treats both alike."""
+
+    def __init__(self, lab, fast=True):
+        self.lab = lab
+        self.by_host = {h: Keepalived(lab, h, fast) for h in HOSTS}
+
+    def start(self):
+        for host in HOSTS:
+            self.lab.nodes[host].sysctl(net__ipv4__ip_nonlocal_bind=1, net__ipv4__conf__all__arp_ignore=1,
+                                        net__ipv4__conf__all__arp_announce=2)
+            self.by_host[host].start()
+        return self.settle()
+
+    def settled(self):
+        holders = [h for h in HOSTS if self.lab.nodes[h].holds()]
+        return holders[0] if len(holders) == 1 else None
+
+    def settle(self, timeout=15):
+        wait_until(self.settled, timeout, "one keepalived that holds the VIP", every=0.05)
+        return self
+
+    @property
+    def primary(self):
+        return wait_until(self.settled, 15, "one keepalived that holds the VIP", every=0.05)
+
+    def switchover(self):
+        """What its users do: stop it on the holder, which says so to the other (priority 0)."""
+        self.by_host[self.primary].process.stop()
+
+    def role_changes(self):
+        return {h: k.role_changes() for h, k in self.by_host.items()}
+
+    def stop(self):
+        for k in self.by_host.values():
+            if k.process and k.process.alive:
+                k.process.signal(15)
+        for k in self.by_host.values():
+            if k.process:
+                try:
+                    k.process.stop()
+                except LabError:
+                    pass		# it was killed then
