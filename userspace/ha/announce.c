@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ha/announce.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <net/if.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+
+#include "core/arp_msg.h"
+#include "sys/clock.h"
+#include "sys/loop.h"
+#include "sys/raw.h"
+#include "sys/sysctl.h"
+
+#define TICKS_PER_S	100	/* so often, at most, a paced round wakes up */
+#define RETRY_NS	(1 * NS_PER_MS)	/* a full queue has drained by then */
+
+/* When each round begins, after the start. A round that is late by then is left out. */
+static const uint64_t round_at_ns[] = {
+	0, 100 * NS_PER_MS, 500 * NS_PER_MS, 1 * NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 10 * NS_PER_S,
+};
+#define ROUNDS	((uint32_t)(sizeof(round_at_ns) / sizeof(round_at_ns[0])))
+
+struct port {			/* an interface with VIPs of ours, as found at the start */
+	uint32_t ifindex;
+	int err;		/* why nothing can be sent there, or 0 */
+	uint8_t mac[6];
+	bool forwards;		/* IPv6 router: the R flag of advertisements */
+};
+
+struct router {
+	struct in6_addr ip;
+	uint32_t ifindex;	/* where the neighbour table has it; 0: nowhere */
+	uint8_t mac[6];
+};
+
+struct announce {
+	const struct vip *vips;
+	uint32_t n;
+	struct router routers[CONF_ROUTERS_MAX];
+	uint32_t n_routers;
+	struct port ports[CONF_IFACES_MAX];
+	uint32_t n_ports;
+	uint32_t rate;
+	int fd;
+	struct nl nl;
+	bool running;
+	uint64_t start_ns, next_ns;
+	uint32_t round;
+	uint32_t at;		/* next frame of the round: kind * n + index of the VIP */
+};
+
+/*
+ * A round is a table of frames: every VIP in its first kind, then in the next. Kind 0 is the broadcast
+ * that matters most, kinds 1.. are the routers, the last is the ARP reply for those who want that form.
+ */
+static uint32_t frames_per_round(const struct announce *a)
+{
+	return a->n * (a->n_routers + 2);
+}
+
+static struct port *port_of(struct announce *a, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < a->n_ports; i++)
+		if (a->ports[i].ifindex == ifindex)
+			return &a->ports[i];
+	return NULL;
+}
+
+static struct in_addr v4_of(const struct in6_addr *ip)
+{
+	struct in_addr v4;
+
+	memcpy(&v4, &ip->s6_addr[12], sizeof(v4));
+	return v4;
+}
+
+static size_t make_v4(const struct announce *a, const struct port *p, const struct vip *v, uint32_t kind, uint8_t *buf)
+{
+	const struct router *r;
+
+	if (kind == 0 || kind == a->n_routers + 1)
+		return arp_msg_gratuitous(buf, p->mac, v4_of(&v->ip), kind != 0);
+	r = &a->routers[kind - 1];
+	if (!conf_is_v4(&r->ip))
+		return 0;
+	return arp_msg_ask(buf, p->mac, v4_of(&v->ip), v4_of(&r->ip), r->ifindex == p->ifindex ? r->mac : NULL);
+}
+
+static size_t make_v6(const struct announce *a, const struct port *p, const struct vip *v, uint32_t kind, uint8_t *buf)
+{
+	const struct router *r;
+
+	if (kind == 0)
+		return arp_msg_na(buf, p->mac, &v->ip, p->forwards, NULL, NULL);
+	if (kind == a->n_routers + 1)
+		return 0;	/* has one form only */
+	r = &a->routers[kind - 1];
+	if (conf_is_v4(&r->ip))
+		return 0;
+	return arp_msg_na(buf, p->mac, &v->ip, p->forwards, &r->ip, r->ifindex == p->ifindex ? r->mac : NULL);
+}
+
+/* Frame number @at of a round; 0: there is none. @ret_port: where it leaves. */
+static size_t make_frame(struct announce *a, uint32_t at, uint8_t *buf, struct port **ret_port)
+{
+	const struct vip *v = &a->vips[at % a->n];
+	struct port *p = port_of(a, v->ifindex);
+	uint32_t kind = at / a->n;
+
+	if (!p || p->err)
+		return 0;
+	*ret_port = p;
+	return conf_is_v4(&v->ip) ? make_v4(a, p, v, kind, buf) : make_v6(a, p, v, kind, buf);
+}
+
+/* Frames that go out together, all by one interface. */
+struct slice {
+	uint8_t bytes[RAW_BATCH][ARP_MSG_MAX];
+	struct iovec frames[RAW_BATCH];
+	uint32_t after[RAW_BATCH];	/* where the round stands when this frame is gone */
+	uint32_t n;
+	struct port *port;
+};
+
+static void fill_slice(struct announce *a, struct slice *s, uint32_t max)
+{
+	uint32_t end = frames_per_round(a);
+	struct port *p;
+
+	s->n = 0;
+	for (uint32_t at = a->at; at < end && s->n < max && s->n < RAW_BATCH; at++) {
+		size_t len = make_frame(a, at, s->bytes[s->n], &p);
+
+		if (!len)
+			continue;
+		if (s->n && p != s->port)
+			return;
+		s->port = p;
+		s->frames[s->n] = (struct iovec){ .iov_base = s->bytes[s->n], .iov_len = len };
+		s->after[s->n++] = at + 1;
+	}
+	if (!s->n)
+		a->at = end;	/* nothing but frames that do not exist */
+}
+
+/*
+ * Send up to @budget frames of the present round. How many went, or -EAGAIN when the queue is full.
+ * An interface that refuses for another reason is left alone until the next start.
+ */
+static int send_some(struct announce *a, uint32_t budget)
+{
+	static struct slice s;
+	uint32_t gone = 0;
+	int sent;
+
+	while (gone < budget && a->at < frames_per_round(a)) {
+		fill_slice(a, &s, budget - gone);
+		if (!s.n)
+			break;
+		sent = raw_send(a->fd, s.port->ifindex, s.frames, s.n);
+		if (sent == -EAGAIN || sent == -ENOBUFS)
+			return -EAGAIN;
+		if (sent < 0)
+			s.port->err = sent;
+		else
+			a->at = s.after[sent - 1];
+		gone += sent > 0 ? (uint32_t)sent : 0;
+	}
+	return (int)gone;
+}
+
+/* The newest round that is due, or the first that is not: what was missed is not made up for. */
+static uint64_t next_round(struct announce *a, uint64_t now_ns)
+{
+	uint64_t since_ns = now_ns - a->start_ns;
+
+	a->at = 0;
+	a->round++;
+	while (a->round + 1 < ROUNDS && round_at_ns[a->round + 1] <= since_ns)
+		a->round++;
+	if (a->round >= ROUNDS) {
+		a->running = false;
+		return LOOP_NEVER;
+	}
+	return a->start_ns + round_at_ns[a->round];
+}
+
+/* Frames of one tick. The first round is as fast as the interface takes it. */
+static uint32_t budget_of(const struct announce *a)
+{
+	uint32_t tick = a->rate / TICKS_PER_S;
+
+	if (!a->round)
+		return UINT32_MAX;
+	return tick ? tick : 1;
+}
+
+static uint64_t go_on(struct announce *a, uint64_t now_ns)
+{
+	int sent = send_some(a, budget_of(a));
+
+	if (a->at >= frames_per_round(a))
+		return next_round(a, now_ns);
+	if (sent == -EAGAIN)
+		return now_ns + RETRY_NS;
+	return now_ns + budget_of(a) * NS_PER_S / a->rate;
+}
+
+uint64_t announce_turn(struct announce *a, uint64_t now_ns)
+{
+	if (!a->running)
+		return LOOP_NEVER;
+	if (now_ns >= a->next_ns)
+		a->next_ns = go_on(a, now_ns);
+	return a->next_ns;
+}
+
+void announce_stop(struct announce *a)
+{
+	a->running = false;
+}
+
+/* One neighbour of the kernel's table: is it a router of ours, and usable? */
+static int on_neighbour(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct ndmsg *nd = mnl_nlmsg_get_payload(nlh);
+	struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+	size_t len = nd->ndm_family == AF_INET ? 4 : 16;
+	const struct nlattr *attr, *mac = NULL, *dst = NULL;
+	struct announce *a = arg;
+
+	mnl_attr_for_each(attr, nlh, sizeof(*nd)) {
+		if (mnl_attr_get_type(attr) == NDA_LLADDR && mnl_attr_get_payload_len(attr) == 6)
+			mac = attr;
+		else if (mnl_attr_get_type(attr) == NDA_DST && mnl_attr_get_payload_len(attr) == len)
+			dst = attr;
+	}
+	if (!mac || !dst || nd->ndm_state & (NUD_FAILED | NUD_INCOMPLETE) || !port_of(a, (uint32_t)nd->ndm_ifindex))
+		return MNL_CB_OK;
+	memcpy(&ip.s6_addr[16 - len], mnl_attr_get_payload(dst), len);
+	for (uint32_t i = 0; i < a->n_routers; i++) {
+		if (memcmp(&a->routers[i].ip, &ip, sizeof(ip)))
+			continue;
+		a->routers[i].ifindex = (uint32_t)nd->ndm_ifindex;
+		memcpy(a->routers[i].mac, mnl_attr_get_payload(mac), 6);
+	}
+	return MNL_CB_OK;
+}
+
+/* A router that is not found is told by broadcast: worse for everybody else, as good for it. */
+static void find_routers(struct announce *a)
+{
+	char buf[MNL_NLMSG_HDRLEN + sizeof(struct ndmsg)] __attribute__((aligned(8)));
+	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
+
+	for (uint32_t i = 0; i < a->n_routers; i++)
+		a->routers[i].ifindex = 0;
+	if (!a->n_routers)
+		return;
+	req->nlmsg_type = RTM_GETNEIGH;
+	mnl_nlmsg_put_extra_header(req, sizeof(struct ndmsg));
+	(void)nl_dump(&a->nl, req, on_neighbour, a);
+}
+
+static bool forwards(uint32_t ifindex)
+{
+	char dev[IF_NAMESIZE], path[64];
+	int value;
+
+	if (!if_indextoname(ifindex, dev))
+		return false;
+	snprintf(path, sizeof(path), "net/ipv6/conf/%s/forwarding", dev);
+	return !sysctl_read(path, &value) && value;
+}
+
+/* MACs are read anew each time: a bond takes over its members'. */
+static int look_at_ports(struct announce *a)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < a->n_ports; i++) {
+		struct port *p = &a->ports[i];
+
+		p->err = raw_mac(a->fd, p->ifindex, p->mac);
+		p->forwards = forwards(p->ifindex);
+		err = err ? err : p->err;
+	}
+	return err;
+}
+
+int announce_start(struct announce *a, uint64_t now_ns)
+{
+	int err = look_at_ports(a);
+
+	find_routers(a);
+	a->running = true;
+	a->start_ns = now_ns;
+	a->round = a->at = 0;
+	a->next_ns = go_on(a, now_ns);
+	for (uint32_t i = 0; i < a->n_ports && !err; i++)
+		err = a->ports[i].err;
+	return err;
+}
+
+static int add_ports(struct announce *a)
+{
+	for (uint32_t i = 0; i < a->n; i++) {
+		if (port_of(a, a->vips[i].ifindex))
+			continue;
+		if (a->n_ports == CONF_IFACES_MAX)
+			return -E2BIG;
+		a->ports[a->n_ports++].ifindex = a->vips[i].ifindex;
+	}
+	return 0;
+}
+
+int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, const struct in6_addr *routers,
+		  uint32_t n_routers, uint32_t rate)
+{
+	struct announce *a;
+	int err;
+
+	if (n_routers > CONF_ROUTERS_MAX)
+		return -E2BIG;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return -ENOMEM;
+	a->vips = vips;
+	a->n = n;
+	a->rate = rate ? rate : 1;
+	for (; a->n_routers < n_routers; a->n_routers++)
+		a->routers[a->n_routers].ip = routers[a->n_routers];
+	err = a->fd = raw_open();
+	if (err >= 0)
+		err = nl_open(&a->nl, NETLINK_ROUTE, 0);
+	if (!err)
+		err = add_ports(a);
+	if (err) {
+		announce_close(a);
+		return err;
+	}
+	*ret = a;
+	return 0;
+}
+
+void announce_close(struct announce *a)
+{
+	if (!a)
+		return;
+	nl_close(&a->nl);
+	if (a->fd >= 0)
+		close(a->fd);
+	free(a);
+}
