@@ -54,6 +54,9 @@ $O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $(CORE)
 	$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -linih -o $@
 
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.
+# The control socket before a conductor made of cardboard: no ha/.
+$O/tests/sys/test_ctl: $O/tests/sys/test_ctl.o $(CORE) $(filter $O/userspace/ctl/% %/loop.o %/log.o %/clock.o,$(DAEMON))
+	$(CC) $(LDFLAGS) $^ -lcmocka -ljansson -linih -o $@
 $O/tests/sys/%: $O/tests/sys/%.o $(filter-out %/main.o,$(DAEMON))
 	$(CC) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,6 +100,7 @@ static int write_pid(int fd)
 /* The descriptor is kept open on purpose and by nobody: the lock ends with the process, not before. */
 int ctl_lock(const char *run_dir, char *why, size_t len)
 {
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[PATH_MAX];
 	int fd, err = dir_make(run_dir, why, len);
 
@@ -111,13 +111,13 @@ int ctl_lock(const char *run_dir, char *why, size_t len)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return fail(-errno, why, len, "%s: %s", path, strerror(errno));
-	if (!flock(fd, LOCK_EX | LOCK_NB)) {
+	if (!fcntl(fd, F_OFD_SETLK, &whole)) {
 		err = write_pid(fd);
 		if (!err)
 			return 0;
 		fail(err, why, len, "%s: %s", path, strerror(-err));
 	} else {
-		err = errno == EWOULDBLOCK ? in_use(run_dir, read_pid(fd), why, len)
+		err = errno == EAGAIN || errno == EACCES ? in_use(run_dir, read_pid(fd), why, len)
 					   : fail(-errno, why, len, "%s: %s", path, strerror(errno));
 	}
 	close(fd);

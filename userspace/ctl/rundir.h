@@ -3,7 +3,7 @@
  * rundir: is this run-dir ours, and ours alone?
  *
  * Errors:  negative errno, with one line in @why that names the path.
- * Source:  flock(2), unix(7).
+ * Source:  fcntl(2) on open file description locks, unix(7).
  */
 #ifndef BATON_RUNDIR_H
 #define BATON_RUNDIR_H

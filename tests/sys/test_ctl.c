@@ -1,0 +1,919 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The real control socket before a conductor made of cardboard: what is told, what is refused, and
+ * that a client can do nothing to the loop. The loop is turned by hand, so time is ours.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "ctl/ctl.h"
+#include "ctl_wire.h"
+#include "ha/ha_view.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+/* ---- the conductor ---- */
+
+struct ha {
+	struct conf conf;
+	int switchovers, reloads, forgotten, asked;	/* asked: anything at all */
+	char group[BT_NAME_MAX];
+	bool force, answer_later, reload_fails;
+	uint64_t timeout_ns;
+	ha_done_fn *done;
+	void *done_arg;
+	unsigned bad_checks;
+	int count_err;
+	char reason[32];
+};
+
+static struct ha ha;
+
+void ha_view(struct ha *h, struct ha_view *ret)
+{
+	h->asked++;
+	memset(ret, 0, sizeof(*ret));
+	strcpy(ret->node, "a");
+	strcpy(ret->peer_name, "b");
+	ret->version = "0.1.0";
+	ret->pid = getpid();
+	ret->peer_state = "up";
+	ret->arbiter_type = ret->arbiter_state = "none";
+	ret->n_groups = h->conf.n_groups;
+	for (uint32_t i = 0; i < ret->n_groups; i++) {
+		struct ha_group_view *g = &ret->groups[i];
+
+		strcpy(g->name, h->conf.groups[i].name);
+		memcpy(g->reason, h->reason, sizeof(g->reason));
+		g->mode = "takeover";
+		g->role = "primary";
+		g->service = "running";
+		g->gate = "open";
+		g->listener = "auto";
+		g->peer_role = "backup";
+		g->peer_gate = "armed";
+		g->term = 7;
+		g->lease_left_ms = 238;
+		g->first_vip = h->conf.groups[i].first_vip;
+		g->n_vips = h->conf.groups[i].n_vips;
+	}
+}
+
+const struct conf *ha_conf(const struct ha *h) { return &h->conf; }
+bool ha_vip_present(const struct ha *h, uint32_t vip) { (void)h; return vip == 0; }
+
+uint32_t ha_alarms(const struct ha *h, struct ha_alarm_view ret[HA_ALARMS_MAX])
+{
+	(void)h;
+	ret[0] = (struct ha_alarm_view){ .id = "00-52029 sip", .text = "NIC \xff down", .since_s = 3 };
+	return 1;
+}
+
+int ha_alarm_clear(struct ha *h, const char *id)
+{
+	h->asked++;
+	return strcmp(id, "00-52029 sip") ? -ENOENT : 0;
+}
+
+int ha_counts(struct ha *h, struct bt_count x[BT_X__N], struct bt_count t[BT_T__N])
+{
+	if (h->count_err)
+		return h->count_err;
+	memset(x, 0, BT_X__N * sizeof(*x));
+	memset(t, 0, BT_T__N * sizeof(*t));
+	x[BT_X_TOTAL].packets = x[BT_X_VIP_ACCEPTED].packets = 5;
+	t[BT_T_TOTAL].bytes = t[BT_T_VIP_SENT].bytes = 77;
+	return 0;
+}
+
+int ha_live(struct ha *h, uint32_t vip, struct bt_live ret[BT_DIR__N])
+{
+	(void)h;
+	memset(ret, 0, BT_DIR__N * sizeof(*ret));
+	ret[BT_IN].request[BT_M_INVITE] = 3 + vip;
+	ret[BT_OUT].response[1] = 2;
+	ret[BT_OUT].response_ns = clock_now_ns() - 2 * NS_PER_S;
+	return 0;
+}
+
+void ha_switchover(struct ha *h, const char *group, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg)
+{
+	h->asked++;
+	h->switchovers++;
+	snprintf(h->group, sizeof(h->group), "%s", group ? group : "*");
+	h->force = force;
+	h->timeout_ns = timeout_ns;
+	h->done = done;
+	h->done_arg = arg;
+	if (!h->answer_later)
+		done(arg, CTL_DONE, "sip: b holds it now");
+}
+
+void ha_ask_forget(struct ha *h, void *arg)
+{
+	h->forgotten += arg == h->done_arg;
+	h->done = NULL;
+}
+
+int ha_reload(struct ha *h, char *text, size_t len)
+{
+	h->asked++;
+	h->reloads++;
+	if (!h->reload_fails)
+		return 0;
+	snprintf(text, len, "baton.conf:3: unknown key 'nmae'");
+	return -EINVAL;
+}
+
+void ha_doctor(struct ha *h, ha_doctor_fn *row, void *arg)
+{
+	row(arg, "ok", "arp_ignore", "1 on eth0", "");
+	for (unsigned i = 0; i < h->bad_checks; i++)
+		row(arg, "bad", "rp_filter", "1 on eth0", "sysctl -w net.ipv4.conf.eth0.rp_filter=0");
+}
+
+/* ---- the host's group `baton` ---- */
+
+#define FAKE_GID 54321
+static bool group_exists;
+
+struct group *getgrnam(const char *name)
+{
+	static struct group g = { .gr_gid = FAKE_GID };
+
+	return group_exists && !strcmp(name, CTL_GROUP) ? &g : NULL;
+}
+
+/* ---- the loop, turned by hand ---- */
+
+static struct loop loop;
+static struct ctl *ctl;
+static char dir[64];
+static uint64_t now_ns;
+
+static void step(void)
+{
+	struct epoll_event ev[LOOP_BATCH];
+	int n;
+
+	now_ns++;
+	ctl_turn(ctl, now_ns);
+	n = epoll_wait(loop.epfd, ev, LOOP_BATCH, 0);
+	loop.n = n > 0 ? n : 0;
+	for (int i = 0; i < loop.n; i++)
+		loop.batch[i] = ev[i].data.ptr;
+	for (loop.at = 0; loop.at < loop.n; loop.at++)
+		if (loop.batch[loop.at])
+			loop.batch[loop.at]->ready(loop.batch[loop.at], ev[loop.at].events);
+	loop.at = loop.n = 0;
+	ctl_turn(ctl, now_ns);
+}
+
+static void steps(int n)
+{
+	while (n--)
+		step();
+}
+
+static int dial(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct timeval tv = { .tv_usec = 500000 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", dir, CTL_SOCKET);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		fail_msg("connect %s: %s", addr.sun_path, strerror(errno));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	return fd;
+}
+
+static void say(int fd, const void *bytes, size_t len)
+{
+	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
+}
+
+/* One line, turning the loop as long as it takes; NULL at the end. */
+static json_t *hear(int fd)
+{
+	static char buf[4 << 20];
+	size_t n = 0;
+	json_t *root;
+
+	for (int turns = 0; turns < 20000; ) {
+		ssize_t r = recv(fd, buf + n, 1, MSG_DONTWAIT);
+
+		if (r == 0 || (r < 0 && errno != EAGAIN))
+			return NULL;
+		if (r < 0) {
+			step();
+			turns++;
+			continue;
+		}
+		if (buf[n++] == '\n') {
+			root = json_loadb(buf, n, 0, NULL);
+			assert_non_null(root);
+			return root;
+		}
+	}
+	fail_msg("no line after 20000 turns, %zu bytes so far", n);
+	return NULL;
+}
+
+static int exit_of(const json_t *reply)
+{
+	assert_non_null(reply);
+	return (int)json_integer_value(json_object_get(reply, "exit"));
+}
+
+static const char *error_of(const json_t *reply)
+{
+	const char *s = json_string_value(json_object_get(reply, "error"));
+
+	return s ? s : "";
+}
+
+static json_t *ask_bytes(const void *bytes, size_t len)
+{
+	int fd = dial();
+	json_t *reply;
+
+	say(fd, bytes, len);
+	reply = hear(fd);
+	assert_null(hear(fd));		/* one answer, then it hangs up */
+	close(fd);
+	return reply;
+}
+
+static json_t *ask(const char *line)
+{
+	char with_newline[CTL_REQUEST_MAX + 2];
+
+	return ask_bytes(with_newline, (size_t)snprintf(with_newline, sizeof(with_newline), "%s\n", line));
+}
+
+static void refused(const char *line, int code, const char *part)
+{
+	int asked = ha.asked;
+	json_t *reply = ask(line);
+
+	if (exit_of(reply) != code || !strstr(error_of(reply), part))
+		fail_msg("%s: exit %d, error '%s'; wanted %d and '%s'", line, exit_of(reply), error_of(reply), code, part);
+	if (ha.asked != asked)
+		fail_msg("%s: refused, but the conductor was asked", line);
+	json_decref(reply);
+}
+
+static void conf_make(struct conf *c)
+{
+	memset(c, 0, sizeof(*c));
+	strcpy(c->name, "a");
+	c->n_groups = 2;
+	strcpy(c->groups[0].name, "sip");
+	strcpy(c->groups[1].name, "web");
+	c->groups[0].n_vips = 2;
+	c->groups[1].first_vip = 2;
+	c->groups[1].n_vips = 1;
+	c->n_vips = 3;
+	for (uint32_t i = 0; i < 3; i++) {
+		c->vips[i].addr.prefix_len = 24;
+		memcpy(&c->vips[i].addr.ip, (uint8_t[16]){ [10] = 0xff, 0xff, 10, 77, 0, (uint8_t)(100 + i) }, 16);
+	}
+}
+
+static int setup(void **state)
+{
+	char why[256] = "";
+
+	(void)state;
+	memset(&ha, 0, sizeof(ha));
+	conf_make(&ha.conf);
+	group_exists = true;
+	now_ns = clock_now_ns();
+	strcpy(dir, "/tmp/ct-ctl.XXXXXX");
+	if (!mkdtemp(dir) || loop_open(&loop))
+		return -1;
+	if (ctl_open(&ctl, &loop, &ha, dir, why, sizeof(why)))
+		fail_msg("%s", why);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char path[128];
+
+	(void)state;
+	ctl_close(ctl);
+	loop_close(&loop);
+	snprintf(path, sizeof(path), "%s/%s", dir, CTL_LOCK);
+	unlink(path);
+	return rmdir(dir);	/* and nothing of ours is left in it */
+}
+
+/* ---- documents ---- */
+
+static void test_status(void **state)
+{
+	json_t *reply = ask("{\"verb\":\"status\"}"), *doc = json_object_get(reply, "doc"), *group, *vip;
+
+	(void)state;
+	assert_int_equal(exit_of(reply), 0);
+	assert_int_equal(json_integer_value(json_object_get(doc, "schema")), CTL_SCHEMA);
+	assert_string_equal(json_string_value(json_object_get(doc, "node")), "a");
+	group = json_array_get(json_object_get(doc, "groups"), 0);
+	assert_string_equal(json_string_value(json_object_get(group, "gate")), "open");
+	assert_int_equal(json_integer_value(json_object_get(group, "lease_left_ms")), 238);
+	vip = json_array_get(json_object_get(group, "vips"), 1);
+	assert_string_equal(json_string_value(json_object_get(vip, "address")), "10.77.0.101/24");
+	assert_true(json_is_false(json_object_get(vip, "present")));
+	json_decref(reply);
+}
+
+static void test_counters(void **state)
+{
+	json_t *reply = ask("{\"verb\":\"counters\"}"), *doc = json_object_get(reply, "doc"), *row, *vips, *out;
+	json_int_t age;
+
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(json_object_get(doc, "xdp"), "exits")), BT_X__N - 1);
+	row = json_array_get(json_object_get(json_object_get(doc, "xdp"), "exits"), BT_X_VIP_ACCEPTED - 1);
+	assert_string_equal(json_string_value(json_object_get(row, "name")), "vip-accepted");
+	assert_string_equal(json_string_value(json_object_get(row, "verdict")), "pass");
+	assert_int_equal(json_integer_value(json_object_get(row, "packets")), 5);
+	row = json_array_get(json_object_get(json_object_get(doc, "tc"), "exits"), BT_T_VIP_SENT - 1);
+	assert_string_equal(json_string_value(json_object_get(row, "verdict")), "unspec");
+	vips = json_object_get(doc, "vips");
+	assert_int_equal(json_array_size(vips), 3);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(vips, 2), "group")), "web");
+	row = json_object_get(json_object_get(json_array_get(vips, 2), "in"), "requests");
+	assert_int_equal(json_integer_value(json_object_get(row, "INVITE")), 5);
+	out = json_object_get(json_array_get(vips, 0), "out");
+	age = json_integer_value(json_object_get(out, "last_response_ms"));
+	assert_in_range(age, 2000, 3000);
+	assert_true(json_is_null(json_object_get(out, "last_request_ms")));
+	json_decref(reply);
+	ha.count_err = -ENOENT;
+	refused("{\"verb\":\"counters\"}", CTL_REFUSED, "No such file");
+}
+
+static void test_alarms(void **state)
+{
+	json_t *reply = ask("{\"verb\":\"alarms\"}");
+	json_t *row = json_array_get(json_object_get(json_object_get(reply, "doc"), "alarms"), 0);
+
+	(void)state;
+	/* not UTF-8: shown all the same */
+	assert_string_equal(json_string_value(json_object_get(row, "text")), "NIC ? down");
+	json_decref(reply);
+	reply = ask("{\"verb\":\"alarms\",\"clear\":\"00-52029 sip\"}");
+	assert_int_equal(exit_of(reply), 0);
+	json_decref(reply);
+	reply = ask("{\"verb\":\"alarms\",\"clear\":\"nonsense\"}");
+	assert_int_equal(exit_of(reply), CTL_REFUSED);
+	assert_non_null(strstr(error_of(reply), "no alarm 'nonsense'"));
+	json_decref(reply);
+}
+
+static void test_doctor(void **state)
+{
+	json_t *reply = ask("{\"verb\":\"doctor\"}");
+
+	(void)state;
+	assert_int_equal(exit_of(reply), 0);
+	json_decref(reply);
+	ha.bad_checks = 2;
+	reply = ask("{\"verb\":\"doctor\"}");
+	assert_int_equal(exit_of(reply), CTL_REFUSED);
+	assert_string_equal(error_of(reply), "2 checks are bad");
+	assert_int_equal(json_array_size(json_object_get(json_object_get(reply, "doc"), "checks")), 3);
+	json_decref(reply);
+}
+
+static void test_options(void **state)
+{
+	json_t *reply = ask("{\"verb\":\"options\"}"), *rows, *row;
+	int of_group = 0;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(exit_of(reply), 0);
+	rows = json_object_get(json_object_get(reply, "doc"), "options");
+	json_array_foreach(rows, i, row)
+		of_group += !strcmp(json_string_value(json_object_get(row, "section")), "group web") &&
+			    !strcmp(json_string_value(json_object_get(row, "name")), "sip-pass-check");
+	assert_int_equal(of_group, 1);
+	json_decref(reply);
+}
+
+static void test_reload(void **state)
+{
+	json_t *reply = ask("{\"verb\":\"reload\"}");
+
+	(void)state;
+	assert_int_equal(exit_of(reply), 0);
+	json_decref(reply);
+	ha.reload_fails = true;
+	reply = ask("{\"verb\":\"reload\"}");
+	assert_int_equal(exit_of(reply), CTL_REFUSED);
+	assert_string_equal(error_of(reply), "baton.conf:3: unknown key 'nmae'");
+	assert_int_equal(ha.reloads, 2);
+	json_decref(reply);
+}
+
+/* ---- switchover ---- */
+
+static void test_switchover(void **state)
+{
+	json_t *reply = ask("{\"verb\":\"switchover\",\"group\":\"web\",\"force\":true,\"timeout_s\":2.5}");
+
+	(void)state;
+	assert_int_equal(exit_of(reply), 0);
+	assert_string_equal(ha.group, "web");
+	assert_true(ha.force);
+	assert_int_equal(ha.timeout_ns, 2500000000);
+	json_decref(reply);
+	reply = ask("{\"verb\":\"switchover\"}");
+	assert_string_equal(ha.group, "*");
+	assert_false(ha.force);
+	assert_int_equal(ha.timeout_ns, CTL_TIMEOUT_S * NS_PER_S);
+	json_decref(reply);
+	refused("{\"verb\":\"switchover\",\"group\":\"nogroup\"}", CTL_REFUSED, "no group 'nogroup' here; groups: sip web");
+}
+
+static void test_switchover_later(void **state)
+{
+	int fd = dial();
+	json_t *reply;
+
+	(void)state;
+	ha.answer_later = true;
+	say(fd, "{\"verb\":\"switchover\"}\n", 24);
+	steps(3);
+	now_ns += 60 * NS_PER_S;	/* waits as long as the conductor does */
+	steps(3);
+	assert_non_null(ha.done);
+	ha.done(ha.done_arg, CTL_UNFINISHED, "sip: begun, b not open after 10 s");
+	reply = hear(fd);
+	assert_int_equal(exit_of(reply), CTL_UNFINISHED);
+	assert_non_null(strstr(error_of(reply), "begun"));
+	assert_int_equal(ha.forgotten, 0);
+	json_decref(reply);
+	close(fd);
+}
+
+static void test_switchover_client_gone(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	ha.answer_later = true;
+	say(fd, "{\"verb\":\"switchover\"}\n", 24);
+	steps(3);
+	close(fd);
+	steps(3);
+	assert_int_equal(ha.forgotten, 1);
+}
+
+/* ---- streams ---- */
+
+static void test_watch(void **state)
+{
+	int fd = dial();
+	json_t *reply;
+
+	(void)state;
+	say(fd, "{\"verb\":\"watch\"}\n", 17);
+	json_decref(hear(fd));
+	steps(5);
+	assert_int_equal(recv(fd, &reply, 1, MSG_DONTWAIT), -1);	/* nothing new, nothing said */
+	strcpy(ha.reason, "peer-lost");
+	ctl_changed(ctl);
+	reply = hear(fd);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(
+		json_object_get(reply, "doc"), "groups"), 0), "reason")), "peer-lost");
+	json_decref(reply);
+	now_ns += NS_PER_S;
+	json_decref(hear(fd));		/* alive once a second */
+	close(fd);
+}
+
+static void test_slow_watcher_is_cut(void **state)
+{
+	int fd = dial(), asked, i;
+	json_t *reply;
+
+	(void)state;
+	say(fd, "{\"verb\":\"watch\"}\n", 17);
+	steps(3);
+	for (i = 0; i < 10000; i++) {
+		asked = ha.asked;
+		ctl_changed(ctl);
+		step();
+		if (ha.asked == asked)
+			break;
+	}
+	assert_in_range(i, 10, 9999);	/* nobody watches any more */
+	while ((reply = hear(fd)))	/* whole lines, then the end */
+		json_decref(reply);
+	close(fd);
+}
+
+static void test_events(void **state)
+{
+	json_t *reply, *events;
+	int fd = dial();
+
+	(void)state;
+	say(fd, "{\"verb\":\"events\",\"follow\":true}\n", 32);
+	steps(3);
+	log_event(LOG_INFO, "role change", "group=sip to=%s", "claiming");
+	while ((reply = hear(fd)) && !strstr(json_string_value(json_object_get(json_object_get(reply, "doc"), "text")),
+					      "to=claiming"))
+		json_decref(reply);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(reply, "doc"), "level")), "info");
+	json_decref(reply);
+	close(fd);
+	steps(3);
+	reply = ask("{\"verb\":\"events\"}");
+	events = json_object_get(json_object_get(reply, "doc"), "events");
+	assert_in_range(json_array_size(events), 1, LOG_KEEP);
+	json_decref(reply);
+}
+
+/* Who does not read loses lines of the log, not its place; nothing piles up meanwhile. */
+static void test_slow_follower_loses_lines(void **state)
+{
+	json_int_t last = 0, seq = 0;
+	int fd = dial();
+	json_t *reply;
+	char pad[400];
+
+	(void)state;
+	memset(pad, 'x', sizeof(pad) - 1);
+	pad[sizeof(pad) - 1] = '\0';
+	say(fd, "{\"verb\":\"events\",\"follow\":true}\n", 32);
+	steps(3);
+	for (int i = 0; i < 4 * LOG_KEEP; i++) {
+		log_event(LOG_INFO, "noise", "i=%d %s", i, pad);
+		step();
+	}
+	log_event(LOG_INFO, "the end", " ");
+	do {
+		reply = hear(fd);
+		assert_non_null(reply);
+		seq = json_integer_value(json_object_get(json_object_get(reply, "doc"), "seq"));
+		assert_true(seq > last);
+		last = seq;
+		if (strstr(json_string_value(json_object_get(json_object_get(reply, "doc"), "text")), "the end"))
+			break;
+		json_decref(reply);
+	} while (1);
+	json_decref(reply);
+	close(fd);
+}
+
+/* ---- refusals ---- */
+
+static void test_refusals(void **state)
+{
+	(void)state;
+	refused("", CTL_USAGE, "not JSON");
+	refused("status", CTL_USAGE, "not JSON");
+	refused("[]", CTL_USAGE, "a request is a JSON object");
+	refused("{}", CTL_USAGE, "needs \"verb\"");
+	refused("{\"verb\":7}", CTL_USAGE, "needs \"verb\"");
+	refused("{\"verb\":\"statsu\"}", CTL_USAGE, "unknown verb 'statsu'");
+	refused("{\"verb\":\"drain\",\"group\":\"sip\"}", CTL_REFUSED, "not built yet: drain");
+	refused("{\"verb\":\"status\",\"verb\":\"reload\"}", CTL_USAGE, "not JSON");
+	refused("{\"verb\":\"status\"} {\"verb\":\"reload\"}", CTL_USAGE, "not JSON");
+	refused("{\"verb\":\"status\",\"group\":\"sip\"}", CTL_USAGE, "status does not take \"group\"");
+	refused("{\"verb\":\"switchover\",\"gruop\":\"sip\"}", CTL_USAGE, "does not take \"gruop\"");
+	refused("{\"verb\":\"switchover\",\"group\":\"\"}", CTL_USAGE, "a group's name");
+	refused("{\"verb\":\"switchover\",\"group\":\"0123456789012345678901234567890123456789\"}", CTL_USAGE, "a group's name");
+	refused("{\"verb\":\"switchover\",\"group\":\"sip\\u0000\"}", CTL_USAGE, "not JSON");
+	refused("{\"verb\":\"switchover\",\"force\":1}", CTL_USAGE, "true or false");
+	refused("{\"verb\":\"switchover\",\"timeout_s\":0}", CTL_USAGE, "a number of seconds");
+	refused("{\"verb\":\"switchover\",\"timeout_s\":-1}", CTL_USAGE, "a number of seconds");
+	refused("{\"verb\":\"switchover\",\"timeout_s\":3601}", CTL_USAGE, "a number of seconds");
+	refused("{\"verb\":\"switchover\",\"timeout_s\":1e999}", CTL_USAGE, "not JSON");
+	refused("{\"verb\":\"switchover\",\"timeout_s\":99999999999999999999999}", CTL_USAGE, "not JSON");
+	refused("{\"verb\":\"switchover\",\"timeout_s\":\"1\"}", CTL_USAGE, "a number of seconds");
+	refused("{\"verb\":\"status\",\"\xff\":1}", CTL_USAGE, "not JSON");
+	assert_int_equal(ha.switchovers + ha.reloads, 0);
+}
+
+static void test_hostile_bytes(void **state)
+{
+	char bytes[CTL_REQUEST_MAX + 64];
+	json_t *reply;
+
+	(void)state;
+	memset(bytes, '[', sizeof(bytes));
+	bytes[CTL_REQUEST_MAX - 1] = '\n';
+	reply = ask_bytes(bytes, CTL_REQUEST_MAX);		/* as deep as a line can be */
+	assert_int_equal(exit_of(reply), CTL_USAGE);
+	json_decref(reply);
+	memset(bytes, 'x', sizeof(bytes));
+	reply = ask_bytes(bytes, sizeof(bytes));		/* no end in sight */
+	assert_string_equal(error_of(reply), "request longer than 4096 bytes");
+	json_decref(reply);
+	memset(bytes, 0, 16);
+	bytes[16] = '\n';
+	reply = ask_bytes(bytes, 17);
+	assert_int_equal(exit_of(reply), CTL_USAGE);
+	json_decref(reply);
+	assert_int_equal(ha.asked, 0);
+}
+
+/* Every prefix of a good request, then the client goes: nobody is asked, no place is lost. */
+static void test_partial_lines(void **state)
+{
+	static const char line[] = "{\"verb\":\"reload\"}";
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(line); n++) {
+		int fd = dial();
+
+		say(fd, line, n);
+		steps(2);
+		close(fd);
+		steps(2);
+	}
+	assert_int_equal(ha.asked, 0);
+	test_reload(state);
+}
+
+static void test_byte_by_byte(void **state)
+{
+	static const char line[] = "{\"verb\":\"status\"}\n";
+	int fd = dial();
+	json_t *reply;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(line) - 1; n++) {
+		say(fd, line + n, 1);
+		step();
+	}
+	reply = hear(fd);
+	assert_int_equal(exit_of(reply), 0);
+	json_decref(reply);
+	close(fd);
+}
+
+static void test_silent_client(void **state)
+{
+	int fd = dial();
+	json_t *reply;
+
+	(void)state;
+	steps(3);
+	now_ns += CTL_REQUEST_S * NS_PER_S;
+	reply = hear(fd);
+	assert_string_equal(error_of(reply), "no complete request within 2 s");
+	assert_int_equal(exit_of(reply), CTL_USAGE);
+	json_decref(reply);
+	assert_null(hear(fd));
+	close(fd);
+}
+
+static void test_seventeenth_client(void **state)
+{
+	int fds[CTL_CLIENTS_MAX], fd;
+	json_t *reply;
+
+	(void)state;
+	for (int i = 0; i < CTL_CLIENTS_MAX; i++) {
+		fds[i] = dial();
+		step();
+	}
+	fd = dial();
+	reply = hear(fd);
+	assert_int_equal(exit_of(reply), CTL_REFUSED);
+	assert_non_null(strstr(error_of(reply), "too many clients"));
+	json_decref(reply);
+	close(fd);
+	for (int i = 0; i < CTL_CLIENTS_MAX; i++)
+		close(fds[i]);
+	steps(3);
+	test_status(state);		/* every place is free again */
+}
+
+static void test_answer_larger_than_backlog(void **state)
+{
+	json_t *reply;
+	int fd = dial();
+
+	(void)state;
+	ha.conf.groups[0].n_vips = 1000;	/* counters of which are longer than CTL_BACKLOG_MAX */
+	say(fd, "{\"verb\":\"counters\"}\n", 20);
+	reply = hear(fd);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(reply, "doc"), "vips")), 1001);
+	assert_null(hear(fd));
+	json_decref(reply);
+	close(fd);
+}
+
+static void test_answer_never_read(void **state)
+{
+	char byte;
+	ssize_t n;
+	int fd = dial();
+
+	(void)state;
+	ha.conf.groups[0].n_vips = 1000;
+	say(fd, "{\"verb\":\"counters\"}\n", 20);
+	steps(3);
+	now_ns += CTL_STALL_S * NS_PER_S;
+	steps(3);
+	while ((n = recv(fd, &byte, 1, MSG_DONTWAIT)) > 0)
+		;
+	assert_int_equal(n, 0);		/* cut off, the rest was dropped */
+	close(fd);
+}
+
+/* ---- who may ask ---- */
+
+/* Asks in a child of that uid and those gids; the exit code of its answer, or -1. */
+static int ask_as(uid_t uid, gid_t gid, gid_t extra)
+{
+	int status = -1, done = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		char buf[4096];
+		json_t *reply;
+		ssize_t n;
+		int fd;
+
+		if (setgroups(extra ? 1 : 0, &extra) || setgid(gid) || setuid(uid))
+			_exit(99);
+		fd = dial();
+		n = send(fd, "{\"verb\":\"status\"}\n", 18, MSG_NOSIGNAL);
+		n = recv(fd, buf, sizeof(buf), 0);
+		reply = n > 0 ? json_loadb(buf, (size_t)n, 0, NULL) : NULL;
+		_exit(reply ? exit_of(reply) : 98);
+	}
+	for (int i = 0; i < 3000 && !done; i++) {
+		step();
+		usleep(1000);
+		done = waitpid(pid, &status, WNOHANG);
+	}
+	return done == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The doors opened wide on purpose: the credentials alone must do. */
+static void open_doors(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, CTL_SOCKET);
+	assert_int_equal(chmod(dir, 0755) | chmod(path, 0666), 0);
+}
+
+static void test_only_root_and_group(void **state)
+{
+	(void)state;
+	open_doors();
+	assert_int_equal(ask_as(0, 0, 0), 0);
+	assert_int_equal(ask_as(65534, FAKE_GID, 0), 0);
+	assert_int_equal(ask_as(65534, 65534, FAKE_GID), 0);
+	assert_int_equal(ha.asked, 3);
+	assert_int_equal(ask_as(65534, 65534, 0), CTL_REFUSED);
+	assert_int_equal(ask_as(65534, 65534, FAKE_GID + 1), CTL_REFUSED);
+	assert_int_equal(ha.asked, 3);
+}
+
+static void test_without_a_group(void **state)
+{
+	(void)state;
+	ctl_close(ctl);
+	group_exists = false;
+	assert_int_equal(ctl_open(&ctl, &loop, &ha, dir, (char[256]){ 0 }, 256), 0);
+	open_doors();
+	assert_int_equal(ask_as(0, 0, 0), 0);
+	assert_int_equal(ask_as(65534, FAKE_GID, FAKE_GID), CTL_REFUSED);
+}
+
+/* ---- the run-dir ---- */
+
+static void test_modes(void **state)
+{
+	char path[160];
+	struct stat st;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/%s", dir, CTL_SOCKET);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_int_equal(st.st_gid, FAKE_GID);
+}
+
+static void test_second_one(void **state)
+{
+	char why[256] = "", expect[256];
+	struct ctl *other;
+
+	(void)state;
+	assert_int_equal(ctl_open(&other, &loop, &ha, dir, why, sizeof(why)), -EADDRINUSE);
+	snprintf(expect, sizeof(expect), "another batond (pid %d) uses %s", getpid(), dir);
+	assert_string_equal(why, expect);
+	test_status(state);		/* the first has kept its socket */
+}
+
+static void test_stale_socket(void **state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char why[256] = "";
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ctl_close(ctl);
+	ctl = NULL;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", dir, CTL_SOCKET);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	close(fd);			/* as kill -9 leaves it */
+	assert_int_equal(ctl_open(&ctl, &loop, &ha, dir, why, sizeof(why)), 0);
+	test_status(state);
+}
+
+/* In a child, for the lock lives as long as its process: the errno, negated, as exit code. */
+static int lock_in_child(const char *where, char expect_why[256])
+{
+	char why[256] = "";
+	int status, err;
+	pid_t pid = fork();
+
+	if (!pid) {
+		err = ctl_lock(where, why, sizeof(why));
+		_exit(expect_why && strcmp(why, expect_why) ? 255 : -err);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
+static void test_lock(void **state)
+{
+	char made[96], why[256] = "", expect[256];
+	struct stat st;
+
+	(void)state;
+	snprintf(made, sizeof(made), "%s/run", dir);
+	assert_int_equal(lock_in_child(made, NULL), 0);	/* makes the directory; gone with its process */
+	assert_int_equal(stat(made, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	assert_int_equal(st.st_gid, FAKE_GID);
+	assert_int_equal(ctl_lock(made, why, sizeof(why)), 0);
+	snprintf(expect, sizeof(expect), "another batond (pid %d) uses %s", getpid(), made);
+	assert_int_equal(lock_in_child(made, expect), EADDRINUSE);
+	snprintf(why, sizeof(why), "%s/%s", made, CTL_LOCK);
+	assert_int_equal(unlink(why) | rmdir(made), 0);
+}
+
+static void test_bad_run_dirs(void **state)
+{
+	char where[200], why[256] = "";
+	struct ctl *other;
+
+	(void)state;
+	assert_int_equal(ctl_open(&other, &loop, &ha, "/proc/nothing/here", why, sizeof(why)), -ENOENT);
+	assert_non_null(strstr(why, "/proc/nothing/here"));
+	assert_int_equal(ctl_open(&other, &loop, &ha, "/dev/null", why, sizeof(why)), -ENOTDIR);
+	assert_int_equal(ctl_lock("/tmp", why, sizeof(why)), -EPERM);	/* anyone can write there */
+	assert_non_null(strstr(why, "writable by no one else"));
+	snprintf(where, sizeof(where), "%s/%0120d", dir, 0);
+	assert_int_equal(ctl_open(&other, &loop, &ha, where, why, sizeof(why)), -ENAMETOOLONG);
+	assert_int_equal(rmdir(where), 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_status), T(test_counters), T(test_alarms), T(test_doctor), T(test_options), T(test_reload),
+		T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
+		T(test_watch), T(test_slow_watcher_is_cut), T(test_events), T(test_slow_follower_loses_lines),
+		T(test_refusals), T(test_hostile_bytes), T(test_partial_lines), T(test_byte_by_byte),
+		T(test_silent_client), T(test_seventeenth_client), T(test_answer_larger_than_backlog),
+		T(test_answer_never_read), T(test_only_root_and_group), T(test_without_a_group), T(test_modes),
+		T(test_second_one), T(test_stale_socket), T(test_lock), T(test_bad_run_dirs),
+	};
+
+	log_set_level("err");	/* what it logs here is kept, not printed */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
