@@ -209,6 +209,11 @@ static void say(int fd, const void *bytes, size_t len)
 	assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
 }
 
+static void say_text(int fd, const char *text)
+{
+	say(fd, text, strlen(text));
+}
+
 /* One line, turning the loop as long as it takes; NULL at the end. */
 static json_t *hear(int fd)
 {
@@ -463,7 +468,7 @@ static void test_switchover_later(void **state)
 
 	(void)state;
 	ha.answer_later = true;
-	say(fd, "{\"verb\":\"switchover\"}\n", 24);
+	say_text(fd, "{\"verb\":\"switchover\"}\n");
 	steps(3);
 	now_ns += 60 * NS_PER_S;	/* waits as long as the conductor does */
 	steps(3);
@@ -483,7 +488,7 @@ static void test_switchover_client_gone(void **state)
 
 	(void)state;
 	ha.answer_later = true;
-	say(fd, "{\"verb\":\"switchover\"}\n", 24);
+	say_text(fd, "{\"verb\":\"switchover\"}\n");
 	steps(3);
 	close(fd);
 	steps(3);
@@ -498,7 +503,7 @@ static void test_watch(void **state)
 	json_t *reply;
 
 	(void)state;
-	say(fd, "{\"verb\":\"watch\"}\n", 17);
+	say_text(fd, "{\"verb\":\"watch\"}\n");
 	json_decref(hear(fd));
 	steps(5);
 	assert_int_equal(recv(fd, &reply, 1, MSG_DONTWAIT), -1);	/* nothing new, nothing said */
@@ -519,7 +524,7 @@ static void test_slow_watcher_is_cut(void **state)
 	json_t *reply;
 
 	(void)state;
-	say(fd, "{\"verb\":\"watch\"}\n", 17);
+	say_text(fd, "{\"verb\":\"watch\"}\n");
 	steps(3);
 	for (i = 0; i < 10000; i++) {
 		asked = ha.asked;
@@ -540,7 +545,7 @@ static void test_events(void **state)
 	int fd = dial();
 
 	(void)state;
-	say(fd, "{\"verb\":\"events\",\"follow\":true}\n", 32);
+	say_text(fd, "{\"verb\":\"events\",\"follow\":true}\n");
 	steps(3);
 	log_event(LOG_INFO, "role change", "group=sip to=%s", "claiming");
 	while ((reply = hear(fd)) && !strstr(json_string_value(json_object_get(json_object_get(reply, "doc"), "text")),
@@ -567,7 +572,7 @@ static void test_slow_follower_loses_lines(void **state)
 	(void)state;
 	memset(pad, 'x', sizeof(pad) - 1);
 	pad[sizeof(pad) - 1] = '\0';
-	say(fd, "{\"verb\":\"events\",\"follow\":true}\n", 32);
+	say_text(fd, "{\"verb\":\"events\",\"follow\":true}\n");
 	steps(3);
 	for (int i = 0; i < 4 * LOG_KEEP; i++) {
 		log_event(LOG_INFO, "noise", "i=%d %s", i, pad);
@@ -721,7 +726,7 @@ static void test_answer_larger_than_backlog(void **state)
 
 	(void)state;
 	ha.conf.groups[0].n_vips = 1000;	/* counters of which are longer than CTL_BACKLOG_MAX */
-	say(fd, "{\"verb\":\"counters\"}\n", 20);
+	say_text(fd, "{\"verb\":\"counters\"}\n");
 	reply = hear(fd);
 	assert_int_equal(json_array_size(json_object_get(json_object_get(reply, "doc"), "vips")), 1001);
 	assert_null(hear(fd));
@@ -737,7 +742,7 @@ static void test_answer_never_read(void **state)
 
 	(void)state;
 	ha.conf.groups[0].n_vips = 1000;
-	say(fd, "{\"verb\":\"counters\"}\n", 20);
+	say_text(fd, "{\"verb\":\"counters\"}\n");
 	steps(3);
 	now_ns += CTL_STALL_S * NS_PER_S;
 	steps(3);
@@ -764,7 +769,7 @@ static int ask_as(uid_t uid, gid_t gid, gid_t extra)
 		if (setgroups(extra ? 1 : 0, &extra) || setgid(gid) || setuid(uid))
 			_exit(99);
 		fd = dial();
-		n = send(fd, "{\"verb\":\"status\"}\n", 18, MSG_NOSIGNAL);
+		say_text(fd, "{\"verb\":\"status\"}\n");
 		n = recv(fd, buf, sizeof(buf), 0);
 		reply = n > 0 ? json_loadb(buf, (size_t)n, 0, NULL) : NULL;
 		_exit(reply ? exit_of(reply) : 98);

@@ -124,7 +124,8 @@ static bool make_room(struct client *c, size_t more)
 
 	if (unsent(c) && unsent(c) + more > CTL_BACKLOG_MAX)
 		return false;
-	memmove(c->out, c->out + c->taken, c->out ? unsent(c) : 0);
+	if (c->taken)
+		memmove(c->out, c->out + c->taken, unsent(c));
 	c->n_out = unsent(c);
 	c->taken = 0;
 	if (c->n_out + more <= c->cap)
