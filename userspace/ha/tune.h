@@ -7,8 +7,8 @@
  *	net.ipv4.conf.IF.arp_announce = 2	no ARP request from the VIP for the host's own traffic
  *
  * What the kernel goes by is the greater of conf.IF and conf.all; conf.all is the operator's and is
- * never changed, but tune_rows() says so when it stands in the way (arp_ignore = 2 and more would keep a
- * /32 VIP silent for good).
+ * never changed, but tune_rows() says so when it stands in the way (with arp_ignore = 2 a /32 VIP keeps
+ * silent unless the host has an address of its own in that subnet, with 8 always).
  * The values found are kept in RUN_DIR/settings before anything is changed, so that a batond that was
  * killed and started again still gives back the original ones; a value that somebody else has changed
  * meanwhile is left alone.
