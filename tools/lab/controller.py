@@ -107,6 +107,9 @@ class Batond:
     def resume(self):
         self.lab.controller_cont(self.host)
 
+    def pids(self):
+        return [self.process.pid]
+
     def forget_state(self):
         """As after a new disk: no term is known any more."""
         shutil.rmtree(self.state_dir)
