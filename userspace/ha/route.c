@@ -7,6 +7,8 @@
 #include <net/if.h>
 #include <linux/rtnetlink.h>
 
+/* Before an operator's own IPv6 route to the same net (1024 by default), or it would be joined to that as multipath. */
+#define METRIC6		512
 #define ROUTE_BYTES	160	/* more than any of our requests takes */
 
 /* One batch under way: what it takes to judge a refusal and to name its route. */
@@ -40,7 +42,8 @@ static void put_route(struct nlmsghdr *req, uint16_t type, const struct conf_rou
 	struct rtmsg *rt = mnl_nlmsg_put_extra_header(req, sizeof(*rt));
 
 	req->nlmsg_type = type;
-	req->nlmsg_flags = type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0;
+	/* Not exclusive: IPv4 puts ours before an operator's own, which is back when ours goes. */
+	req->nlmsg_flags = type == RTM_NEWROUTE ? NLM_F_CREATE : 0;
 	rt->rtm_family = conf_is_v4(&r->net.ip) ? AF_INET : AF_INET6;
 	rt->rtm_dst_len = r->net.prefix_len;
 	rt->rtm_table = RT_TABLE_MAIN;
@@ -50,6 +53,8 @@ static void put_route(struct nlmsghdr *req, uint16_t type, const struct conf_rou
 	put_ip(req, RTA_DST, &r->net.ip);
 	put_ip(req, RTA_GATEWAY, &r->via);
 	mnl_attr_put_u32(req, RTA_OIF, ifindex);
+	if (!conf_is_v4(&r->net.ip))
+		mnl_attr_put_u32(req, RTA_PRIORITY, METRIC6);
 	if (source)
 		put_ip(req, RTA_PREFSRC, source);
 }

@@ -6,6 +6,7 @@
  * as preferred source, marked with VIP_RTPROT. They come after the addresses and go before them: the
  * kernel refuses a source that is not there, and with the VIP's local route standing it does not
  * take them along when the address goes (kernel-notes/local-route.md).
+ * An operator's own route to the same net stands back meanwhile, and counts again afterwards.
  * Errors:  negative errno; which route and the kernel's words in route_why(). -EADDRNOTAVAIL: the group
  *          has no VIP of the route's family. Already there, or already gone, counts as done.
  * Threads: main only. Blocks: at most one netlink deadline (sys/nl.h).

@@ -10,9 +10,9 @@
 
 #include <stdint.h>
 
-#define NS_PER_US	1000ULL
-#define NS_PER_MS	1000000ULL
-#define NS_PER_S	1000000000ULL
+#define NS_PER_US	UINT64_C(1000)
+#define NS_PER_MS	UINT64_C(1000000)
+#define NS_PER_S	UINT64_C(1000000000)
 
 uint64_t clock_now_ns(void);
 

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ask: what did an operator ask for, and has it come true?
+ *
+ * A switchover from the primary hands over, from the backup it pulls (a claim). It is done when the
+ * new holder serves: by the peer's own pulse, or by our role and addresses.
+ */
+#include "ha/ha_own.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/word.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+static struct group *find_group(struct ha *ha, const char *name)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (!strcmp(ha->group[i].conf->name, name))
+			return &ha->group[i];
+	return NULL;
+}
+
+static void names_of(const struct ha *ha, char *buf, size_t len)
+{
+	size_t n = 0;
+
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < ha->n_groups && n < len; i++)
+		n += (size_t)snprintf(buf + n, len - n, "%s%s", i ? ", " : "", ha->group[i].conf->name);
+}
+
+/* Why not, as a sentence; NULL: it can begin. */
+static const char *refusal(struct ha *ha, struct group *g, bool force)
+{
+	struct judge_facts f;
+	const char *why;
+
+	facts_of(ha, g, &f);
+	if (ha->stopping)
+		return "this host is stopping";
+	if (BT_WORD_MODE(f.word) == BT_OPEN) {
+		why = judge_unready(&f);
+		if (why && force && f.said.known && BT_WORD_MODE(f.said.word) == BT_ARMED)
+			return NULL;
+		return why;
+	}
+	if (word_is_claim(f.word, ha->me) || BT_WORD_MODE(f.word) == BT_RELAY)
+		return "a role change is under way";
+	if (!f.running || !f.link_up)
+		return "the SIP server is unavailable on this host";
+	if (f.peer != PEER_UP && !force)
+		return judge_unready(&f);
+	return NULL;
+}
+
+static struct asker *free_asker(struct ha *ha)
+{
+	for (int i = 0; i < ASKERS_MAX; i++)
+		if (!ha->asker[i].done)
+			return &ha->asker[i];
+	return NULL;
+}
+
+static bool refuse(struct ha *ha, struct group *g, bool force, ha_done_fn *done, void *arg)
+{
+	const char *why = refusal(ha, g, force);
+	char text[HA_TEXT];
+
+	if (!why)
+		return false;
+	snprintf(text, sizeof(text), "group %s: %s", g->conf->name, why);
+	done(arg, 1, text);
+	return true;
+}
+
+static void begin(struct ha *ha, struct asker *a, uint32_t groups, bool force)
+{
+	a->groups = groups;
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		if (!(groups & 1u << i))
+			continue;
+		ha->group[i].asked = true;
+		ha->group[i].forced = force;
+		log_event(LOG_INFO, "switchover asked", "group=%s force=%s", ha->group[i].conf->name, force ? "yes" : "no");
+	}
+}
+
+void ha_switchover(struct ha *ha, const char *group, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg)
+{
+	struct asker *a = free_asker(ha);
+	struct group *g = NULL;
+	char text[HA_TEXT * 2], names[HA_TEXT];
+
+	if (group && !(g = find_group(ha, group))) {
+		names_of(ha, names, sizeof(names));
+		snprintf(text, sizeof(text), "no group '%s' here; groups: %s", group, names);
+		done(arg, 1, text);
+		return;
+	}
+	if (!a) {
+		done(arg, 1, "too many switchovers are waited for already");
+		return;
+	}
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if ((!g || g->slot == i) && refuse(ha, &ha->group[i], force, done, arg))
+			return;
+	*a = (struct asker){ .done = done, .arg = arg, .timeout_ns = timeout_ns };
+	begin(ha, a, g ? 1u << g->slot : (1u << ha->n_groups) - 1, force);
+}
+
+void ha_ask_forget(struct ha *ha, void *arg)
+{
+	for (int i = 0; i < ASKERS_MAX; i++)
+		if (ha->asker[i].done && ha->asker[i].arg == arg)
+			ha->asker[i].done = NULL;
+}
+
+/* The new holder serves: we, with our addresses; or the peer, by its own word. */
+static bool moved(struct ha *ha, struct group *g)
+{
+	struct judge_facts f;
+
+	if (!g->asked)
+		return true;
+	facts_of(ha, g, &f);
+	if (g->role == ROLE_PRIMARY && g->held && !strcmp(g->reason, "switchover"))
+		return true;
+	return g->role != ROLE_PRIMARY && f.said.fresh && BT_WORD_MODE(f.said.word) == BT_OPEN &&
+	       g->reason[0] && !strcmp(g->reason, "switchover") && BT_WORD_NUMBER(f.said.word) >= BT_WORD_NUMBER(f.word);
+}
+
+static void finish(struct ha *ha, struct asker *a, int code, const char *text)
+{
+	ha_done_fn *done = a->done;
+
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (a->groups & 1u << i)
+			ha->group[i].asked = ha->group[i].forced = false;
+	a->done = NULL;
+	done(a->arg, code, text);
+}
+
+static void check(struct ha *ha, struct asker *a)
+{
+	char text[HA_TEXT];
+
+	if (!a->deadline_ns)
+		a->deadline_ns = ha->turn_ns + a->timeout_ns;
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (a->groups & 1u << i && moved(ha, &ha->group[i])) {
+			a->groups &= ~(1u << i);
+			ha->group[i].asked = ha->group[i].forced = false;
+		}
+	if (!a->groups) {
+		finish(ha, a, 0, "done");
+	} else if (ha->turn_ns >= a->deadline_ns) {
+		snprintf(text, sizeof(text), "begun, but the new holder does not serve after %" PRIu64 " s",
+			 a->timeout_ns / NS_PER_S);
+		finish(ha, a, 4, text);
+	}
+}
+
+void ask_turn(struct ha *ha)
+{
+	for (int i = 0; i < ASKERS_MAX; i++)
+		if (ha->asker[i].done)
+			check(ha, &ha->asker[i]);
+}
+
+uint64_t ask_deadline(const struct ha *ha)
+{
+	for (int i = 0; i < ASKERS_MAX; i++)
+		if (ha->asker[i].done)
+			return ha->turn_ns + ha->conf->pulse_interval_ns;
+	return LOOP_NEVER;
+}

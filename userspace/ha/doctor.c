@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * doctor: what on this host stands in the way of a good takeover?
+ *
+ * Reads only. Each row says what was found and, where it is not well, what to do.
+ */
+#include "ha/ha_own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/word.h"
+#include "sys/clock.h"
+
+struct rows {
+	ha_doctor_fn *row;
+	void *arg;
+};
+
+static void say(struct rows *r, const char *level, const char *check, const char *text, const char *fix)
+{
+	r->row(r->arg, level, check, text, fix);
+}
+
+static void doctor_xdp(struct ha *ha, struct rows *r)
+{
+	char text[HA_TEXT];
+
+	for (uint32_t i = 0; i < ha->n_ifaces; i++) {
+		bool native = !strcmp(ha->ifaces[i].xdp, "native"), off = !strcmp(ha->ifaces[i].xdp, "off");
+
+		snprintf(text, sizeof(text), "%s: %s", ha->ifaces[i].name, ha->ifaces[i].xdp);
+		say(r, native ? "ok" : "warn", "xdp", text, native ? "" : off ?
+		    "the gate is not in the kernel there and pulses are answered by batond: set xdp-mode" :
+		    "the driver has no native XDP, or it is switched off: packets cost more here");
+	}
+}
+
+static void doctor_rt(struct ha *ha, struct rows *r)
+{
+	say(r, ha->report.realtime ? "ok" : "bad", "realtime", ha->report.realtime ? "prober runs SCHED_FIFO" :
+	    "prober has no realtime priority: busy CPUs make probes late", ha->report.realtime ? "" :
+	    "give batond CAP_SYS_NICE or LimitRTPRIO=60");
+}
+
+static void doctor_paths(struct ha *ha, struct rows *r)
+{
+	char text[HA_TEXT];
+
+	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
+		const struct pulse_path_report *p = &ha->report.path[i];
+		bool up = p->heard_ns && !p->silent;
+
+		snprintf(text, sizeof(text), "%s %s: %s, rtt %u us, loss %u.%02u %%, found dead after %u ms", ha->conf->paths[i].dev,
+			 ha->conf->paths[i].peer_text, up ? "up" : "down", p->rtt_us, p->loss_ppm / 10000,
+			 p->loss_ppm / 100 % 100, (unsigned)(p->detect_ns / NS_PER_MS));
+		say(r, up && p->loss_ppm < 50000 ? "ok" : "warn", "path", text, up ? "" :
+		    "is batond running there, UDP pulse-port open, the same secret and pair-id on both?");
+	}
+	if (ha->report.n_paths == 1)
+		say(r, "warn", "paths", "one heartbeat path only", "a second [peer] path over another network tells a dead link from a dead host");
+}
+
+static void doctor_peer(struct ha *ha, struct rows *r)
+{
+	char text[HA_TEXT];
+
+	snprintf(text, sizeof(text), "%s is %s", ha->conf->peer_name, peer_state_text(ha->peer));
+	say(r, ha->peer == PEER_UP ? "ok" : "bad", "peer", text, ha->peer == PEER_UNAUTHENTIC ?
+	    "put the same secret-file on both hosts" : "");
+}
+
+static void doctor_group(struct ha *ha, const struct group *g, struct rows *r)
+{
+	const char *why;
+	struct judge_facts f;
+	char text[HA_TEXT];
+	int err = 0;
+
+	facts_of(ha, g, &f);
+	snprintf(text, sizeof(text), "%s: %s%s%s", g->conf->name, g->service.running ? "running" : "unavailable",
+		 g->service.reason[0] ? ", " : "", g->service.reason);
+	say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text, "");
+	why = g->role == ROLE_PRIMARY ? judge_unready(&f) : BT_WORD_MODE(f.word) == BT_ARMED ? NULL : "not armed";
+	snprintf(text, sizeof(text), "%s: %s", g->conf->name, why ? why : "a takeover would work");
+	say(r, why ? "bad" : "ok", "takeover", text, "");
+	snprintf(text, sizeof(text), "%s: term %u of %u reserved on disk", g->conf->name, BT_WORD_TERM(f.word),
+		 store_reserved(ha->store, g->slot, &err));
+	say(r, err ? "bad" : "ok", "state-dir", text, err ? strerror(-err) : "");
+}
+
+static void on_setting(void *arg, bool ok, const char *name, const char *wanted, const char *found)
+{
+	char text[HA_TEXT];
+
+	snprintf(text, sizeof(text), "%s is %s, wanted %s", name, found, wanted);
+	say(arg, ok ? "ok" : "bad", "setting", text, ok ? "" : "somebody changed it since batond started; restart batond or set it back");
+}
+
+void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg)
+{
+	struct rows r = { row, arg };
+	char devs[CONF_IFACES_MAX][IF_NAMESIZE];
+
+	pulse_report(ha->pulse, &ha->report);
+	for (uint32_t i = 0; i < ha->n_ifaces; i++)
+		memcpy(devs[i], ha->ifaces[i].name, IF_NAMESIZE);
+	doctor_peer(ha, &r);
+	doctor_paths(ha, &r);
+	doctor_xdp(ha, &r);
+	doctor_rt(ha, &r);
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		doctor_group(ha, &ha->group[i], &r);
+	tune_rows(devs, ha->n_ifaces, on_setting, &r);
+}

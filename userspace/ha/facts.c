@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * facts: what does the conductor know, in the words core judges by?
+ *
+ * Reads only: maps, the prober's report, health. Decides nothing but which age is called fresh.
+ */
+#include "ha/ha_own.h"
+
+#include "core/word.h"
+#include "sys/clock.h"
+
+#define LISTEN_NS	NS_PER_S		/* before a peer never heard counts as down */
+#define UNHEARD_MS	100			/* design §4.4: then whoever hears steps down */
+#define SETTLE_NS	NS_PER_S		/* of health, before arming after a move */
+#define UNAUTH_NS	NS_PER_S		/* a wrong MAC younger than this explains a silence */
+#define PATIENCE	10			/* intervals a role may lie on the ground */
+
+uint64_t facts_heard_ns(const struct ha *ha)
+{
+	uint64_t newest = 0;
+
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (ha->report.path[i].heard_ns > newest)
+			newest = ha->report.path[i].heard_ns;
+	return newest;
+}
+
+/* Pulses this young speak of the present: two intervals, or half of what silence is given. */
+uint64_t facts_fresh_ns(const struct ha *ha)
+{
+	uint64_t fresh = 2 * ha->conf->pulse_interval_ns;
+
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (ha->report.path[i].detect_ns / 2 > fresh)
+			fresh = ha->report.path[i].detect_ns / 2;
+	return fresh;
+}
+
+static bool unauthentic(const struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (ha->report.path[i].unauth_ns && ha->report.path[i].unauth_ns + UNAUTH_NS > ha->turn_ns)
+			return true;
+	return false;
+}
+
+/* A path whose own link is down has no vote; without any path that has one there is no verdict. */
+enum peer_state facts_peer(const struct ha *ha)
+{
+	bool any = false, all_silent = true;
+
+	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
+		if (!health_link_up(ha->health, ha->conf->paths[i].dev))
+			continue;
+		any = true;
+		all_silent &= ha->report.path[i].silent;
+	}
+	if (any && !all_silent)
+		return facts_heard_ns(ha) ? PEER_UP : PEER_UNKNOWN;
+	if (unauthentic(ha))
+		return PEER_UNAUTHENTIC;
+	if (!any || (!facts_heard_ns(ha) && ha->turn_ns < ha->started_ns + LISTEN_NS))
+		return PEER_UNKNOWN;
+	return PEER_DOWN;
+}
+
+static bool hears_us(const struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (ha->report.path[i].peer_heard_ms < UNHEARD_MS)
+			return true;
+	return false;
+}
+
+static void peer_said(const struct ha *ha, const struct group *g, struct peer_facts *ret)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+	uint32_t flags = h->flags;
+
+	*ret = (struct peer_facts){
+		.fresh = h->at_ns && h->at_ns + facts_fresh_ns(ha) > clock_now_ns(),
+		.known = h->at_ns && flags & PULSE_F_KNOWN,
+		.same_digest = g->digest == h->digest,
+		.running = flags & PULSE_F_RUNNING,
+		.leased = flags & PULSE_F_LEASED,
+		.stopping = flags & PULSE_F_STOPPING,
+		.hears_us = hears_us(ha),
+		.word = h->word,
+	};
+}
+
+/* The peer's kernel answers that it is open, but nobody renews the lease there. */
+static bool stalled(const struct ha *ha, const struct group *g, const struct peer_facts *said)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+
+	return said->fresh && said->known && BT_WORD_MODE(said->word) == BT_OPEN &&
+	       h->lease_left_us < ha->conf->lease_ns / NS_PER_US / 2;
+}
+
+uint64_t facts_answered_ns(const struct ha *ha, const struct group *g)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+
+	return pulse_departure_ns(ha->pulse, h->same_path, h->same_seq);
+}
+
+void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
+{
+	int err;
+
+	*f = (struct judge_facts){
+		.word = group_word(ha, g), .seen = g->seen, .me = ha->me, .peer_id = ha->peer_id,
+		.running = g->service.running || !g->service.server_ill,
+		.link_up = health_link_up(ha->health, g->conf->dev),
+		.stopping = ha->stopping, .asked = g->asked, .forced = g->forced,
+		.prefers_me = conf_prefers_me(ha->conf, g->conf),
+		.term_on_disk = store_reserved(ha->store, g->slot, &err),
+		.peer = ha->peer,
+		.patience_ns = PATIENCE * ha->conf->pulse_interval_ns,
+		.nobody_ns = g->nobody_ns ? ha->turn_ns - g->nobody_ns : 0,
+		.claim_ns = g->claim_ns ? ha->turn_ns - g->claim_ns : 0,
+	};
+	peer_said(ha, g, &f->said);
+	f->settled = ha->turn_ns - g->moved_ns >= SETTLE_NS && ha->turn_ns - g->ill_ns >= SETTLE_NS;
+	if (f->peer == PEER_UP && stalled(ha, g, &f->said))
+		f->peer = PEER_STALLED;
+}

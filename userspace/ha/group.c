@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * group: one group's word, lease, role and addresses.
+ *
+ * The one place where a role moves (group_follow) and the one where this host changes a word
+ * (group_decide). What the kernel confirmed is what is reported.
+ */
+#include "ha/ha_own.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/lease.h"
+#include "core/word.h"
+#include "ha/route.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "sys/spawn.h"
+
+#define RETRY_NS	(100 * NS_PER_MS)	/* placing addresses, after a failure */
+
+uint64_t group_word(const struct ha *ha, const struct group *g)
+{
+	return atomic_load(&dp_words(ha->dp)[g->slot]);
+}
+
+/* ---- lease ---------------------------------------------------------------------------------- */
+
+void group_renew_lease(struct ha *ha, struct group *g)
+{
+	_Atomic uint64_t *lease = &dp_leases(ha->dp)[g->slot];
+	struct lease_facts f = {
+		.word = group_word(ha, g), .lease_ns = ha->conf->lease_ns, .until_ns = atomic_load(lease),
+		.turn_ns = ha->turn_ns, .heard_ns = facts_heard_ns(ha),
+		.answered_ns = facts_answered_ns(ha, g),
+	};
+	uint64_t until;
+
+	f.peer_dead = ha->peer == PEER_DOWN;
+	until = lease_next(&f);
+	if (until != f.until_ns)
+		atomic_store(lease, until);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------ */
+
+static void place_failed(struct ha *ha, struct group *g, const char *what)
+{
+	char text[HA_TEXT];
+
+	snprintf(text, sizeof(text), "%s: %.120s", what, vip_why());
+	log_event(LOG_ERR, "vip failed", "group=%s error=\"%s\"", g->conf->name, text);
+	alarm_set(&ha->alarms, true, "00-52029", g->conf->name, text, g->conf->alarm_notify, ha->turn_ns);
+	g->held = false;
+	g->retry_ns = ha->turn_ns + RETRY_NS;
+}
+
+static bool wants_addresses(const struct group *g)
+{
+	return g->role == ROLE_PRIMARY;
+}
+
+/* The old primary keeps them while it lingers, a claimer what it has: neither adds nor removes. */
+static bool leaves_addresses(const struct group *g)
+{
+	return g->role == ROLE_YIELDING || g->role == ROLE_CLAIMING;
+}
+
+static void add_addresses(struct ha *ha, struct group *g)
+{
+	if (vip_add(&ha->nl, g->vips, g->conf->n_vips)) {
+		place_failed(ha, g, "cannot add");
+		return;
+	}
+	g->held = true;
+	alarm_set(&ha->alarms, false, "00-52029", g->conf->name, "", g->conf->alarm_notify, ha->turn_ns);
+}
+
+static void del_addresses(struct ha *ha, struct group *g)
+{
+	if (vip_del(&ha->nl, g->vips, g->conf->n_vips)) {
+		place_failed(ha, g, "cannot remove");
+		return;
+	}
+	g->held = true;
+	alarm_set(&ha->alarms, false, "00-52029", g->conf->name, "", g->conf->alarm_notify, ha->turn_ns);
+}
+
+static bool as_wanted(struct ha *ha, struct group *g)
+{
+	bool want = wants_addresses(g), all = true;
+
+	if (vip_present(&ha->nl, g->vips, g->conf->n_vips, g->present))
+		return true;	/* not known: the next look will tell */
+	for (uint32_t i = 0; i < g->conf->n_vips; i++)
+		all &= g->present[i] == want;
+	return all || leaves_addresses(g);
+}
+
+void group_place(struct ha *ha, struct group *g)
+{
+	if (g->held && as_wanted(ha, g))
+		return;
+	if (leaves_addresses(g) || g->role == ROLE_INIT)
+		return;
+	if (g->held)
+		log_event(LOG_WARNING, "vip repaired", "group=%s wanted=%s", g->conf->name,
+			  wants_addresses(g) ? "present" : "absent");
+	if (!wants_addresses(g)) {
+		del_addresses(ha, g);
+		return;
+	}
+	add_addresses(ha, g);
+	if (g->held)
+		announce_start(g->announce, ha->turn_ns);
+}
+
+/* ---- what a role change does ------------------------------------------------------------------ */
+
+static void announce(struct ha *ha, struct group *g)
+{
+	int err = announce_start(g->announce, ha->turn_ns);
+
+	if (err)
+		log_event(LOG_ERR, "announce failed", "group=%s error=\"%s\"", g->conf->name, strerror(-err));
+}
+
+static void routes(struct ha *ha, struct group *g, bool add)
+{
+	const struct conf_group *c = g->conf;
+	uint32_t ifindex = g->vips[0].ifindex;
+	int err = add ? route_add(&ha->nl, g->vips, c->n_vips, c->routes, c->n_routes, ifindex)
+		      : route_del(&ha->nl, c->routes, c->n_routes, ifindex);
+
+	if (err)
+		log_event(LOG_ERR, "route failed", "group=%s error=\"%s\"", g->conf->name, route_why());
+}
+
+static void notify(struct ha *ha, struct group *g)
+{
+	char term[16];
+	int err;
+
+	if (!g->conf->notify[0])
+		return;
+	snprintf(term, sizeof(term), "%" PRIu32, BT_WORD_TERM(group_word(ha, g)));
+	err = spawn_script(g->conf->notify, (const char *const[]){ g->conf->name, role_text(g->role), term,
+								   g->reason, NULL });
+	if (err)
+		log_event(LOG_ERR, "notify failed", "script=%s error=\"%s\"", g->conf->notify, strerror(-err));
+}
+
+static void act(struct ha *ha, struct group *g, enum role_act a)
+{
+	switch (a) {
+	case ACT_ANNOUNCE_STOP:
+		announce_stop(g->announce);
+		break;
+	case ACT_ROUTES_DEL:
+		if (g->conf->n_routes)
+			routes(ha, g, false);
+		break;
+	case ACT_VIP_DEL:
+		del_addresses(ha, g);
+		break;
+	case ACT_VIP_ADD:
+		add_addresses(ha, g);
+		break;
+	case ACT_ANNOUNCE:
+		announce(ha, g);
+		break;
+	case ACT_ROUTES_ADD:
+		if (g->conf->n_routes)
+			routes(ha, g, true);
+		break;
+	case ACT_NOTIFY:
+		notify(ha, g);
+		break;
+	}
+}
+
+/* Why the word reads as it does: what we meant ourselves, or what the peer's word made of it. */
+static const char *reason_of(const struct group *g, enum role_event ev)
+{
+	if (g->intent[0])
+		return g->intent;
+	switch (ev) {
+	case EV_OPEN:
+	case EV_REOPENED:
+		return "peer-let-go";
+	case EV_RELAY:
+	case EV_SHUT:
+		return "higher-number";
+	default:
+		return "restart";
+	}
+}
+
+static void move_role(struct ha *ha, struct group *g, enum role_event ev, struct role_step step, uint64_t word)
+{
+	enum role from = g->role;
+
+	g->role = step.to;
+	g->number = BT_WORD_NUMBER(word);
+	g->moved_ns = ha->turn_ns;
+	snprintf(g->reason, sizeof(g->reason), "%s", reason_of(g, ev));
+	for (int i = 0; i < ROLE_ACTS_N; i++)
+		if (step.acts & 1u << i)
+			act(ha, g, 1u << i);
+	log_event(LOG_INFO, "role change", "group=%s from=%s to=%s why=%s term=%" PRIu32 " owner=%s gate=%s",
+		  g->conf->name, role_text(from), role_text(g->role), g->reason, BT_WORD_TERM(word),
+		  BT_WORD_OWNER(word) == ha->me ? ha->conf->name :
+		  BT_WORD_OWNER(word) ? ha->conf->peer_name : "nobody", word_mode_text(word));
+	group_say(ha, g);
+	pulse_kick(ha->pulse);
+	ha_note_change(ha);
+}
+
+static void note_numbers(struct ha *ha, struct group *g, uint64_t word)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+
+	g->seen = judge_higher(g->seen, word);
+	if (h->at_ns)
+		g->seen = judge_higher(g->seen, h->word);
+}
+
+void group_follow(struct ha *ha, struct group *g)
+{
+	uint64_t word = group_word(ha, g);
+	enum role_event ev = role_event_of(word, ha->me, g->number);
+	struct role_step step = role_next(g->role, ev);
+
+	note_numbers(ha, g, word);
+	if (step.to != g->role || step.acts)
+		move_role(ha, g, ev, step, word);
+	else if (!g->number)
+		g->number = BT_WORD_NUMBER(word);
+	/* An intent lives until the word shows a role that ends it. */
+	if (g->role == ROLE_PRIMARY || g->role == ROLE_BACKUP)
+		g->intent[0] = '\0';
+}
+
+/* ---- changing the word ------------------------------------------------------------------------ */
+
+static void ask_disk(struct ha *ha, struct group *g, uint32_t term)
+{
+	struct term_record rec = { .reserved = term, .seen = BT_WORD(BT_WORD_TERM(g->seen), BT_WORD_OWNER(g->seen), BT_SHUT) };
+	int err = 0;
+	char text[HA_TEXT];
+
+	store_reserved(ha->store, g->slot, &err);
+	if (err) {
+		snprintf(text, sizeof(text), "state-dir %.80s: cannot write term %u: %s", ha->conf->state_dir, term, strerror(-err));
+		alarm_set(&ha->alarms, true, "state-dir", g->conf->name, text, g->conf->alarm_notify, ha->turn_ns);
+		if (ha->turn_ns < g->retry_ns)
+			return;
+		g->retry_ns = ha->turn_ns + NS_PER_S;
+		g->asked_term = 0;
+	}
+	if (g->asked_term == term)
+		return;		/* under way */
+	g->asked_term = term;
+	store_ask(ha->store, g->slot, &rec);
+}
+
+static void note_stuck(struct ha *ha, struct group *g, const char *stuck)
+{
+	if (g->stuck == stuck)
+		return;
+	alarm_set(&ha->alarms, stuck != NULL, "stuck", g->conf->name, stuck ? stuck : "", g->conf->alarm_notify, ha->turn_ns);
+	g->stuck = stuck;
+	ha_note_change(ha);
+}
+
+static void linger(struct ha *ha, struct group *g)
+{
+	atomic_store(&dp_lingers(ha->dp)[g->slot], ha->turn_ns + g->conf->linger_ns);
+}
+
+static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, const struct judgement *j)
+{
+	uint64_t next, was = f->word;
+
+	if (!word_next(f->word, j->cause, ha->me, f->seen, &next))
+		return false;
+	if (j->cause == WORD_LEAVE)
+		linger(ha, g);
+	if (!atomic_compare_exchange_strong(&dp_words(ha->dp)[g->slot], &was, next))
+		return false;	/* the kernel was quicker: judge anew */
+	snprintf(g->intent, sizeof(g->intent), "%s", j->why);
+	g->claim_ns = j->cause == WORD_CLAIM ? ha->turn_ns : 0;
+	pulse_kick(ha->pulse);
+	log_event(LOG_DEBUG, "word change", "group=%s cause=%s why=%s from=%#" PRIx64 " to=%#" PRIx64, g->conf->name,
+		  word_cause_text(j->cause), j->why, f->word, next);
+	return true;
+}
+
+static bool somebody_holds(const struct ha *ha, const struct judge_facts *f)
+{
+	return BT_WORD_MODE(f->word) == BT_OPEN || word_is_claim(f->word, ha->me) ||
+	       BT_WORD_MODE(f->said.word) == BT_OPEN || word_is_claim(f->said.word, ha->peer_id);
+}
+
+static void note_nobody(struct ha *ha, struct group *g, const struct judge_facts *f)
+{
+	if (!f->said.fresh || !f->said.known)
+		return;		/* an old word proves nothing either way */
+	if (somebody_holds(ha, f))
+		g->nobody_ns = 0;
+	else if (!g->nobody_ns)
+		g->nobody_ns = ha->turn_ns;
+}
+
+bool group_decide(struct ha *ha, struct group *g)
+{
+	struct judge_facts f;
+	struct judgement j;
+
+	facts_of(ha, g, &f);
+	if (!f.running || !f.link_up)
+		g->ill_ns = ha->turn_ns;
+	note_nobody(ha, g, &f);
+	j = judge(&f);
+	note_stuck(ha, g, j.stuck);
+	if (!j.cause)
+		return false;
+	if (j.need_term) {
+		ask_disk(ha, g, j.need_term);
+		return false;
+	}
+	alarm_set(&ha->alarms, false, "state-dir", g->conf->name, "", g->conf->alarm_notify, ha->turn_ns);
+	return apply(ha, g, &f, &j);
+}
+
+void group_say(struct ha *ha, const struct group *g)
+{
+	uint32_t flags = (g->service.running ? PULSE_F_RUNNING : 0) | (ha->stopping ? PULSE_F_STOPPING : 0) |
+			 (g->role == ROLE_PRIMARY && g->held ? PULSE_F_VIP : 0);
+	struct bt_group row;
+
+	pulse_say_health(ha->pulse, g->slot, flags);
+	if (dp_get_group(ha->dp, g->slot, &row) || row.health == flags)
+		return;
+	row.health = flags;
+	dp_set_group(ha->dp, g->slot, &row);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ha/ha_own.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "core/word.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#define STOP_NS		(2 * NS_PER_S)	/* for the peer to take the role up when we stop */
+#define ROUNDS		4		/* changes a turn makes before others get their turn */
+
+void ha_note_change(struct ha *ha)
+{
+	if (ha->changed)
+		ha->changed(ha->changed_arg);
+}
+
+void ha_on_change(struct ha *ha, void (*changed)(void *arg), void *arg)
+{
+	ha->changed = changed;
+	ha->changed_arg = arg;
+}
+
+/* ---- the peer, as one --------------------------------------------------------------------------- */
+
+static void note_peer(struct ha *ha)
+{
+	enum peer_state was = ha->peer;
+
+	pulse_report(ha->pulse, &ha->report);
+	ha->peer = facts_peer(ha);
+	if (ha->peer == was)
+		return;
+	log_event(ha->peer == PEER_UP ? LOG_INFO : LOG_WARNING, "peer change", "peer=%s from=%s to=%s heard_ago_ms=%" PRIu64,
+		  ha->conf->peer_name, peer_state_text(was), peer_state_text(ha->peer),
+		  facts_heard_ns(ha) ? (ha->turn_ns - facts_heard_ns(ha)) / NS_PER_MS : 0);
+	alarm_set(&ha->alarms, ha->peer == PEER_DOWN, "peer-down", NULL, "nothing is heard from the peer on any path",
+		  "", ha->turn_ns);
+	alarm_set(&ha->alarms, ha->peer == PEER_UNAUTHENTIC, "peer-unauthentic", NULL,
+		  "only pulses with a wrong MAC are heard: do both hosts have the same secret?", "", ha->turn_ns);
+	ha_note_change(ha);
+}
+
+/* ---- one turn ------------------------------------------------------------------------------------ */
+
+static void turn_group(struct ha *ha, struct group *g)
+{
+	group_follow(ha, g);
+	for (int i = 0; i < ROUNDS && group_decide(ha, g); i++) {
+		group_renew_lease(ha, g);	/* an open gate without a lease serves nobody */
+		group_follow(ha, g);
+	}
+	group_renew_lease(ha, g);
+	if (!g->held && ha->turn_ns >= g->retry_ns)
+		group_place(ha, g);
+}
+
+/* The guide's VIP monitoring, on top of what this host does itself: somebody else may remove one. */
+static void look_at_addresses(struct ha *ha)
+{
+	if (ha->turn_ns < ha->look_ns)
+		return;
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		group_place(ha, &ha->group[i]);
+	ha->look_ns = ha->turn_ns + ha->conf->tserver.network_monitoring_timeout_s * NS_PER_S;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A claim, a hand-over and a role on the ground are watched closely; else leases set the pace. */
+static uint64_t group_deadline(const struct ha *ha, const struct group *g)
+{
+	uint64_t word = group_word(ha, g);
+	bool moving = word_is_claim(word, ha->me) || BT_WORD_MODE(word) == BT_RELAY || g->nobody_ns ||
+		      (BT_WORD_MODE(word) == BT_ARMED && dp_leases(ha->dp)[g->slot] <= ha->turn_ns) || ha->stopping;
+	uint64_t step = moving ? ha->conf->pulse_interval_ns : ha->conf->lease_ns / 5;
+
+	return ha->turn_ns + step;
+}
+
+static uint64_t next_deadline(struct ha *ha)
+{
+	uint64_t next = earlier(ask_deadline(ha), ha->look_ns);
+
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		next = earlier(next, group_deadline(ha, &ha->group[i]));
+		next = earlier(next, announce_turn(ha->group[i].announce, ha->turn_ns));
+	}
+	return earlier(next, health_turn(ha->health, ha->turn_ns));
+}
+
+uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
+{
+	ha->turn_ns = now_ns;
+	note_peer(ha);
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		turn_group(ha, &ha->group[i]);
+	ask_turn(ha);
+	look_at_addresses(ha);
+	return next_deadline(ha);
+}
+
+/* ---- stopping ------------------------------------------------------------------------------------ */
+
+void ha_stop(struct ha *ha)
+{
+	if (ha->stopping)
+		return;
+	ha->stopping = true;
+	ha->stop_ns = ha->turn_ns;
+	log_event(LOG_INFO, "stopping", "node=%s", ha->conf->name);
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		group_say(ha, &ha->group[i]);
+	pulse_kick(ha->pulse);
+}
+
+/* Shut is not enough: our kernel must go on saying so until the peer has heard it and is open. */
+static bool taken_up(const struct ha *ha, const struct group *g)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+
+	return ha->peer != PEER_UP || BT_WORD_MODE(h->word) == BT_OPEN || !(h->flags & PULSE_F_RUNNING) ||
+	       h->flags & PULSE_F_STOPPING;
+}
+
+bool ha_stopped(const struct ha *ha)
+{
+	if (!ha->stopping)
+		return false;
+	if (ha->turn_ns - ha->stop_ns > STOP_NS)
+		return true;
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (BT_WORD_MODE(group_word(ha, &ha->group[i])) != BT_SHUT || !taken_up(ha, &ha->group[i]))
+			return false;
+	return true;
+}

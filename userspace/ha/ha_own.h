@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ha_own: what the conductor's files share. Private to ha/{ha,start,group,facts,ask,view,doctor}.c.
+ */
+#ifndef BATON_HA_OWN_H
+#define BATON_HA_OWN_H
+
+#include "core/judge.h"
+#include "core/role.h"
+#include "ha/alarm.h"
+#include "ha/announce.h"
+#include "ha/ha.h"
+#include "ha/pulse.h"
+#include "ha/store.h"
+#include "ha/tune.h"
+#include "ha/vip.h"
+#include "health/health.h"
+#include "sys/dp.h"
+#include "pulse_wire.h"
+#include "sys/nl.h"
+
+#define ASKERS_MAX	8
+#define REASON_MAX	32
+
+struct asker {
+	ha_done_fn *done;	/* NULL: free */
+	void *arg;
+	uint64_t deadline_ns;	/* 0: set in the next turn from timeout_ns */
+	uint64_t timeout_ns;
+	uint32_t groups;	/* bit per slot still to move */
+};
+
+/* One group on this host. Owner: struct ha. */
+struct group {
+	const struct conf_group *conf;
+	uint32_t slot;
+	struct vip *vips;
+	__be32 digest;
+	struct announce *announce;
+	struct service_verdict service;
+
+	enum role role;
+	uint64_t number;	/* of the word when the role was last settled; 0: not yet */
+	char reason[REASON_MAX];	/* of the last role change */
+	char intent[REASON_MAX];	/* why this host last changed the word itself */
+	const char *stuck;
+	uint64_t seen;		/* word with the highest number ever seen */
+	uint64_t moved_ns;	/* last role change, or start */
+	uint64_t ill_ns;	/* last moment the service or link was seen ill */
+	uint64_t nobody_ns;	/* since when nobody was seen to hold or claim; 0: somebody does */
+	uint64_t claim_ns;
+	uint64_t asked_term;	/* reserved in a request under way */
+
+	bool asked, forced;
+	bool held;		/* addresses are as the role wants them */
+	uint64_t retry_ns;	/* when to try placing them again */
+	bool present[CONF_VIPS_MAX];	/* by the last look; index within the group */
+};
+
+struct ha {
+	struct loop *loop;
+	struct conf *conf;
+	struct ha_options opt;
+	uint8_t me, peer_id;
+	struct dp *dp;
+	struct nl nl;
+	struct health *health;
+	struct pulse *pulse;
+	struct store *store;
+	struct alarms alarms;
+	struct src pulse_src, store_src, event_src;
+	struct group group[BT_GROUPS_MAX];
+	uint32_t n_groups;
+	struct asker asker[ASKERS_MAX];
+	struct ha_iface_view ifaces[CONF_IFACES_MAX];
+	uint32_t n_ifaces;
+
+	bool found;		/* pinned maps of an earlier life were taken over */
+	uint64_t started_ns;
+	uint64_t turn_ns;	/* start of this turn */
+	uint64_t look_ns;	/* next look at the addresses */
+	struct pulse_report report;
+	enum peer_state peer;
+	bool stopping;
+	uint64_t stop_ns;
+	void (*changed)(void *arg);
+	void *changed_arg;
+};
+
+/* facts.c: what core is told */
+enum peer_state facts_peer(const struct ha *ha);
+void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *ret);
+uint64_t facts_heard_ns(const struct ha *ha);
+uint64_t facts_answered_ns(const struct ha *ha, const struct group *g);
+uint64_t facts_fresh_ns(const struct ha *ha);
+
+/* group.c: what one group does */
+uint64_t group_word(const struct ha *ha, const struct group *g);
+void group_renew_lease(struct ha *ha, struct group *g);
+void group_follow(struct ha *ha, struct group *g);	/* role after word, actions */
+bool group_decide(struct ha *ha, struct group *g);	/* judge, change the word; true: it changed */
+void group_place(struct ha *ha, struct group *g);	/* addresses as the role wants them, again */
+void group_say(struct ha *ha, const struct group *g);	/* health into our pulses */
+
+/* ask.c: what operators ask for */
+void ask_turn(struct ha *ha);
+uint64_t ask_deadline(const struct ha *ha);
+
+void ha_note_change(struct ha *ha);
+
+#endif

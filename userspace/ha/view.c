@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * view: how does the conductor look from outside?
+ */
+#include "ha/ha_own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/word.h"
+#include "sys/clock.h"
+
+const struct conf *ha_conf(const struct ha *ha)
+{
+	return ha->conf;
+}
+
+bool ha_vip_present(const struct ha *ha, uint32_t vip_index)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		const struct group *g = &ha->group[i];
+		uint32_t at = vip_index - g->conf->first_vip;
+
+		if (vip_index >= g->conf->first_vip && at < g->conf->n_vips)
+			return g->present[at];
+	}
+	return false;
+}
+
+/* Asked now: what an event has not told yet, a person should still see. */
+static void look_now(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		vip_present(&ha->nl, ha->group[i].vips, ha->group[i].conf->n_vips, ha->group[i].present);
+}
+
+static const char *owner_name(const struct ha *ha, uint64_t word)
+{
+	if (BT_WORD_OWNER(word) == ha->me)
+		return ha->conf->name;
+	return BT_WORD_OWNER(word) == ha->peer_id ? ha->conf->peer_name : "";
+}
+
+static const char *peer_role(const struct ha *ha, const struct judge_facts *f)
+{
+	if (!f->said.known)
+		return "unknown";
+	return role_text(role_next(ROLE_INIT, role_event_of(f->said.word, ha->peer_id, 0)).to);
+}
+
+static void view_ready(const struct group *g, const struct judge_facts *f, struct ha_group_view *v)
+{
+	const char *why = NULL;
+
+	if (g->role == ROLE_PRIMARY)
+		why = judge_unready(f);
+	else if (!g->service.running)
+		why = "the SIP server is unavailable here";
+	else if (BT_WORD_MODE(f->word) != BT_ARMED)
+		why = "not armed";
+	v->ready_switchover = !why;
+	v->ready_upgrade = g->role == ROLE_BACKUP;	/* the guide: a primary never, a backup always */
+	snprintf(v->ready_reason, sizeof(v->ready_reason), "%s", why ? why : "");
+}
+
+static void view_group(struct ha *ha, const struct group *g, struct ha_group_view *v)
+{
+	uint64_t until = dp_leases(ha->dp)[g->slot], now = clock_now_ns();
+	struct judge_facts f;
+
+	facts_of(ha, g, &f);
+	memcpy(v->name, g->conf->name, sizeof(v->name));
+	memcpy(v->reason, g->reason, sizeof(v->reason));
+	v->mode = "takeover";
+	v->role = role_text(g->role);
+	v->service = g->service.running ? "running" : "unavailable";
+	snprintf(v->service_reason, sizeof(v->service_reason), "%s", g->service.reason);
+	v->gate = word_mode_text(f.word);
+	v->term = BT_WORD_TERM(f.word);
+	snprintf(v->owner, sizeof(v->owner), "%s", owner_name(ha, f.word));
+	v->lease_left_ms = until > now ? (int64_t)((until - now) / NS_PER_MS) : 0;
+	v->listener = g->conf->listener_auto ? "auto" : "off";
+	v->peer_role = peer_role(ha, &f);
+	v->peer_term = f.said.known ? BT_WORD_TERM(f.said.word) : 0;
+	v->peer_gate = f.said.known ? word_mode_text(f.said.word) : "unknown";
+	v->first_vip = g->conf->first_vip;
+	v->n_vips = g->conf->n_vips;
+	memcpy(v->ifaces, ha->ifaces, sizeof(v->ifaces));
+	v->n_ifaces = ha->n_ifaces;
+	view_ready(g, &f, v);
+}
+
+static void view_path(const struct ha *ha, uint32_t i, struct ha_path_view *v)
+{
+	const struct pulse_path_report *r = &ha->report.path[i];
+	const struct conf_path *c = &ha->conf->paths[i];
+
+	memcpy(v->interface, c->dev, sizeof(v->interface));
+	memcpy(v->address, c->peer_text, sizeof(v->address));
+	v->state = !health_link_up(ha->health, c->dev) ? "link-down" : r->silent || !r->heard_ns ? "down" : "up";
+}
+
+void ha_view(struct ha *ha, struct ha_view *v)
+{
+	memset(v, 0, sizeof(*v));
+	look_now(ha);
+	pulse_report(ha->pulse, &ha->report);
+	memcpy(v->node, ha->conf->name, sizeof(v->node));
+	v->version = ha->opt.version;
+	v->pid = getpid();
+	v->uptime_s = (clock_now_ns() - ha->started_ns) / NS_PER_S;
+	memcpy(v->peer_name, ha->conf->peer_name, sizeof(v->peer_name));
+	v->peer_state = ha->peer == PEER_UNKNOWN ? "down" : peer_state_text(ha->peer);
+	v->n_paths = ha->report.n_paths;
+	for (uint32_t i = 0; i < v->n_paths; i++) {
+		view_path(ha, i, &v->paths[i]);
+		if (!v->rtt_us)
+			v->rtt_us = ha->report.path[i].rtt_us;
+	}
+	v->arbiter_type = v->arbiter_state = "none";
+	v->realtime = ha->report.realtime;
+	v->n_groups = ha->n_groups;
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		struct judge_facts f;
+
+		view_group(ha, &ha->group[i], &v->groups[i]);
+		facts_of(ha, &ha->group[i], &f);
+		if (f.peer == PEER_STALLED)
+			v->peer_state = peer_state_text(PEER_STALLED);
+	}
+	v->alarms = ha->alarms.n;
+}
+
+uint32_t ha_alarms(const struct ha *ha, struct ha_alarm_view ret[HA_ALARMS_MAX])
+{
+	return alarm_list(&ha->alarms, clock_now_ns(), ret);
+}
+
+int ha_alarm_clear(struct ha *ha, const char *id)
+{
+	return alarm_clear(&ha->alarms, id);
+}
+
+int ha_counts(struct ha *ha, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N])
+{
+	return dp_counts(ha->dp, ret_xdp, ret_tc);
+}
+
+int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N])
+{
+	return dp_live(ha->dp, vip_index, ret);
+}
