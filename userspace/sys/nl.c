@@ -203,6 +203,17 @@ static void walk(struct nl *nl, struct wanted *w, const void *buf, size_t len)
 	}
 }
 
+/*
+ * After an overrun the kernel drops in silence until we have read everything (netlink_overrun()):
+ * leave no rest, or the next answer is lost too and nobody says so.
+ */
+static void drain(struct nl *nl, void *buf, size_t len)
+{
+	for (uint32_t i = 0; i <= nl->acks_max; i++)
+		if (receive(nl, buf, len) == -EAGAIN)
+			return;
+}
+
 /* Until all @w->n are acknowledged; what others sent us is ignored. */
 static int collect(struct nl *nl, struct wanted *w)
 {
@@ -213,6 +224,8 @@ static int collect(struct nl *nl, struct wanted *w)
 
 	while (w->done < w->n) {
 		n = receive(nl, buf, sizeof(buf));
+		if (n == -ENOBUFS)
+			drain(nl, buf, sizeof(buf));
 		if (n >= 0)
 			walk(nl, w, buf, (size_t)n);
 		else if (n != -EAGAIN && n != -EPERM)
