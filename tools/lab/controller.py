@@ -4,7 +4,6 @@
 import contextlib
 import json
 import os
-import re
 import shutil
 
 from lab import BUILD, HOSTS, PORT, VIP, LabError, _run, _write, wait_until
@@ -20,15 +19,13 @@ class Batond:
     """One batond. Settings are {section: {key: value}}: they are laid over the lab's own, and a list
     of values writes one line each; None leaves a key out."""
 
-    # Pins are made under the host's directory; the lab removes what a killed batond leaves there.
-    def __init__(self, lab, host, settings=None, secret=SECRET, env=None):
+    def __init__(self, lab, host, settings=None, secret=SECRET):
         self.lab, self.host, self.node = lab, host, lab.nodes[host]
         self.conf = os.path.join(self.node.dir, "baton.conf")
         self.secret_file = os.path.join(self.node.dir, "secret")
         self.run_dir = os.path.join(self.node.dir, "run")
         self.state_dir = os.path.join(self.node.dir, "state")
         self.pin_dir = self.node.pin_dir
-        self.env = {"BATON_LIBEXEC": f"{BUILD}/bpf", **(env or {})}
         self.process = None
         self.settings = self._defaults()
         for directory in (self.run_dir, self.state_dir):
@@ -76,7 +73,7 @@ class Batond:
     def start(self, wait=True, detached=False):
         self.process = self.node.start("controller", f"{BUILD}/batond", "-c", self.conf, "--run-dir", self.run_dir,
                                        "--state-dir", self.state_dir, "--pin-dir", self.pin_dir,
-                                       env=self.env, detached=detached)
+                                       detached=detached)
         if wait:
             self.wait_ready()
         return self
@@ -158,11 +155,14 @@ class Batond:
 
     def role_changes(self):
         """Its log lines that tell of a change of role, oldest first."""
-        return [line for line in self.log().splitlines() if re.search(r"role[ _-]change", line)]
+        return [line for line in self.log().splitlines() if line.startswith("role change ")]
 
     def counter(self, name, hook="xdp"):
-        """One exit counter (include/baton_abi.h) in packets."""
-        return self.json("counters")[hook][name]["packets"]
+        """Packets that left by one exit, named as `baton counters` does: "vip-accepted"."""
+        for row in self.json("counters")[hook]["exits"]:
+            if row["name"] == name:
+                return row["packets"]
+        raise LabError(f"no exit '{name}' among the {hook} counters")
 
 
 class Pair:
