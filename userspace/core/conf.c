@@ -146,7 +146,7 @@ static void open_single(struct parse *p, unsigned line)
 static void fail_unknown_section(struct parse *p, unsigned line, const char *kind, const char *full)
 {
 	for (int s = 0; s < SEC__N; s++)
-		if (value_is_near(kind, opts_section_name(s)) || !strcasecmp(kind, opts_section_name(s))) {
+		if (value_slips(kind, opts_section_name(s)) < VALUE_FAR || !strcasecmp(kind, opts_section_name(s))) {
 			fail(p, line, "unknown section [%s]; did you mean [%s%s]?", full, opts_section_name(s),
 			     opts_section_is_named(s) ? " NAME" : "");
 			return;

@@ -170,13 +170,13 @@ static size_t least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-bool value_is_near(const char *text, const char *word)
+unsigned value_slips(const char *text, const char *word)
 {
 	enum { MAX = 64 };
 	size_t n = strlen(text), m = strlen(word), row[MAX];
 
 	if (n >= MAX || m >= MAX)
-		return false;
+		return VALUE_FAR;
 	for (size_t j = 0; j <= m; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= n; i++) {	/* Levenshtein, one row at a time */
@@ -190,5 +190,5 @@ bool value_is_near(const char *text, const char *word)
 			corner = above;
 		}
 	}
-	return row[m] <= 2 && row[m] * 2 < m;
+	return row[m] < VALUE_FAR && row[m] * 2 < m ? (unsigned)row[m] : VALUE_FAR;
 }

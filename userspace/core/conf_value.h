@@ -31,7 +31,11 @@ bool value_is_url(const char *text);		/* http:// or https:// and a host */
 bool value_is_unit(const char *text);		/* of systemd, NAME.service */
 bool value_is_codes(const char *text);		/* "503,50X": the guide's error code patterns */
 
-/* Could @text be a slip of the pen for @word: at most two edits, and shorter than the word's half? */
-bool value_is_near(const char *text, const char *word);
+/*
+ * How many slips of the pen (letters wrong, missing or too many) make @text of @word? VALUE_FAR if
+ * more than two, or so many that little of the word is left.
+ */
+#define VALUE_FAR	3
+unsigned value_slips(const char *text, const char *word);
 
 #endif

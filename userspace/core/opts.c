@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/conf_addr.h"
 #include "core/conf_value.h"
 #include "core/opt_kind.h"
 
@@ -47,6 +48,7 @@ static const char *const forwards[] = { "l2", "ipip", "nat", NULL };
 
 #define YESNO(d)	.words = no_yes, .def = (d)
 #define SECONDS(d, lo, hi)	.def = (d), .min = (lo), .max = (hi), .unit = "s"
+#define IDLE			.idle = true
 #define NUMBER(d, lo, hi)	.def = (d), .min = (lo), .max = (hi)
 
 static const struct opt table[] = {
@@ -63,9 +65,9 @@ static const struct opt table[] = {
 	{ NODE("pin-dir", AT_RESTART, OPT_FILE, pin_dir), .def = "/sys/fs/bpf/baton",
 	  .help = "pinned maps and programs; must be root's alone" },
 	{ NODE("http-address", AT_RESTART, OPT_IP, http_address), .def = "127.0.0.1",
-	  .help = "address the HTTP server listens on" },
+	  IDLE, .help = "address the HTTP server listens on" },
 	{ NODE("http-port", AT_RESTART, OPT_UINT, http_port), NUMBER("0", 1, 65535), .zero = true,
-	  .help = "readiness, metrics and status page; 0: no HTTP" },
+	  IDLE, .help = "readiness, metrics and status page; 0: no HTTP" },
 	{ NODE("log-level", AT_ONCE, OPT_WORD, log_level), .words = levels, .def = "info",
 	  .help = "the least grave lines that are logged" },
 
@@ -76,7 +78,7 @@ static const struct opt table[] = {
 	{ PEER("pulse-port", AT_RESTART, OPT_UINT, pulse_port), NUMBER("4270", 1, 65535),
 	  .help = "UDP port of the heartbeat" },
 	{ PEER("link-port", AT_RESTART, OPT_UINT, link_port), NUMBER("4271", 1, 65535),
-	  .help = "TCP port of the peer link" },
+	  IDLE, .help = "TCP port of the peer link" },
 	{ PEER("pulse-interval", AT_RESTART, OPT_TIME, pulse_interval_ns), NUMBER("3ms", 500 * US, 1 * SEC),
 	  .help = "time between two probes; many small beats beat few" },
 	{ PEER("pulse-misses", AT_RESTART, OPT_UINT, pulse_misses), NUMBER("10", 2, 50),
@@ -87,64 +89,64 @@ static const struct opt table[] = {
 	{ ARBITER("type", AT_RESTART, OPT_ENUM, arbiter), .words = arbiters, .def = "none",
 	  .help = "third opinion before a claim" },
 	{ ARBITER("url", AT_RESTART, OPT_URL, arbiter_url), .def = "http://127.0.0.1:2379",
-	  .help = "where the etcd of type = etcd answers" },
+	  IDLE, .help = "where the etcd of type = etcd answers" },
 
 	{ IFACE("xdp-mode", AT_RESTART, OPT_ENUM, xdp), .words = xdp_modes, .def = "auto",
 	  .help = "how the data path is attached; off: nftables lease gate only" },
 
 	{ TSERVER("backup-init-check", AT_RESTART, OPT_BOOL, backup_init_check), YESNO("false"),
-	  .help = "a backup whose parts are not all ready is unavailable" },
+	  IDLE, .help = "a backup whose parts are not all ready is unavailable" },
 	{ TSERVER("backup-init-check-timeout", AT_RESTART, OPT_UINT, backup_init_check_timeout_s),
-	  SECONDS("60", 15, 3600), .help = "time for the above" },
+	  SECONDS("60", 15, 3600), IDLE, .help = "time for the above" },
 	{ TSERVER("backup-sip-port-check", AT_RESTART, OPT_BOOL, backup_sip_port_check), YESNO("true"),
-	  .help = "with backup-init-check: can the SIP port be opened; not with control-vip-scripts" },
+	  IDLE, .help = "with backup-init-check: can the SIP port be opened; not with control-vip-scripts" },
 	{ TSERVER("control-vip-scripts", AT_RESTART, OPT_BOOL, control_vip_scripts), YESNO("false"),
-	  .help = "the operator's scripts bring the VIP up and down instead of rtnetlink" },
+	  IDLE, .help = "the operator's scripts bring the VIP up and down instead of rtnetlink" },
 	{ TSERVER("control-remote-vip-scripts", AT_RESTART, OPT_BOOL, control_remote_vip_scripts),
-	  YESNO("true"), .help = "with control-vip-scripts: ask the peer to run its down script" },
+	  YESNO("true"), IDLE, .help = "with control-vip-scripts: ask the peer to run its down script" },
 	{ TSERVER("ha-max-calls-sync-at-once", AT_LINK_UP, OPT_UINT, ha_max_calls_sync_at_once),
-	  NUMBER("500", 200, 1000), .help = "calls sent in one burst, then a pause of 1 s" },
+	  NUMBER("500", 200, 1000), IDLE, .help = "calls sent in one burst, then a pause of 1 s" },
 	{ TSERVER("network-monitoring-timeout", AT_ONCE, OPT_UINT, network_monitoring_timeout_s),
 	  SECONDS("1", 1, 30), .help = "period of the VIP and NIC checks" },
 	{ TSERVER("sip-error-codes-overflow", AT_NEXT_CALL, OPT_CODES, sip_error_codes_overflow),
-	  .help = "answers to an INVITE that send the call to the alternative; unset means 503" },
+	  IDLE, .help = "answers to an INVITE that send the call to the alternative; unset means 503" },
 	{ TSERVER("sip-iptakeover-monitoring", AT_RESTART, OPT_BOOL, sip_iptakeover_monitoring),
-	  YESNO("false"), .help = "VIP present on the primary, absent on the backup: check and repair" },
+	  YESNO("false"), IDLE, .help = "VIP present on the primary, absent on the backup: check and repair" },
 	{ TSERVER("sip-nic-address", AT_RESTART, OPT_HOST, sip_nic_address),
-	  .help = "the address that is always present on the SIP NIC" },
+	  IDLE, .help = "the address that is always present on the SIP NIC" },
 	{ TSERVER("sip-nic-monitoring", AT_RESTART, OPT_BOOL, sip_nic_monitoring), YESNO("false"),
-	  .help = "watch the SIP NIC and sip-nic-address" },
+	  IDLE, .help = "watch the SIP NIC and sip-nic-address" },
 	{ TSERVER("tlib-nic-monitoring", AT_RESTART, OPT_BOOL, tlib_nic_monitoring), YESNO("false"),
-	  .help = "watch the management path's NIC" },
+	  IDLE, .help = "watch the management path's NIC" },
 	{ TSERVER("sip-pass-check", AT_ONCE, OPT_BOOL, sip_pass_check), YESNO("false"),
-	  .help = "give the role up when no SIP comes in and every checked device has failed" },
+	  IDLE, .help = "give the role up when no SIP comes in and every checked device has failed" },
 	{ TSERVER("sip-vip-script-up", AT_RESTART, OPT_FILE, sip_vip_script_up),
-	  .help = "with control-vip-scripts: run with GROUP VIP INTERFACE" },
+	  IDLE, .help = "with control-vip-scripts: run with GROUP VIP INTERFACE" },
 	{ TSERVER("sip-vip-script-down", AT_RESTART, OPT_FILE, sip_vip_script_down),
-	  .help = "with control-vip-scripts: run with GROUP VIP INTERFACE" },
+	  IDLE, .help = "with control-vip-scripts: run with GROUP VIP INTERFACE" },
 	{ TSERVER("vip-state-change-timeout", AT_ONCE, OPT_UINT, vip_state_change_timeout_s),
-	  SECONDS("10", 3, 60), .help = "time for a script to change the VIP's state" },
+	  SECONDS("10", 3, 60), IDLE, .help = "time for a script to change the VIP's state" },
 	{ TSERVER("switchover-on-msml-oos", AT_NEXT_CALL, OPT_BOOL, switchover_on_msml_oos), YESNO("false"),
-	  .help = "all msml devices of the geo-location out of service: unavailable" },
+	  IDLE, .help = "all msml devices of the geo-location out of service: unavailable" },
 	{ TSERVER("switchover-on-trunks-oos", AT_NEXT_CALL, OPT_BOOL, switchover_on_trunks_oos),
-	  YESNO("false"), .help = "all trunks of the geo-location out of service: unavailable" },
+	  YESNO("false"), IDLE, .help = "all trunks of the geo-location out of service: unavailable" },
 	{ TSERVER("shutdown-sip-reject-code", AT_ONCE, OPT_UINT, shutdown_sip_reject_code),
-	  NUMBER("603", 300, 603), .help = "answer to new INVITEs while draining" },
+	  NUMBER("603", 300, 603), IDLE, .help = "answer to new INVITEs while draining" },
 	{ TSERVER("graceful-shutdown-sip-timeout", AT_ONCE, OPT_UINT, graceful_shutdown_sip_timeout_s),
-	  SECONDS("4", 0, 32), .help = "after the last call, how long BYEs may still be repeated" },
+	  SECONDS("4", 0, 32), IDLE, .help = "after the last call, how long BYEs may still be repeated" },
 	{ TSERVER("sip-ip-tos", AT_ONCE, OPT_UINT, sip_ip_tos), .unset = -1, NUMBER(NULL, 0, 255),
-	  .help = "TOS byte of SIP that leaves from a VIP" },
+	  IDLE, .help = "TOS byte of SIP that leaves from a VIP" },
 	{ TSERVER("sip-tls-cert", AT_RESTART, OPT_FILE, sip_tls_cert),
-	  .help = "certificate to be checked on both hosts" },
+	  IDLE, .help = "certificate to be checked on both hosts" },
 
 	{ SYNC("protocol", AT_LINK_UP, OPT_WORD, protocol), .words = protocols, .def = "addp",
-	  .help = "keep-alive on the peer link" },
+	  IDLE, .help = "keep-alive on the peer link" },
 	{ SYNC("addp-timeout", AT_LINK_UP, OPT_UINT, addp_timeout_s), SECONDS("5", 1, 3600),
-	  .help = "silence after which this side declares the link lost" },
+	  IDLE, .help = "silence after which this side declares the link lost" },
 	{ SYNC("addp-remote-timeout", AT_LINK_UP, OPT_UINT, addp_remote_timeout_s), SECONDS("5", 1, 3600),
-	  .help = "silence after which the other side declares the link lost" },
+	  IDLE, .help = "silence after which the other side declares the link lost" },
 	{ SYNC("sync-reconnect-tout", AT_LINK_UP, OPT_UINT, sync_reconnect_tout_s), SECONDS("20", 1, 3600),
-	  .help = "wait before the link is tried again" },
+	  IDLE, .help = "wait before the link is tried again" },
 
 	{ GROUP("mode", AT_RESTART, OPT_ENUM, mode), .words = modes, .def = "takeover",
 	  .help = "how the VIPs move" },
@@ -167,35 +169,35 @@ static const struct opt table[] = {
 	{ GROUP("linger", AT_ONCE, OPT_TIME, linger_ns), NUMBER("32s", 0, 300 * SEC),
 	  .help = "how long the old owner may still answer what it had accepted" },
 	{ GROUP("drain-deadline", AT_ONCE, OPT_TIME, drain_deadline_ns), NUMBER("0", 1 * SEC, 86400 * SEC),
-	  .zero = true, .help = "end of a drain whose dialogs do not end; 0: none" },
+	  .zero = true, IDLE, .help = "end of a drain whose dialogs do not end; 0: none" },
 	{ GROUP("sip-hang-timeout", AT_ONCE, OPT_TIME, sip_hang_timeout_ns),
 	  NUMBER("300ms", 100 * MS, 60 * SEC), .zero = true,
-	  .help = "requests in and nothing out for so long: the server is asked; 0: off" },
+	  IDLE, .help = "requests in and nothing out for so long: the server is asked; 0: off" },
 	{ GROUP("announce-rate", AT_ONCE, OPT_UINT, announce_rate), NUMBER("500", 1, 100000),
 	  .help = "announcements a second after the first round" },
 	{ GROUP("notify", AT_ONCE, OPT_FILE, notify), .help = "run with GROUP ROLE TERM CAUSE" },
 	{ GROUP("alarm-notify", AT_ONCE, OPT_FILE, alarm_notify), .help = "run for each alarm" },
 
 	{ DEVICE("contact", AT_ONCE, OPT_ENDPOINT, contact), .required = true,
-	  .help = "where the device takes SIP, ADDRESS:PORT" },
+	  IDLE, .help = "where the device takes SIP, ADDRESS:PORT" },
 	{ DEVICE("service-type", AT_ONCE, OPT_WORD, service_type), .words = service_types, .def = "device",
-	  .help = "what it is" },
+	  IDLE, .help = "what it is" },
 	{ DEVICE("oos-check", AT_ONCE, OPT_UINT, oos_check_s), SECONDS(NULL, 1, 300), .zero = true,
-	  .help = "OPTIONS to it every so often; unset or 0: not checked" },
+	  IDLE, .help = "OPTIONS to it every so often; unset or 0: not checked" },
 	{ DEVICE("oos-force", AT_ONCE, OPT_UINT, oos_force_s), SECONDS(NULL, 1, 30), .zero = true,
-	  .help = "the same after one went unanswered" },
-	{ DEVICE("geo-location", AT_ONCE, OPT_NAME, geo_location), .help = "where it is" },
+	  IDLE, .help = "the same after one went unanswered" },
+	{ DEVICE("geo-location", AT_ONCE, OPT_NAME, geo_location), IDLE, .help = "where it is" },
 
 	{ POOL("service", AT_RESTART, OPT_ENDPOINT, service), .required = true,
-	  .help = "address the pool is reached at, ADDRESS:PORT" },
+	  IDLE, .help = "address the pool is reached at, ADDRESS:PORT" },
 	{ LIST(SEC_POOL, "server", AT_RESTART, OPT_SERVER), .required = true,
-	  .help = "one of the pair: NAME ADDRESS:PORT; the first is the configured primary" },
+	  IDLE, .help = "one of the pair: NAME ADDRESS:PORT; the first is the configured primary" },
 	{ POOL("forward", AT_RESTART, OPT_WORD, forward), .words = forwards, .def = "l2",
-	  .help = "how frames get there" },
+	  IDLE, .help = "how frames get there" },
 	{ POOL("oos-check", AT_ONCE, OPT_UINT, oos_check_s), SECONDS("5", 1, 300), .zero = true,
-	  .help = "OPTIONS to the active server every so often; 0: not checked" },
+	  IDLE, .help = "OPTIONS to the active server every so often; 0: not checked" },
 	{ POOL("oos-force", AT_ONCE, OPT_UINT, oos_force_s), SECONDS("5", 1, 30), .zero = true,
-	  .help = "the same after one went unanswered, to both servers in turn" },
+	  IDLE, .help = "the same after one went unanswered, to both servers in turn" },
 };
 
 #define N_OPTS (sizeof(table) / sizeof(table[0]))
@@ -246,10 +248,18 @@ const struct opt *opts_find(enum opt_section section, const char *name)
 
 const struct opt *opts_nearest(enum opt_section section, const char *name)
 {
-	for (size_t i = 0; i < N_OPTS; i++)
-		if (stands_in(&table[i], section) && value_is_near(name, table[i].name))
-			return &table[i];
-	return NULL;
+	const struct opt *best = NULL;
+	unsigned least = VALUE_FAR;
+
+	for (size_t i = 0; i < N_OPTS; i++) {
+		unsigned slips = stands_in(&table[i], section) ? value_slips(name, table[i].name) : VALUE_FAR;
+
+		if (slips < least) {
+			least = slips;
+			best = &table[i];
+		}
+	}
+	return best;
 }
 
 bool opts_is_list(const struct opt *o)
@@ -274,7 +284,7 @@ bool opts_set(const struct opt *o, const struct opt_at *at, const char *text, ch
 
 void opts_defaults(enum opt_section section, const struct opt_at *at)
 {
-	char why[200];
+	char why[CONF_WHY];
 
 	for (size_t i = 0; i < N_OPTS; i++) {
 		const struct opt *o = &table[i];
@@ -365,4 +375,27 @@ void opts_value_text(const struct opt *o, const struct conf *c, enum opt_section
 		     char *buf, size_t len)
 {
 	opt_kind_get(o, c, object(o, c, section, i), buf, len);
+}
+
+static bool is_default(const struct opt *o, const struct conf *c, enum opt_section section, uint32_t i)
+{
+	char value[512];
+
+	opts_value_text(o, c, section, i, value, sizeof(value));
+	return !strcmp(value, o->def ? o->def : "");
+}
+
+static void tell_idle(const struct conf *c, enum opt_section section, uint32_t i, opts_idle_fn *fn, void *arg)
+{
+	for (size_t row = 0; row < N_OPTS; row++)
+		if (table[row].idle && stands_in(&table[row], section) && !is_default(&table[row], c, section, i))
+			fn(arg, opts_section_name(section), opts_instance_name(c, section, i), table[row].name);
+}
+
+/* What [TServer] says reaches the groups and is told there. */
+void opts_each_idle(const struct conf *c, opts_idle_fn *fn, void *arg)
+{
+	for (int s = 0; s < SEC__N; s++)
+		for (uint32_t i = 0; s != SEC_TSERVER && i < opts_instances(c, s); i++)
+			tell_idle(c, s, i, fn, arg);
 }

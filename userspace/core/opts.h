@@ -53,6 +53,7 @@ struct opt {
 	const char *unit;		/* of a plain number; NULL: it counts things */
 	enum opt_effect effect;
 	bool required;
+	bool idle;			/* read and checked, but this version does not act on it */
 	size_t offset, size;		/* field in the section's struct */
 	const char *help;
 };
@@ -94,5 +95,12 @@ const char *opts_instance_name(const struct conf *c, enum opt_section section, u
  */
 void opts_value_text(const struct opt *o, const struct conf *c, enum opt_section section, uint32_t i,
 		     char *buf, size_t len);
+
+/*
+ * Every idle option that says something else than its default: told so that nothing asked for is
+ * passed over in silence. @name of the section is "" where it has none.
+ */
+typedef void opts_idle_fn(void *arg, const char *section, const char *name, const char *option);
+void opts_each_idle(const struct conf *c, opts_idle_fn *fn, void *arg);
 
 #endif
