@@ -13,15 +13,18 @@
 
 /*
  * A process that ends closes its sockets before its pidfd says so, but a child may be about to end too:
- * so long is a listener looked for again before "its main process is gone, somebody serves" is said.
+ * so long is a listener looked for again before "its main process is gone, somebody serves" is said. A
+ * server that starts may serve before it writes its pidfile, so then it is given more time.
  */
-#define ORPHAN_AFTER_NS	(2 * NS_PER_MS)
+#define ORPHAN_AFTER_NS		(2 * NS_PER_MS)
+#define ORPHAN_START_NS		NS_PER_S
 
 struct group {
 	struct process process;
 	uint64_t nics;			/* mask: interfaces its VIPs stand on */
-	uint64_t orphan_ns;		/* from then on a gone process with a listener is an orphaned server */
-	bool gone;			/* the process, as of the last judgement */
+	bool gone;			/* the process, as of the last judgement, */
+	bool masterless;		/* and a listener serves without it: */
+	uint64_t orphan_ns;		/* an orphan from then on; 0: it is, or there is nothing to wait for */
 	struct service_verdict verdict;	/* as last reported */
 };
 
@@ -35,23 +38,29 @@ struct health {
 	bool ready;			/* health_open() has reported every group once */
 };
 
-/* A process that has just gone; until the listener has been looked for long enough it counts as alive. */
+static uint64_t orphan_from(const struct health *h, bool was_gone, uint64_t now_ns)
+{
+	if (!h->ready)
+		return now_ns;
+	return now_ns + (was_gone ? ORPHAN_START_NS : ORPHAN_AFTER_NS);
+}
+
+/* The process's fact; one that is gone while a listener serves counts as alive until that is sure to last. */
 static enum fact_process weigh_process(struct health *h, uint32_t slot, uint64_t now_ns)
 {
 	struct group *g = &h->groups[slot];
 	enum fact_process fact = process_fact(&g->process);
-	bool was_gone = g->gone;
+	bool was_gone = g->gone, was_masterless = g->masterless;
 
 	g->gone = fact == PROCESS_GONE;
-	if (!g->gone)
-		return fact;
-	if (!was_gone)
-		g->orphan_ns = h->ready ? now_ns + ORPHAN_AFTER_NS : 0;
-	if (!was_gone || g->orphan_ns || listener_is_suspect(h->listener, slot))
+	if (g->gone && (!was_gone || g->orphan_ns || listener_is_suspect(h->listener, slot)))
 		listener_confirm(h->listener, slot, now_ns);
-	if (now_ns >= g->orphan_ns)
+	g->masterless = g->gone && listener_fact(h->listener, slot) == LISTENER_THERE;
+	if (g->masterless && !was_masterless)
+		g->orphan_ns = orphan_from(h, was_gone, now_ns);
+	if (!g->masterless || now_ns >= g->orphan_ns)
 		g->orphan_ns = 0;
-	return g->orphan_ns && listener_fact(h->listener, slot) == LISTENER_THERE ? PROCESS_ALIVE : fact;
+	return g->orphan_ns ? PROCESS_ALIVE : fact;
 }
 
 static bool differs(const struct service_verdict *a, const struct service_verdict *b)
