@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Detection in virtual time: a little world of one path whose loss, delay and death are told.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/detect.h"
+
+#define MS UINT64_C(1000000)
+
+struct world {
+	struct detect d;
+	struct bt_path_st st;
+	uint64_t now, seq, interval;
+	uint64_t rtt;
+	uint32_t rng;
+};
+
+static void world_init(struct world *w, uint64_t interval, uint32_t misses)
+{
+	memset(w, 0, sizeof(*w));
+	w->now = 1000 * MS;
+	w->seq = 5000;
+	w->interval = interval;
+	w->rtt = 40000;
+	w->rng = 12345;
+	detect_init(&w->d, interval, misses, w->seq + 1);
+}
+
+static bool lost(struct world *w, uint32_t percent)
+{
+	w->rng = w->rng * 1664525 + 1013904223;
+	return (w->rng >> 8) % 100 < percent;
+}
+
+static void answered(struct world *w, uint64_t seq, uint64_t at)
+{
+	uint64_t ahead = seq - w->st.answer_top;
+
+	w->st.answer_bits = ahead < 64 ? w->st.answer_bits << ahead | 1 : 1;
+	w->st.answer_top = seq;
+	w->st.answer_ns = w->st.heard_ns = at;
+}
+
+/* One beat; true when the path counts as silent just before the probe leaves. */
+static bool beat(struct world *w, bool alive, uint32_t loss, bool punctual)
+{
+	bool silent;
+
+	detect_heard(&w->d, &w->st);
+	silent = detect_is_silent(&w->d, w->st.heard_ns, w->now);
+	detect_sent(&w->d, ++w->seq, w->now, punctual);
+	if (alive && !lost(w, loss) && !lost(w, loss))
+		answered(w, w->seq, w->now + w->rtt);
+	w->now += w->interval;
+	return silent;
+}
+
+static void live_for(struct world *w, unsigned beats, uint32_t loss)
+{
+	for (unsigned i = 0; i < beats; i++)
+		if (beat(w, true, loss, true))
+			fail_msg("silent in beat %u of a living path with %u %% loss", i, loss);
+}
+
+static uint64_t die(struct world *w)
+{
+	uint64_t died = w->now;
+
+	for (int i = 0; i < 1000; i++)
+		if (beat(w, false, 0, true))
+			return w->now - w->interval - died;
+	fail_msg("never found dead");
+	return 0;
+}
+
+static void death_is_found_in_time(void **state)
+{
+	struct world w;
+	uint64_t t;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 2000, 0);
+	t = die(&w);
+	if (t < 30 * MS || t > 33 * MS)
+		fail_msg("3 ms x 10 found dead after %lu us", t / 1000);
+	world_init(&w, MS, 3);
+	live_for(&w, 2000, 0);
+	t = die(&w);
+	if (t < 3 * MS || t > 4 * MS)
+		fail_msg("1 ms x 3 found dead after %lu us", t / 1000);
+}
+
+static void ten_percent_loss_moves_nothing(void **state)
+{
+	struct world w;
+	uint64_t t;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 200000, 10);
+	t = die(&w);
+	if (t <= 30 * MS || t > 120 * MS)
+		fail_msg("with 10 %% loss found dead after %lu us, wanted more than 30 ms, at most 4 x", t / 1000);
+}
+
+static void late_prober_gives_no_verdict(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 100, 0);
+	for (int i = 0; i < 200; i++)
+		if (beat(&w, false, 0, i % 8 != 0))	/* late every 8th time: never 10 punctual in a row */
+			fail_msg("verdict at beat %d by a prober that was late", i);
+}
+
+/* A stopped prober that wakes has 1 s of silence behind it, and no right to speak of it. */
+static void waking_up_proves_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 100, 0);
+	for (int i = 0; i < 9; i++)
+		assert_false(beat(&w, false, 0, true));
+	w.now += 1000 * MS;
+	assert_false(detect_is_silent(&w.d, w.st.heard_ns, w.now));
+	assert_false(beat(&w, false, 0, false));
+	for (int i = 0; i < 9; i++)
+		assert_false(beat(&w, false, 0, true));
+}
+
+static void slow_answers_stretch_and_shrink_back(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 100, 0);
+	assert_int_equal(detect_time_ns(&w.d), 30 * MS);
+	w.rtt = 28 * MS;
+	beat(&w, true, 0, true);
+	w.rtt = 40000;
+	w.now += 27 * MS;
+	beat(&w, true, 0, true);
+	beat(&w, true, 0, true);
+	if (detect_time_ns(&w.d) <= 36 * MS)
+		fail_msg("a wait of 28 ms left the detection time at %lu us", detect_time_ns(&w.d) / 1000);
+	for (int i = 0; i < 20000; i++)
+		beat(&w, true, 0, true);
+	assert_int_equal(detect_time_ns(&w.d), 30 * MS);
+}
+
+static void stretch_has_a_ceiling(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	w.d.wait_ns = 10000 * MS;
+	assert_int_equal(detect_time_ns(&w.d), 120 * MS);
+	w.d.wait_ns = 0;
+	w.d.loss_ppm = 999999;
+	assert_int_equal(detect_time_ns(&w.d), 120 * MS);
+}
+
+static void peers_own_probes_are_life(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 100, 0);
+	for (int i = 0; i < 300; i++) {
+		if (beat(&w, false, 0, true))
+			fail_msg("silent although the peer's own probes come in, beat %d", i);
+		w.st.heard_ns = w.now - MS;
+	}
+}
+
+static void departures_are_remembered(void **state)
+{
+	struct world w;
+	uint64_t at;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	at = w.now;
+	beat(&w, true, 0, true);
+	assert_int_equal(detect_departure_ns(&w.d, w.seq), at);
+	live_for(&w, DETECT_PROBES, 0);
+	assert_int_equal(detect_departure_ns(&w.d, w.seq - DETECT_PROBES), 0);
+	assert_int_equal(detect_departure_ns(&w.d, w.seq + 1), 0);
+	assert_int_equal(detect_departure_ns(&w.d, 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(death_is_found_in_time), cmocka_unit_test(ten_percent_loss_moves_nothing),
+		cmocka_unit_test(late_prober_gives_no_verdict), cmocka_unit_test(waking_up_proves_nothing),
+		cmocka_unit_test(slow_answers_stretch_and_shrink_back), cmocka_unit_test(stretch_has_a_ceiling),
+		cmocka_unit_test(peers_own_probes_are_life), cmocka_unit_test(departures_are_remembered),
+	};
+
+	return cmocka_run_group_tests_name("detect", tests, NULL, NULL);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the conductor is told to do: laws over all combinations of facts, and the stories of the design.
+ */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/judge.h"
+
+#define ME 1
+#define PEER 2
+#define MS UINT64_C(1000000)
+
+/* A well pair: peer open at 7, this host its armed backup. */
+static struct judge_facts backup(void)
+{
+	return (struct judge_facts){
+		.word = BT_WORD(7, PEER, BT_ARMED), .seen = BT_WORD(7, PEER, BT_SHUT), .me = ME, .peer_id = PEER,
+		.running = true, .link_up = true, .settled = true, .term_on_disk = 8, .peer = PEER_UP,
+		.said = { .fresh = true, .known = true, .same_digest = true, .running = true, .leased = true,
+			  .hears_us = true, .word = BT_WORD(7, PEER, BT_OPEN) },
+		.patience_ns = 30 * MS,
+	};
+}
+
+/* A well pair seen from the other side. */
+static struct judge_facts primary(void)
+{
+	struct judge_facts f = backup();
+
+	f.word = BT_WORD(7, ME, BT_OPEN);
+	f.seen = BT_WORD(7, ME, BT_SHUT);
+	f.said.word = BT_WORD(7, ME, BT_ARMED);
+	return f;
+}
+
+static void expect(const struct judge_facts *f, enum word_cause cause, const char *why)
+{
+	struct judgement j = judge(f);
+
+	if (j.cause != cause)
+		fail_msg("%s, not %s (%s); stuck: %s", word_cause_text(j.cause), word_cause_text(cause),
+			 why ? why : "-", j.stuck ? j.stuck : "-");
+	if (why && strcmp(j.why, why))
+		fail_msg("%s for '%s', not for '%s'", word_cause_text(cause), j.why, why);
+}
+
+static void a_well_pair_stays(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	expect(&f, 0, NULL);
+	f = primary();
+	expect(&f, 0, NULL);
+}
+
+static void death_is_claimed_then_opened(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.peer = PEER_DOWN;
+	expect(&f, WORD_CLAIM, "peer-lost");
+	assert_int_equal(judge(&f).need_term, 0);	/* was written when we armed */
+	f.word = BT_WORD(8, ME, BT_ARMED);
+	expect(&f, WORD_OPEN_ALONE, "peer-lost");
+	f.peer = PEER_UP;				/* heard again: only let-go opens now */
+	expect(&f, 0, NULL);
+}
+
+static void terms_go_to_disk_first(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.term_on_disk = 7;
+	f.peer = PEER_DOWN;
+	assert_int_equal(judge(&f).need_term, 8);
+	f = backup();
+	f.word = BT_WORD(7, PEER, BT_SHUT);
+	f.term_on_disk = 0;
+	expect(&f, WORD_ARM, "healthy");
+	assert_int_equal(judge(&f).need_term, 8);	/* the kernel may open at 8 once armed */
+}
+
+static void illness_hands_over_only_to_a_ready_peer(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	f.running = false;
+	expect(&f, WORD_LEAVE, "service-unavailable");
+	f.said.running = false;
+	expect(&f, 0, NULL);
+	assert_non_null(judge(&f).stuck);
+	f.said.running = true;
+	f.said.leased = false;
+	expect(&f, 0, NULL);
+	f.said.leased = true;
+	f.said.word = BT_WORD(7, ME, BT_SHUT);
+	expect(&f, 0, NULL);
+}
+
+static void an_ill_backup_is_not_armed(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.running = false;
+	expect(&f, WORD_CLOSE, "service-unavailable");
+	f.word = BT_WORD(7, PEER, BT_SHUT);
+	expect(&f, 0, NULL);
+	f.peer = PEER_STALLED;			/* a stalled holder serves still; an ill backup would not */
+	expect(&f, 0, NULL);
+	f.peer = PEER_DOWN;			/* the only host alive: somebody has to */
+	expect(&f, WORD_CLAIM, "peer-lost");
+	f.link_up = false;			/* nobody could reach it */
+	expect(&f, 0, NULL);
+}
+
+static void no_preemption(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.prefers_me = true;
+	f.nobody_ns = 0;
+	expect(&f, 0, NULL);
+}
+
+static void first_start(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.word = f.seen = f.said.word = 0;
+	f.prefers_me = true;
+	expect(&f, WORD_CLAIM, "first-start");
+	f.prefers_me = false;
+	expect(&f, 0, NULL);
+	f.peer = PEER_UNKNOWN;
+	f.said.fresh = f.said.known = false;
+	expect(&f, 0, NULL);
+	f.peer = PEER_DOWN;
+	expect(&f, WORD_CLAIM, "alone");
+}
+
+static void a_role_on_the_ground_is_picked_up_once(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.word = BT_WORD(7, ME, BT_RELAY);
+	f.said.word = BT_WORD(7, ME, BT_SHUT);
+	f.nobody_ns = 29 * MS;
+	f.prefers_me = true;
+	expect(&f, 0, NULL);
+	f.nobody_ns = 31 * MS;
+	expect(&f, WORD_CLAIM, "nobody-holds");
+	f.prefers_me = false;			/* the other one first */
+	expect(&f, 0, NULL);
+	f.nobody_ns = 61 * MS;
+	expect(&f, WORD_CLAIM, "nobody-holds");
+	f.running = false;
+	expect(&f, 0, NULL);
+}
+
+static void rearming_waits_for_health(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.word = BT_WORD(8, PEER, BT_RELAY);
+	f.said.word = BT_WORD(8, PEER, BT_OPEN);
+	f.term_on_disk = 9;
+	f.settled = false;
+	expect(&f, 0, NULL);
+	f.settled = true;
+	expect(&f, WORD_ARM, "healthy");
+	f.said.same_digest = false;
+	expect(&f, 0, NULL);
+	assert_non_null(judge(&f).stuck);
+}
+
+static void operators_words(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	f.asked = true;
+	expect(&f, WORD_LEAVE, "switchover");
+	f.said.same_digest = false;
+	expect(&f, 0, NULL);
+	f.forced = true;
+	expect(&f, WORD_LEAVE, "switchover");
+	f = backup();
+	f.asked = true;
+	expect(&f, WORD_CLAIM, "switchover");
+}
+
+static void stopping(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	f.stopping = true;
+	expect(&f, WORD_LEAVE, "stop");
+	f.peer = PEER_DOWN;
+	expect(&f, WORD_CLOSE, "stop");
+	f = backup();
+	f.stopping = true;
+	expect(&f, WORD_CLOSE, "stop");
+	f.peer = PEER_DOWN;
+	f.word = BT_WORD(7, PEER, BT_SHUT);
+	expect(&f, 0, NULL);
+}
+
+static void both_open(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	f.said.word = BT_WORD(6, PEER, BT_OPEN);
+	expect(&f, 0, NULL);			/* the lower one will hear us */
+	f.said.hears_us = false;
+	expect(&f, WORD_CLOSE, "not-heard");	/* only we know of both */
+}
+
+static void unauthentic_peer_moves_nothing(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.peer = PEER_UNAUTHENTIC;
+	f.said.fresh = false;
+	f.nobody_ns = 10000 * MS;
+	expect(&f, 0, NULL);
+}
+
+/* ---- laws over everything ----------------------------------------------------------------------- */
+
+static const uint64_t words[] = {
+	0, BT_WORD(7, ME, BT_SHUT), BT_WORD(7, PEER, BT_SHUT), BT_WORD(7, ME, BT_ARMED), BT_WORD(7, PEER, BT_ARMED),
+	BT_WORD(7, ME, BT_OPEN), BT_WORD(7, ME, BT_RELAY), BT_WORD(7, PEER, BT_RELAY),
+};
+
+static void check_laws(const struct judge_facts *f)
+{
+	struct judgement j = judge(f);
+	uint64_t to;
+
+	if (!j.cause)
+		return;
+	if (!word_next(f->word, j.cause, f->me, f->seen, &to))
+		fail_msg("%s of %s is not allowed by the table", word_cause_text(j.cause), word_mode_text(f->word));
+	if (!j.why)
+		fail_msg("%s without a reason", word_cause_text(j.cause));
+	if (j.cause == WORD_OPEN_ALONE && f->peer != PEER_DOWN)
+		fail_msg("opens alone although the peer is %s", peer_state_text(f->peer));
+	if (j.cause == WORD_CLAIM && (f->peer == PEER_UNKNOWN || f->peer == PEER_UNAUTHENTIC) && !f->forced &&
+	    word_whose(f->word, f->me) != WORD_MINE && !f->nobody_ns)
+		fail_msg("claims on no evidence, peer %s", peer_state_text(f->peer));
+	if (j.cause == WORD_CLAIM && !f->link_up)
+		fail_msg("claims with the link down: %s", j.why);
+	if (j.cause == WORD_ARM && (!f->running || !f->settled || !f->link_up))
+		fail_msg("arms while ill");
+	if (f->stopping && j.cause != WORD_CLOSE && j.cause != WORD_LEAVE)
+		fail_msg("%s while stopping", word_cause_text(j.cause));
+	if (!j.need_term && (BT_WORD_MODE(to) == BT_ARMED || BT_WORD_MODE(to) == BT_OPEN) && BT_WORD_OWNER(to) == f->me &&
+	    BT_WORD_TERM(to) > f->term_on_disk && BT_WORD_NUMBER(to) != BT_WORD_NUMBER(f->word))
+		fail_msg("uses term %u, only %u is on disk", BT_WORD_TERM(to), f->term_on_disk);
+}
+
+static void laws_hold_over_all_facts(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
+		for (size_t p = 0; p < sizeof(words) / sizeof(words[0]); p++)
+			for (enum peer_state s = PEER_UNKNOWN; s <= PEER_DOWN; s++)
+				for (unsigned bits = 0; bits < 1u << 13; bits++, n++) {
+					struct judge_facts f = {
+						.word = words[w], .seen = BT_WORD(7, PEER, BT_SHUT), .me = ME, .peer_id = PEER,
+						.running = bits & 1, .link_up = bits & 2, .settled = bits & 4,
+						.stopping = bits & 8, .asked = bits & 16, .forced = bits & 32,
+						.prefers_me = bits & 64, .term_on_disk = bits & 128 ? 8 : 7, .peer = s,
+						.said = { .fresh = bits & 256, .known = bits & 512, .same_digest = bits & 1024,
+							  .running = bits & 2048, .leased = bits & 1, .hears_us = bits & 4,
+							  .word = words[p] },
+						.nobody_ns = bits & 4096 ? 100 * MS : 0, .patience_ns = 30 * MS,
+					};
+
+					check_laws(&f);
+				}
+	assert_int_equal(n, 8 * 8 * 5 * 8192);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_well_pair_stays), cmocka_unit_test(death_is_claimed_then_opened),
+		cmocka_unit_test(terms_go_to_disk_first), cmocka_unit_test(illness_hands_over_only_to_a_ready_peer),
+		cmocka_unit_test(an_ill_backup_is_not_armed), cmocka_unit_test(no_preemption), cmocka_unit_test(first_start),
+		cmocka_unit_test(a_role_on_the_ground_is_picked_up_once), cmocka_unit_test(rearming_waits_for_health),
+		cmocka_unit_test(operators_words), cmocka_unit_test(stopping), cmocka_unit_test(both_open),
+		cmocka_unit_test(unauthentic_peer_moves_nothing), cmocka_unit_test(laws_hold_over_all_facts),
+	};
+
+	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+}
