@@ -181,8 +181,8 @@ class Node:
 
     def reaches(self, address, timeout=0.3):
         """Does that host answer? A refused TCP connection is an answer too, and no one limits its rate."""
-        return self.run("timeout", str(timeout), "bash", "-c", f"exec 3<>/dev/tcp/{address}/9",
-                        check=False).returncode == 1
+        done = self.run("timeout", str(timeout), "bash", "-c", f"exec 3<>/dev/tcp/{address}/9", check=False)
+        return "Connection refused" in done.stderr
 
     def carrier(self, dev="eth0"):
         return "LOWER_UP" in json.loads(self.run("ip", "-j", "link", "show", "dev", dev).stdout)[0]["flags"]
