@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Is a secret that others could know refused, and do both hosts make the same keys of a good one? */
+/* Is a secret that others could know refused, and do both hosts make the same keys of one? */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -52,9 +52,10 @@ static void good_secret_is_read_whole(void **state)
 	size_t len = 0;
 
 	(void)state;
-	for (size_t size = 32; size <= 64; size += 32) {	/* the least, and exactly the buffer */
+	for (size_t size = 32; size <= 64; size += 32) { /* the least, and exactly the buffer */
 		write_secret(size, 0600);
-		assert_int_equal(keys_read_secret(path, buf, sizeof(buf), &len, why, sizeof(why)), 0);
+		assert_int_equal(keys_read_secret(path, buf, sizeof(buf), &len, why, sizeof(why)),
+				 0);
 		assert_int_equal(len, size);
 		assert_int_equal(buf[31], 31);
 	}

@@ -12,7 +12,7 @@
 
 #include "core/conf.h"
 
-/* Nine lines in which nothing is wrong; tests put theirs behind them, in [group g], from line 10. */
+/* Nine lines with nothing wrong; tests put theirs behind them, in [group g], from line 10. */
 #define GOOD \
 	"[node]\n" \
 	"name = a\n" \
@@ -39,7 +39,8 @@ static void tell(void *arg, const char *file, unsigned line, const char *text)
 	struct told *t = arg;
 
 	if (t->at < sizeof(t->text))
-		t->at += (size_t)snprintf(t->text + t->at, sizeof(t->text) - t->at, "%s:%u: %s\n", file, line, text);
+		t->at += (size_t)snprintf(t->text + t->at, sizeof(t->text) - t->at, "%s:%u: %s\n",
+					  file, line, text);
 }
 
 static unsigned count_lines(const char *text)
@@ -173,9 +174,10 @@ static void lists_keep_their_order(void **state)
 static void groups_inherit_from_tserver(void **state)
 {
 	(void)state;
-	expect(GOOD "sip-pass-check = false\nsip-ip-tos = 0\n"
-	       "[group h]\ninterface = eth0\nsip-address = 10.77.0.101/24\n"
-	       "[TServer]\nsip-pass-check = true\nnetwork-monitoring-timeout = 7\nsip-ip-tos = 184\n", "");
+	expect(GOOD "sip-pass-check = false\nsip-ip-tos = 0\n[group h]\ninterface = eth0\n"
+		    "sip-address = 10.77.0.101/24\n[TServer]\nsip-pass-check = true\n"
+		    "network-monitoring-timeout = 7\nsip-ip-tos = 184\n",
+	       "");
 	assert_false(conf.groups[0].opt.sip_pass_check);
 	assert_int_equal(conf.groups[0].opt.sip_ip_tos, 0);
 	assert_int_equal(conf.groups[0].opt.network_monitoring_timeout_s, 7);
@@ -188,8 +190,10 @@ static void groups_inherit_from_tserver(void **state)
 static void indented_lines_are_lines(void **state)
 {
 	(void)state;
-	expect("  [node]\n\tname = a\n   log-level = debug\n [peer]\n  name=b\n\tpath =  eth0\t10.77.0.2\n"
-	       "[group g]\n interface = eth0\n sip-address = 10.77.0.100/24\n", "");
+	expect("  [node]\n\tname = a\n   log-level = debug\n [peer]\n  name=b\n"
+	       "\tpath =  eth0\t10.77.0.2\n[group g]\n interface = eth0\n"
+	       " sip-address = 10.77.0.100/24\n",
+	       "");
 	assert_string_equal(conf.name, "a");
 	assert_string_equal(conf.log_level, "debug");
 }
@@ -246,7 +250,8 @@ static void bytes_that_are_no_text_are_told(void **state)
 static void lines_of_no_shape_are_told(void **state)
 {
 	(void)state;
-	expect(GOOD "linger\nlinger: 1s\n= 1s\n[group\n[group h] x\n[ node ]\n[]\nlinger : x = 1s\n",
+	expect(GOOD
+	       "linger\nlinger: 1s\n= 1s\n[group\n[group h] x\n[ node ]\n[]\nlinger : x = 1s\n",
 	       "conf:10: neither [section] nor name = value\n"
 	       "conf:11: neither [section] nor name = value\n"
 	       "conf:12: no name before the '='\n"
@@ -287,19 +292,20 @@ static void unknown_keys_and_sections_are_told(void **state)
 	       "conf:1: 'early' stands before any [section]\n"
 	       "conf:11: unknown key 'lingr' in [group]; did you mean 'linger'?\n"
 	       "conf:12: unknown key 'frobnicate' in [group]\n"
-	       "conf:13: unknown key 'network-monitoring-timout' in [group]; "
-	       "did you mean 'network-monitoring-timeout'?\n"
+	       "conf:13: unknown key 'network-monitoring-timout' in [group]; did you mean "
+	       "'network-monitoring-timeout'?\n"
 	       "conf:14: unknown section [nodes]; did you mean [node]?\n"
 	       "conf:16: unknown section [tserver]; did you mean [TServer]?\n"
 	       "conf:17: unknown section [site x]\n"
 	       "conf:18: unknown section [groups h]; did you mean [group NAME]?\n");
 }
 
-/* The options of [TServer] may be repeated in [group], not elsewhere; nor may a group's in [TServer]. */
+/* The options of [TServer] may be repeated in [group], nowhere else; not the other way round. */
 static void keys_belong_to_their_section(void **state)
 {
 	(void)state;
-	expect(GOOD "[TServer]\nlinger = 1s\n[device d]\ncontact = 10.0.0.1:5060\nsip-pass-check = true\n",
+	expect(GOOD "[TServer]\nlinger = 1s\n[device d]\ncontact = 10.0.0.1:5060\n"
+		    "sip-pass-check = true\n",
 	       "conf:11: unknown key 'linger' in [TServer]\n"
 	       "conf:14: unknown key 'sip-pass-check' in [device]\n");
 }
@@ -319,15 +325,17 @@ static void what_stands_twice_is_told(void **state)
 static void section_names_have_rules(void **state)
 {
 	(void)state;
-	expect(GOOD "[group]\n[node x]\n[group a b]\n[interface a/b]\n[device 12345678901234567890123456789012]\n"
-	       "[group \xc3\xa4]\n",
+	expect(GOOD "[group]\n[node x]\n[group a b]\n[interface a/b]\n"
+		    "[device 12345678901234567890123456789012]\n[group \xc3\xa4]\n",
 	       "conf:10: [group] needs a name: [group NAME]\n"
 	       "conf:11: [node] takes no name\n"
 	       "conf:12: [group a b]: 'a b' is no name, valid is 1 .. 31 of A-Z a-z 0-9 . _ -\n"
 	       "conf:13: [interface a/b]: 'a/b' is no name, valid is an interface name\n"
-	       "conf:14: [device 12345678901234567890123456789012]: '12345678901234567890123456789012' is no name, "
-	       "valid is 1 .. 31 of A-Z a-z 0-9 . _ -\n"
-	       "conf:15: [group \xc3\xa4]: '\xc3\xa4' is no name, valid is 1 .. 31 of A-Z a-z 0-9 . _ -\n");
+	       "conf:14: [device 12345678901234567890123456789012]: "
+	       "'12345678901234567890123456789012' is no name, valid is 1 .. 31 of A-Z a-z 0-9 . "
+	       "_ -\n"
+	       "conf:15: [group \xc3\xa4]: '\xc3\xa4' is no name, valid is 1 .. 31 of A-Z a-z "
+	       "0-9 . _ -\n");
 }
 
 static void tables_have_an_end(void **state)
@@ -337,16 +345,18 @@ static void tables_have_an_end(void **state)
 
 	(void)state;
 	for (int i = 0; i < 16; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at,
-				       "[group g%d]\ninterface = eth0\nsip-address = 10.77.1.%d/24\n", i, i + 1);
+		at += (size_t)snprintf(
+			text + at, sizeof(text) - at,
+			"[group g%d]\ninterface = eth0\nsip-address = 10.77.1.%d/24\n", i, i + 1);
 	expect(text, "conf:55: more than 16 [group] sections\n");
 	at = (size_t)snprintf(text, sizeof(text), GOOD);
 	for (int i = 0; i < 1024; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "sip-address = 10.78.%d.%d/16\n",
-				       1 + i / 250, 1 + i % 250);
+		at += (size_t)snprintf(text + at, sizeof(text) - at,
+				       "sip-address = 10.78.%d.%d/16\n", 1 + i / 250, 1 + i % 250);
 	expect(text, "conf:1033: sip-address: more than 1024 VIPs in all groups\n");
-	expect("[node]\nname=a\n[peer]\nname=b\npath=e1 10.0.0.1\npath=e2 10.0.0.2\npath=e3 10.0.0.3\n"
-	       "path=e4 10.0.0.4\npath=e5 10.0.0.5\n" VALID_GROUP, "conf:9: path: more than 4 paths\n");
+	expect("[node]\nname=a\n[peer]\nname=b\npath=e1 10.0.0.1\npath=e2 10.0.0.2\n"
+	       "path=e3 10.0.0.3\npath=e4 10.0.0.4\npath=e5 10.0.0.5\n" VALID_GROUP,
+	       "conf:9: path: more than 4 paths\n");
 }
 
 /* ---- what must fit together ---- */
@@ -361,7 +371,8 @@ static void names_of_the_pair_differ(void **state)
 static void paths_are_two_ways(void **state)
 {
 	(void)state;
-	expect(PAIR "path = eth0 fd00::2\npath = eth1 10.77.0.2\npath = eth2 10.79.0.2\n" VALID_GROUP,
+	expect(PAIR
+	       "path = eth0 fd00::2\npath = eth1 10.77.0.2\npath = eth2 10.79.0.2\n" VALID_GROUP,
 	       "conf:6: path: interface eth0 is already the path in line 5\n"
 	       "conf:7: path: address 10.77.0.2 is already the path in line 5\n");
 }
@@ -370,11 +381,11 @@ static void lease_outlives_four_pulses(void **state)
 {
 	(void)state;
 	expect(PAIR "lease = 50ms\npulse-interval = 13ms\n" VALID_GROUP,
-	       "conf:6: lease: 50ms is less than 4 x pulse-interval (13ms): it is renewed by answered pulses and "
-	       "would end when a few are lost\n");
+	       "conf:6: lease: 50ms is less than 4 x pulse-interval (13ms): it is renewed by "
+	       "answered pulses and would end when a few are lost\n");
 	expect(PAIR "pulse-interval = 100ms\n" VALID_GROUP,
-	       "conf:6: lease: 250ms is less than 4 x pulse-interval (100ms): it is renewed by answered pulses and "
-	       "would end when a few are lost\n");
+	       "conf:6: lease: 250ms is less than 4 x pulse-interval (100ms): it is renewed by "
+	       "answered pulses and would end when a few are lost\n");
 	expect(PAIR "lease = 52ms\npulse-interval = 13ms\n" VALID_GROUP, "");
 }
 
@@ -409,7 +420,8 @@ static void server_is_named_once(void **state)
 static void vips_are_nobody_elses(void **state)
 {
 	(void)state;
-	expect(GOOD "sip-address = 10.77.0.2/24\n[group h]\ninterface = eth1\nsip-address = 10.77.0.100/25\n",
+	expect(GOOD "sip-address = 10.77.0.2/24\n[group h]\ninterface = eth1\n"
+		    "sip-address = 10.77.0.100/25\n",
 	       "conf:10: sip-address: 10.77.0.2 is the peer's own address in line 5\n"
 	       "conf:13: sip-address: 10.77.0.100 stands already in line 8\n");
 }
@@ -418,12 +430,14 @@ static void addresses_that_no_host_has_are_refused(void **state)
 {
 	(void)state;
 	expect(GOOD
-	       "sip-address = 10.77.0.101\nsip-address = 10.77.0.101/33\nsip-address = fd00::1/129\n"
-	       "sip-address = 0.0.0.0/24\nsip-address = 127.0.0.1/8\nsip-address = 224.0.0.5/24\n"
-	       "sip-address = 169.254.1.1/16\nsip-address = fe80::1/64\nsip-address = ff02::1/64\n"
-	       "sip-address = ::1/64\nsip-address = ::/64\nsip-address = ::ffff:10.0.0.1/64\n"
-	       "sip-address = 10.77.0.0/24\nsip-address = 10.77.0.255/24\nsip-address = 10.77.0.1/0\n"
-	       "sip-address = 10.77.0.1/24 eth1\nsip-address = 10.77.0.1/24 dev a/b\nsip-address = x/24\n"
+	       "sip-address = 10.77.0.101\nsip-address = 10.77.0.101/33\n"
+	       "sip-address = fd00::1/129\nsip-address = 0.0.0.0/24\nsip-address = 127.0.0.1/8\n"
+	       "sip-address = 224.0.0.5/24\nsip-address = 169.254.1.1/16\n"
+	       "sip-address = fe80::1/64\nsip-address = ff02::1/64\nsip-address = ::1/64\n"
+	       "sip-address = ::/64\nsip-address = ::ffff:10.0.0.1/64\n"
+	       "sip-address = 10.77.0.0/24\nsip-address = 10.77.0.255/24\n"
+	       "sip-address = 10.77.0.1/0\nsip-address = 10.77.0.1/24 eth1\n"
+	       "sip-address = 10.77.0.1/24 dev a/b\nsip-address = x/24\n"
 	       "sip-address = 10.77.0.1/\nsip-address = 10.77.0.1/+8\n",
 	       "conf:10: sip-address: '10.77.0.101' needs its prefix length, as in 192.0.2.10/24\n"
 	       "conf:11: sip-address: prefix length '33' of 10.77.0.101: valid is 0 .. 32\n"
@@ -445,17 +459,19 @@ static void addresses_that_no_host_has_are_refused(void **state)
 	       "conf:27: sip-address: 'x' is no IPv4 or IPv6 address\n"
 	       "conf:28: sip-address: prefix length '' of 10.77.0.1: valid is 0 .. 32\n"
 	       "conf:29: sip-address: prefix length '+8' of 10.77.0.1: valid is 0 .. 32\n");
-	expect(GOOD "sip-address = 10.78.0.0/31\nsip-address = 10.78.0.9/32\nsip-address = fd00::9/128\n", "");
+	expect(GOOD "sip-address = 10.78.0.0/31\nsip-address = 10.78.0.9/32\n"
+		    "sip-address = fd00::9/128\n",
+	       "");
 }
 
 static void routes_and_ports_have_a_shape(void **state)
 {
 	(void)state;
-	expect(GOOD
-	       "route = 10.88.0.1/16 via 10.77.0.1\nroute = 10.88.0.0/16 via fd00::1\nroute = 10.88.0.0/16\n"
-	       "route = 10.88.0.0 via 10.77.0.1\nrouter = 10.77.0.1\nrouter = 10.77.0.1\n"
-	       "sip-port = 5060 5060/tcp 5060\n[group h]\ninterface = e\nsip-address = 10.79.0.1/24\n"
-	       "sip-port = 5060/sctp\n[group i]\ninterface = e\nsip-address = 10.79.0.2/24\nsip-port = 65536\n",
+	expect(GOOD "route = 10.88.0.1/16 via 10.77.0.1\nroute = 10.88.0.0/16 via fd00::1\n"
+		    "route = 10.88.0.0/16\nroute = 10.88.0.0 via 10.77.0.1\nrouter = 10.77.0.1\n"
+		    "router = 10.77.0.1\nsip-port = 5060 5060/tcp 5060\n[group h]\n"
+		    "interface = e\nsip-address = 10.79.0.1/24\nsip-port = 5060/sctp\n[group i]\n"
+		    "interface = e\nsip-address = 10.79.0.2/24\nsip-port = 65536\n",
 	       "conf:10: route: 10.88.0.1/16 has bits set behind its prefix\n"
 	       "conf:11: route: 10.88.0.0 and fd00::1 are of different families\n"
 	       "conf:12: route: write NETWORK/LENGTH via GATEWAY\n"
@@ -470,9 +486,11 @@ static void routes_and_ports_have_a_shape(void **state)
 static void devices_and_pools_are_checked(void **state)
 {
 	(void)state;
-	expect(GOOD "[device d]\ncontact = fd00::50:5060\n[device e]\ncontact = [fd00::50]:5060\n"
+	expect(GOOD
+	       "[device d]\ncontact = fd00::50:5060\n[device e]\ncontact = [fd00::50]:5060\n"
 	       "[device f]\ncontact = 10.0.0.1\n[pool p]\nservice = 10.77.0.200:0\nserver = a\n"
-	       "server = a 10.77.0.1:5060\nserver = b 10.77.0.2:5060\nserver = c 10.77.0.3:5060\nforward = l3\n",
+	       "server = a 10.77.0.1:5060\nserver = b 10.77.0.2:5060\nserver = c 10.77.0.3:5060\n"
+	       "forward = l3\n",
 	       "conf:11: contact: put the IPv6 address in brackets: [ADDRESS]:PORT\n"
 	       "conf:15: contact: write ADDRESS:PORT or [ADDRESS]:PORT\n"
 	       "conf:17: service: port '0': valid is 1 .. 65535\n"
@@ -505,28 +523,38 @@ static uint32_t digest_of(const char *text)
 
 static void digest_is_of_what_must_be_shared(void **state)
 {
-	uint32_t base = DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
-			       "sip-port = 5060 5061/tls\n");
+	uint32_t base =
+		DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
+		       "sip-port = 5060 5061/tls\n");
 
 	(void)state;
 	/* other order, interface, priority: the same */
-	assert_int_equal(base, DIGEST("sip-port = 5061/tls 5060\nprefer = b\nsip-address = fd00::1/64\n"
-				      "sip-address = 10.1.0.1/24 dev e7\ninterface = e1\nlinger = 1s\n"));
+	assert_int_equal(base,
+			 DIGEST("sip-port = 5061/tls 5060\nprefer = b\nsip-address = fd00::1/64\n"
+				"sip-address = 10.1.0.1/24 dev e7\ninterface = e1\nlinger = 1s\n"));
 	/* another group before it: the same */
-	assert_int_equal(base, digest_of(PAIR "[group f]\ninterface = e\nsip-address = 10.2.0.1/24\n[group g]\n"
-					 "interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
-					 "sip-port = 5060 5061/tls\n"));
+	assert_int_equal(
+		base,
+		digest_of(PAIR
+			  "[group f]\ninterface = e\nsip-address = 10.2.0.1/24\n[group g]\n"
+			  "interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
+			  "sip-port = 5060 5061/tls\n"));
 	/* VIP, length, port, transport: another */
-	assert_int_not_equal(base, DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-port = 5060 5061/tls\n"));
-	assert_int_not_equal(base, DIGEST("interface = e0\nsip-address = 10.1.0.1/25\nsip-address = fd00::1/64\n"
-					  "sip-port = 5060 5061/tls\n"));
-	assert_int_not_equal(base, DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
-					  "sip-port = 5060 5062/tls\n"));
-	assert_int_not_equal(base, DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
-					  "sip-port = 5060 5061/tcp\n"));
+	assert_int_not_equal(
+		base,
+		DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-port = 5060 5061/tls\n"));
+	assert_int_not_equal(
+		base, DIGEST("interface = e0\nsip-address = 10.1.0.1/25\nsip-address = fd00::1/64\n"
+			     "sip-port = 5060 5061/tls\n"));
+	assert_int_not_equal(
+		base, DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
+			     "sip-port = 5060 5062/tls\n"));
+	assert_int_not_equal(
+		base, DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
+			     "sip-port = 5060 5061/tcp\n"));
 }
 
-/* The low half of SipHash-2-4("sip") with the zero key, 0x2385a03526f39538, from an independent implementation. */
+/* Low half of SipHash-2-4("sip"), zero key: 0x2385a03526f39538 by an independent program. */
 static void name_hash_is_that_of_the_wire(void **state)
 {
 	(void)state;
@@ -537,7 +565,8 @@ static void name_hash_is_that_of_the_wire(void **state)
 static void interfaces_choose_their_xdp(void **state)
 {
 	(void)state;
-	expect(GOOD "[interface eth0]\nxdp-mode = generic\n[interface eth1.7]\nxdp-mode = off\n", "");
+	expect(GOOD "[interface eth0]\nxdp-mode = generic\n[interface eth1.7]\nxdp-mode = off\n",
+	       "");
 	assert_int_equal(conf_xdp_of(&conf, "eth0"), XDP_GENERIC);
 	assert_int_equal(conf_xdp_of(&conf, "eth1.7"), XDP_OFF);
 	assert_int_equal(conf_xdp_of(&conf, "eth9"), XDP_AUTO);
@@ -596,7 +625,7 @@ static void count_one(void *arg, const char *file, unsigned line, const char *te
 	++*n;
 }
 
-/* Damaged files end in errors or in a whole configuration, never in a crash (SAN=1 looks closer). */
+/* Damaged files end in errors or a whole configuration, never in a crash (SAN=1 looks closer). */
 static void damaged_files_do_no_harm(void **state)
 {
 	static char good[16384], text[32768];
@@ -619,7 +648,8 @@ static void damaged_files_do_no_harm(void **state)
 		n = conf_parse(&conf, "damaged", exact, len, count_one, &told);
 		free(exact);
 		assert_int_equal(n, told);
-		assert_true(n || (conf.n_groups && conf.n_vips && conf.name[0] && conf.peer_name[0]));
+		assert_true(n ||
+			    (conf.n_groups && conf.n_vips && conf.name[0] && conf.peer_name[0]));
 		whole += n == 0;
 	}
 	assert_in_range(whole, 1, 3999);	/* both happened */
@@ -630,19 +660,22 @@ static void damaged_files_do_no_harm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(example_file_is_understood), TEST(little_is_enough), TEST(lists_keep_their_order),
-		TEST(groups_inherit_from_tserver), TEST(indented_lines_are_lines), TEST(comments_are_no_values),
+		TEST(example_file_is_understood), TEST(little_is_enough),
+		TEST(lists_keep_their_order), TEST(groups_inherit_from_tserver),
+		TEST(indented_lines_are_lines), TEST(comments_are_no_values),
 		TEST(line_ends_do_not_matter), TEST(lines_too_long_are_told),
 		TEST(bytes_that_are_no_text_are_told), TEST(lines_of_no_shape_are_told),
 		TEST(empty_file_tells_what_is_missing), TEST(unknown_keys_and_sections_are_told),
 		TEST(keys_belong_to_their_section), TEST(what_stands_twice_is_told),
-		TEST(section_names_have_rules), TEST(tables_have_an_end), TEST(names_of_the_pair_differ),
-		TEST(paths_are_two_ways), TEST(lease_outlives_four_pulses), TEST(what_is_not_built_is_refused),
-		TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once), TEST(vips_are_nobody_elses),
-		TEST(addresses_that_no_host_has_are_refused), TEST(routes_and_ports_have_a_shape),
-		TEST(devices_and_pools_are_checked), TEST(both_hosts_agree_on_ids),
-		TEST(digest_is_of_what_must_be_shared), TEST(name_hash_is_that_of_the_wire),
-		TEST(interfaces_choose_their_xdp), TEST(nothing_is_remembered), TEST(damaged_files_do_no_harm),
+		TEST(section_names_have_rules), TEST(tables_have_an_end),
+		TEST(names_of_the_pair_differ), TEST(paths_are_two_ways),
+		TEST(lease_outlives_four_pulses), TEST(what_is_not_built_is_refused),
+		TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once),
+		TEST(vips_are_nobody_elses), TEST(addresses_that_no_host_has_are_refused),
+		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked),
+		TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),
+		TEST(name_hash_is_that_of_the_wire), TEST(interfaces_choose_their_xdp),
+		TEST(nothing_is_remembered), TEST(damaged_files_do_no_harm),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, NULL, NULL);

@@ -20,7 +20,7 @@ struct parse {
 	void *arg;
 	unsigned errors;
 	struct conf_where where;
-	/* The section being read; lines is NULL when it was refused and its keys are passed over. */
+	/* The section being read; lines is NULL if it was refused and its keys are passed over. */
 	enum opt_section section;
 	void *obj;
 	struct conf_lines *lines;
@@ -88,11 +88,13 @@ _Static_assert(offsetof(struct conf_group, name) == 0, "name first");
 _Static_assert(offsetof(struct conf_device, name) == 0, "name first");
 _Static_assert(offsetof(struct conf_pool, name) == 0, "name first");
 
-static bool is_taken(struct parse *p, const struct slot *s, const char *kind, const char *name, unsigned line)
+static bool is_taken(struct parse *p, const struct slot *s, const char *kind, const char *name,
+		     unsigned line)
 {
 	for (uint32_t i = 0; i < *s->n; i++)
 		if (!strcmp(s->names + i * s->stride, name)) {
-			fail(p, line, "[%s %s] stands already in line %u", kind, name, s->lines[i].section);
+			fail(p, line, "[%s %s] stands already in line %u", kind, name,
+			     s->lines[i].section);
 			return true;
 		}
 	return false;
@@ -136,7 +138,8 @@ static void open_single(struct parse *p, unsigned line)
 	struct conf_lines *lines = &p->where.single[p->section];
 
 	if (lines->section) {
-		fail(p, line, "[%s] stands already in line %u", opts_section_name(p->section), lines->section);
+		fail(p, line, "[%s] stands already in line %u", opts_section_name(p->section),
+		     lines->section);
 		return;
 	}
 	p->obj = single_object(p->conf, p->section);
@@ -146,9 +149,10 @@ static void open_single(struct parse *p, unsigned line)
 static void fail_unknown_section(struct parse *p, unsigned line, const char *kind, const char *full)
 {
 	for (int s = 0; s < SEC__N; s++)
-		if (value_slips(kind, opts_section_name(s)) < VALUE_FAR || !strcasecmp(kind, opts_section_name(s))) {
-			fail(p, line, "unknown section [%s]; did you mean [%s%s]?", full, opts_section_name(s),
-			     opts_section_is_named(s) ? " NAME" : "");
+		if (value_slips(kind, opts_section_name(s)) < VALUE_FAR ||
+		    !strcasecmp(kind, opts_section_name(s))) {
+			fail(p, line, "unknown section [%s]; did you mean [%s%s]?", full,
+			     opts_section_name(s), opts_section_is_named(s) ? " NAME" : "");
 			return;
 		}
 	fail(p, line, "unknown section [%s]", full);
@@ -196,7 +200,8 @@ static void fail_unknown_key(struct parse *p, unsigned line, const char *key)
 	const struct opt *near = opts_nearest(p->section, key);
 
 	if (near)
-		fail(p, line, "unknown key '%s' in [%s]; did you mean '%s'?", key, section, near->name);
+		fail(p, line, "unknown key '%s' in [%s]; did you mean '%s'?", key, section,
+		     near->name);
 	else
 		fail(p, line, "unknown key '%s' in [%s]", key, section);
 }
@@ -254,7 +259,8 @@ static void inherit(const struct conf *c, struct conf_group *g, const struct con
 		const struct opt *o = opts_get(row);
 
 		if (o->section == SEC_TSERVER && !lines->option[row])
-			memcpy((char *)&g->opt + o->offset, (const char *)&c->tserver + o->offset, o->size);
+			memcpy((char *)&g->opt + o->offset, (const char *)&c->tserver + o->offset,
+			       o->size);
 	}
 }
 

@@ -113,7 +113,7 @@ struct conf_group {
 	uint32_t first_vip, n_vips;		/* slice of conf.vips */
 	struct conf_port ports[CONF_PORTS_MAX];
 	uint32_t n_ports;
-	char prefer[BT_NAME_MAX];		/* a host's name; the first by name when not given */
+	char prefer[BT_NAME_MAX];	/* a host's name; the first by name when not given */
 	struct in6_addr routers[CONF_ROUTERS_MAX];
 	uint32_t n_routers;
 	struct conf_route routes[CONF_ROUTES_MAX];
@@ -208,8 +208,9 @@ uint8_t conf_peer_id(const struct conf *c);
 bool conf_prefers_me(const struct conf *c, const struct conf_group *g);
 /* The XDP mode asked for on @dev (auto unless [interface @dev] says otherwise). */
 enum conf_xdp conf_xdp_of(const struct conf *c, const char *dev);
-/* As on the wire: hash of the group's name, digest of what both hosts must share (VIPs, ports, mode). */
+/* As on the wire: hash of the group's name ... */
 uint32_t conf_name_hash(const char *name);
+/* ... and digest of what both hosts must share: VIPs, ports, mode. */
 uint32_t conf_digest(const struct conf *c, const struct conf_group *g);
 
 /* Text of an address ("10.77.0.100", "fd00::64"), for logs and JSON; @buf >= INET6_ADDRSTRLEN. */

@@ -139,7 +139,8 @@ static bool host_with_len(char *text, struct conf_addr *ret, char *why)
 	if (is_link_local(&a.ip))
 		return refuse(why, "'%s' is a link-local address", text);
 	if (is_network_or_broadcast(&a))
-		return refuse(why, "%s/%u is the network's own or broadcast address", text, a.prefix_len);
+		return refuse(why, "%s/%u is the network's own or broadcast address", text,
+			      a.prefix_len);
 	*ret = a;
 	return true;
 }
@@ -185,7 +186,8 @@ void addr_vip_text(const struct conf_vip *vip, char *buf, size_t len)
 {
 	char ip[INET6_ADDRSTRLEN];
 
-	snprintf(buf, len, "%s/%u dev %s", conf_ip_text(&vip->addr.ip, ip), vip->addr.prefix_len, vip->dev);
+	snprintf(buf, len, "%s/%u dev %s", conf_ip_text(&vip->addr.ip, ip), vip->addr.prefix_len,
+		 vip->dev);
 }
 
 static bool port_number(const char *text, uint16_t *ret, char *why)
@@ -252,7 +254,8 @@ void addr_endpoint_text(const struct conf_endpoint *end, char *buf, size_t len)
 {
 	char ip[INET6_ADDRSTRLEN];
 
-	snprintf(buf, len, conf_is_v4(&end->ip) ? "%s:%u" : "[%s]:%u", conf_ip_text(&end->ip, ip), end->port);
+	snprintf(buf, len, conf_is_v4(&end->ip) ? "%s:%u" : "[%s]:%u", conf_ip_text(&end->ip, ip),
+		 end->port);
 }
 
 static bool has_host_bits(const struct conf_addr *net)
@@ -278,7 +281,8 @@ bool addr_route(const char *text, struct conf_route *ret, char *why)
 	if (conf_is_v4(&route.net.ip) != conf_is_v4(&route.via))
 		return refuse(why, "%s and %s are of different families", w[0], w[2]);
 	if (has_host_bits(&route.net))
-		return refuse(why, "%s/%u has bits set behind its prefix", w[0], route.net.prefix_len);
+		return refuse(why, "%s/%u has bits set behind its prefix", w[0],
+			      route.net.prefix_len);
 	*ret = route;
 	return true;
 }

@@ -14,7 +14,7 @@
 
 /* A host's own address: not multicast, loopback, unspecified or broadcast. */
 bool addr_host(const char *text, struct in6_addr *ret, char *why);
-/* "10.77.0.100/24 [dev IF]"; link-local is refused too, as is the network's or broadcast address. */
+/* "10.77.0.100/24 [dev IF]"; nor link-local, nor the network's own or broadcast address. */
 bool addr_vip(const char *text, struct conf_vip *ret, char *why);
 /* "5060", "5061/tls" */
 bool addr_port(const char *text, struct conf_port *ret, char *why);

@@ -28,7 +28,8 @@ static void blame(const struct check *k, unsigned line, const char *fmt, ...)
 	k->blame(k->arg, line, text);
 }
 
-const struct conf_lines *conf_lines_of(const struct conf_where *w, enum opt_section section, uint32_t i)
+const struct conf_lines *conf_lines_of(const struct conf_where *w, enum opt_section section,
+				       uint32_t i)
 {
 	switch (section) {
 	case SEC_INTERFACE:
@@ -68,8 +69,8 @@ static void check_required(const struct check *k, const struct opt *o)
 		const char *name = opts_instance_name(k->c, o->section, i);
 
 		if (!lines->option[opts_row(o)])
-			blame(k, lines->section, "[%s%s%s] has no '%s'", opts_section_name(o->section),
-			      name[0] ? " " : "", name, o->name);
+			blame(k, lines->section, "[%s%s%s] has no '%s'",
+			      opts_section_name(o->section), name[0] ? " " : "", name, o->name);
 	}
 }
 
@@ -87,8 +88,8 @@ static void check_missing(const struct check *k)
 static void check_names(const struct check *k)
 {
 	if (k->c->name[0] && !strcmp(k->c->name, k->c->peer_name))
-		blame(k, peer_line(k, "name"), "name: '%s' is this host's own name in line %u", k->c->peer_name,
-		      line_of(&k->w->single[SEC_NODE], SEC_NODE, "name"));
+		blame(k, peer_line(k, "name"), "name: '%s' is this host's own name in line %u",
+		      k->c->peer_name, line_of(&k->w->single[SEC_NODE], SEC_NODE, "name"));
 }
 
 /* Two paths that share a NIC fail together: a verdict must not take them for two. */
@@ -97,10 +98,11 @@ static void check_path_pair(const struct check *k, uint32_t i, uint32_t j)
 	const struct conf_path *a = &k->c->paths[i], *b = &k->c->paths[j];
 
 	if (!strcmp(a->dev, b->dev))
-		blame(k, k->w->path[j], "path: interface %s is already the path in line %u", b->dev, k->w->path[i]);
-	else if (IN6_ARE_ADDR_EQUAL(&a->peer, &b->peer))
-		blame(k, k->w->path[j], "path: address %s is already the path in line %u", b->peer_text,
+		blame(k, k->w->path[j], "path: interface %s is already the path in line %u", b->dev,
 		      k->w->path[i]);
+	else if (IN6_ARE_ADDR_EQUAL(&a->peer, &b->peer))
+		blame(k, k->w->path[j], "path: address %s is already the path in line %u",
+		      b->peer_text, k->w->path[i]);
 }
 
 static void check_paths(const struct check *k)
@@ -113,7 +115,8 @@ static void check_paths(const struct check *k)
 static void check_ports(const struct check *k)
 {
 	if (k->c->http_port && k->c->http_port == k->c->link_port)
-		blame(k, peer_line(k, "link-port"), "link-port: %u is the http-port too", k->c->link_port);
+		blame(k, peer_line(k, "link-port"), "link-port: %u is the http-port too",
+		      k->c->link_port);
 }
 
 static void check_lease(const struct check *k)
@@ -126,8 +129,8 @@ static void check_lease(const struct check *k)
 	value_time_text(k->c->lease_ns, lease, sizeof(lease));
 	value_time_text(k->c->pulse_interval_ns, interval, sizeof(interval));
 	blame(k, line ? line : peer_line(k, "pulse-interval"),
-	      "lease: %s is less than 4 x pulse-interval (%s): it is renewed by answered pulses and would end "
-	      "when a few are lost", lease, interval);
+	      "lease: %s is less than 4 x pulse-interval (%s): it is renewed by answered pulses "
+	      "and would end when a few are lost", lease, interval);
 }
 
 static void check_arbiter(const struct check *k)
@@ -144,12 +147,14 @@ static void check_arbiter(const struct check *k)
 static void check_mode(const struct check *k, const struct conf_group *g)
 {
 	static const char *const modes[] = {
-		[MODE_CLUSTER] = "cluster", [MODE_PROXY] = "proxy", [MODE_SINGLE_HOST] = "single-host"
+		[MODE_CLUSTER] = "cluster",
+		[MODE_PROXY] = "proxy",
+		[MODE_SINGLE_HOST] = "single-host",
 	};
 
 	if (g->mode != MODE_TAKEOVER)
-		blame(k, group_line(k, g, "mode"), "mode: '%s' is not built yet, this version does takeover",
-		      modes[g->mode]);
+		blame(k, group_line(k, g, "mode"),
+		      "mode: '%s' is not built yet, this version does takeover", modes[g->mode]);
 }
 
 static void check_prefer(const struct check *k, const struct conf_group *g)
@@ -159,17 +164,19 @@ static void check_prefer(const struct check *k, const struct conf_group *g)
 	if (!g->prefer[0] || !c->name[0] || !c->peer_name[0])
 		return;
 	if (strcmp(g->prefer, c->name) && strcmp(g->prefer, c->peer_name))
-		blame(k, group_line(k, g, "prefer"), "prefer: '%s' is neither '%s' nor '%s'", g->prefer, c->name,
-		      c->peer_name);
+		blame(k, group_line(k, g, "prefer"), "prefer: '%s' is neither '%s' nor '%s'",
+		      g->prefer, c->name, c->peer_name);
 }
 
 static void check_server(const struct check *k, const struct conf_group *g)
 {
-	unsigned pidfile = group_line(k, g, "server-pidfile"), unit = group_line(k, g, "server-unit");
+	unsigned pidfile = group_line(k, g, "server-pidfile");
+	unsigned unit = group_line(k, g, "server-unit");
+	bool unit_first = unit < pidfile;
 
 	if (pidfile && unit)
-		blame(k, pidfile > unit ? pidfile : unit, "%s: the server is already named in line %u",
-		      pidfile > unit ? "server-pidfile" : "server-unit", pidfile > unit ? unit : pidfile);
+		blame(k, unit_first ? pidfile : unit, "%s: the server is already named in line %u",
+		      unit_first ? "server-pidfile" : "server-unit", unit_first ? unit : pidfile);
 }
 
 static void check_groups(const struct check *k)
@@ -191,12 +198,14 @@ static void check_vip(const struct check *k, uint32_t j)
 	conf_ip_text(vip, ip);
 	for (uint32_t i = 0; i < j; i++)
 		if (IN6_ARE_ADDR_EQUAL(&k->c->vips[i].addr.ip, vip)) {
-			blame(k, k->w->vip[j], "sip-address: %s stands already in line %u", ip, k->w->vip[i]);
+			blame(k, k->w->vip[j], "sip-address: %s stands already in line %u", ip,
+			      k->w->vip[i]);
 			break;
 		}
 	for (uint32_t i = 0; i < k->c->n_paths; i++)
 		if (IN6_ARE_ADDR_EQUAL(&k->c->paths[i].peer, vip))
-			blame(k, k->w->vip[j], "sip-address: %s is the peer's own address in line %u", ip,
+			blame(k, k->w->vip[j],
+			      "sip-address: %s is the peer's own address in line %u", ip,
 			      k->w->path[i]);
 }
 

@@ -29,7 +29,8 @@ struct conf_where {
 typedef void conf_blame_fn(void *arg, unsigned line, const char *text);
 
 /* Lines of the @i-th section of that kind. */
-const struct conf_lines *conf_lines_of(const struct conf_where *w, enum opt_section section, uint32_t i);
+const struct conf_lines *conf_lines_of(const struct conf_where *w, enum opt_section section,
+				       uint32_t i);
 
 void conf_check(const struct conf *c, const struct conf_where *w, conf_blame_fn *blame, void *arg);
 

@@ -36,7 +36,8 @@ static struct span trimmed(struct span s)
 static struct span without_comment(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++)
-		if ((s.start[i] == ';' || s.start[i] == '#') && (i == 0 || is_blank(s.start[i - 1])))
+		if ((s.start[i] == ';' || s.start[i] == '#') &&
+		    (i == 0 || is_blank(s.start[i - 1])))
 			s.len = i;
 	return s;
 }
@@ -119,7 +120,8 @@ static void tell_control_byte(struct reading *r, int byte)
 	if (byte == 0)
 		snprintf(text, sizeof(text), "NUL byte in the line");
 	else
-		snprintf(text, sizeof(text), "control character 0x%02x in the line", (unsigned)byte);
+		snprintf(text, sizeof(text), "control character 0x%02x in the line",
+			 (unsigned)byte);
 	r->sink->error(r->sink->arg, r->line, text);
 }
 

@@ -186,7 +186,8 @@ unsigned value_slips(const char *text, const char *word)
 		for (size_t j = 1; j <= m; j++) {
 			size_t above = row[j];
 
-			row[j] = least(above + 1, row[j - 1] + 1, corner + (text[i - 1] != word[j - 1]));
+			row[j] = least(above + 1, row[j - 1] + 1,
+				       corner + (text[i - 1] != word[j - 1]));
 			corner = above;
 		}
 	}

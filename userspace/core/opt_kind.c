@@ -15,7 +15,8 @@
 
 struct kind {
 	bool (*set)(const struct opt *o, const struct opt_at *at, const char *text, char *why);
-	void (*get)(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len);
+	void (*get)(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		    size_t len);
 	bool (*is_text)(const char *text);	/* of kinds that keep the text: is it one? */
 	const char *valid;			/* what it may be; NULL: from range or words */
 };
@@ -46,7 +47,7 @@ static void *field(const struct opt *o, void *obj)
 	return (char *)obj + o->offset;
 }
 
-/* Through memcpy: fields of 1, 2, 4 and 8 bytes, enums and bool among them, little endian or not. */
+/* Through memcpy: fields of 1, 2, 4 and 8 bytes, enums and bool among them, in any byte order. */
 void opt_kind_store(const struct opt *o, void *obj, uint64_t value)
 {
 	uint8_t u8 = (uint8_t)value;
@@ -92,7 +93,8 @@ static bool set_uint(const struct opt *o, const struct opt_at *at, const char *t
 	return true;
 }
 
-static void get_uint(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_uint(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		     size_t len)
 {
 	uint64_t value = load(o, obj);
 
@@ -115,7 +117,8 @@ static bool set_time(const struct opt *o, const struct opt_at *at, const char *t
 	return true;
 }
 
-static void get_time(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_time(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		     size_t len)
 {
 	(void)c;
 	value_time_text(load(o, obj), buf, len);
@@ -148,7 +151,8 @@ static bool set_index(const struct opt *o, const struct opt_at *at, const char *
 	return true;
 }
 
-static void get_index(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_index(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		      size_t len)
 {
 	(void)c;
 	snprintf(buf, len, "%s", o->words[load(o, obj)]);
@@ -178,7 +182,8 @@ static bool set_text(const struct opt *o, const struct opt_at *at, const char *t
 	return true;
 }
 
-static void get_text(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_text(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		     size_t len)
 {
 	(void)c;
 	snprintf(buf, len, "%s", (const char *)obj + o->offset);
@@ -219,7 +224,8 @@ static bool set_path(const struct opt *o, const struct opt_at *at, const char *t
 	return true;
 }
 
-static void get_path(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_path(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		     size_t len)
 {
 	char item[ITEM_MAX];
 
@@ -248,7 +254,8 @@ static bool set_vip(const struct opt *o, const struct opt_at *at, const char *te
 	return true;
 }
 
-static void get_vip(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_vip(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		    size_t len)
 {
 	const struct conf_group *g = obj;
 	char item[ITEM_MAX];
@@ -293,7 +300,8 @@ static bool set_ports(const struct opt *o, const struct opt_at *at, const char *
 	return true;
 }
 
-static void get_ports(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_ports(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		      size_t len)
 {
 	const struct conf_group *g = obj;
 	char item[ITEM_MAX];
@@ -326,7 +334,8 @@ static bool set_router(const struct opt *o, const struct opt_at *at, const char 
 	return true;
 }
 
-static void get_router(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_router(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		       size_t len)
 {
 	const struct conf_group *g = obj;
 	char ip[INET6_ADDRSTRLEN];
@@ -351,7 +360,8 @@ static bool set_route(const struct opt *o, const struct opt_at *at, const char *
 	return true;
 }
 
-static void get_route(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_route(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		      size_t len)
 {
 	const struct conf_group *g = obj;
 	char item[2 * ITEM_MAX];
@@ -383,7 +393,8 @@ static bool set_server(const struct opt *o, const struct opt_at *at, const char 
 	return true;
 }
 
-static void get_server(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_server(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		       size_t len)
 {
 	const struct conf_pool *p = obj;
 	char end[ITEM_MAX], item[2 * ITEM_MAX];
@@ -403,7 +414,8 @@ static bool set_endpoint(const struct opt *o, const struct opt_at *at, const cha
 	return addr_endpoint(text, field(o, at->obj), why);
 }
 
-static void get_endpoint(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+static void get_endpoint(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+			 size_t len)
 {
 	const struct conf_endpoint *end = (const void *)((const char *)obj + o->offset);
 
@@ -426,14 +438,16 @@ static const struct kind kinds[OPT_KIND__N] = {
 	[OPT_IP]	= TEXT(is_ip, "an IP address"),
 	[OPT_URL]	= TEXT(value_is_url, "http://HOST or https://HOST"),
 	[OPT_UNIT]	= TEXT(value_is_unit, "NAME.service"),
-	[OPT_CODES]	= TEXT(value_is_codes, "codes like 503,504 or 487,50X, the one with X last"),
+	[OPT_CODES]	= TEXT(value_is_codes, "codes like 503,504 or 487,50X, X only last"),
 	[OPT_PATH]	= { set_path, get_path, NULL, "INTERFACE ADDRESS, one line each" },
-	[OPT_VIP]	= { set_vip, get_vip, NULL, "ADDRESS/LENGTH [dev INTERFACE], one line each" },
+	[OPT_VIP]	= { set_vip, get_vip, NULL, ""ADDRESS/LENGTH [dev IF], one line each"" },
 	[OPT_ROUTER]	= { set_router, get_router, NULL, "an IP address, one line each" },
-	[OPT_ROUTE]	= { set_route, get_route, NULL, "NETWORK/LENGTH via GATEWAY, one line each" },
+	[OPT_ROUTE]	= { set_route, get_route, NULL,
+			    "NETWORK/LENGTH via GATEWAY, one line each" },
 	[OPT_SERVER]	= { set_server, get_server, NULL, "NAME ADDRESS:PORT, two lines" },
-	[OPT_PORTS]	= { set_ports, get_ports, NULL, "1 .. 65535, each with /udp, /tcp, /tls, /ws or none" },
-	[OPT_ENDPOINT]	= { set_endpoint, get_endpoint, NULL, "ADDRESS:PORT, IPv6 as [ADDRESS]:PORT" },
+	[OPT_PORTS]	= { set_ports, get_ports, NULL,
+			    "1 .. 65535, each with /udp, /tcp, /tls, /ws or none" },
+	[OPT_ENDPOINT]	= { set_endpoint, get_endpoint, NULL, "ADDRESS:PORT or [ADDRESS]:PORT" },
 };
 
 bool opt_kind_set(const struct opt *o, const struct opt_at *at, const char *text, char *why)

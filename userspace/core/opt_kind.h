@@ -10,7 +10,8 @@
 #include "core/opts.h"
 
 bool opt_kind_set(const struct opt *o, const struct opt_at *at, const char *text, char *why);
-void opt_kind_get(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len);
+void opt_kind_get(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+		  size_t len);
 void opt_kind_valid(const struct opt *o, char *buf, size_t len);
 /* Keep @value in the number's field, whatever its width. */
 void opt_kind_store(const struct opt *o, void *obj, uint64_t value);

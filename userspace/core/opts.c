@@ -19,7 +19,8 @@ static const char *const arbiters[] = {
 	[ARBITER_NONE] = "none", [ARBITER_ROUTER] = "router", [ARBITER_ETCD] = "etcd", NULL
 };
 static const char *const xdp_modes[] = {
-	[XDP_AUTO] = "auto", [XDP_NATIVE] = "native", [XDP_GENERIC] = "generic", [XDP_OFF] = "off", NULL
+	[XDP_AUTO] = "auto", [XDP_NATIVE] = "native", [XDP_GENERIC] = "generic",
+	[XDP_OFF] = "off", NULL
 };
 static const char *const modes[] = {
 	[MODE_TAKEOVER] = "takeover", [MODE_CLUSTER] = "cluster", [MODE_PROXY] = "proxy",
@@ -29,26 +30,27 @@ static const char *const protocols[] = { "addp", NULL };
 static const char *const service_types[] = { "trunk", "msml", "device", NULL };
 static const char *const forwards[] = { "l2", "ipip", "nat", NULL };
 
-/* Section, name, kind, field: the struct of the section and the member in it. */
-#define ROW(sec, str, opt, knd, type, field) \
-	.section = sec, .name = str, .effect = opt, .kind = knd, \
+/* Section, name, effect, kind; struct of the section and the member in it. */
+#define ROW(sec, str, effct, knd, type, field) \
+	.section = sec, .name = str, .effect = effct, .kind = knd, \
 	.offset = offsetof(struct type, field), .size = sizeof(((struct type *)0)->field)
-#define NODE(name, effect, kind, field)		ROW(SEC_NODE, name, effect, kind, conf, field)
-#define PEER(name, effect, kind, field)		ROW(SEC_PEER, name, effect, kind, conf, field)
-#define ARBITER(name, effect, kind, field)	ROW(SEC_ARBITER, name, effect, kind, conf, field)
-#define IFACE(name, effect, kind, field)	ROW(SEC_INTERFACE, name, effect, kind, conf_iface, field)
-#define TSERVER(name, effect, kind, field)	ROW(SEC_TSERVER, name, effect, kind, conf_tserver, field)
-#define SYNC(name, effect, kind, field)		ROW(SEC_SYNC, name, effect, kind, conf_sync, field)
-#define GROUP(name, effect, kind, field)	ROW(SEC_GROUP, name, effect, kind, conf_group, field)
-#define DEVICE(name, effect, kind, field)	ROW(SEC_DEVICE, name, effect, kind, conf_device, field)
-#define POOL(name, effect, kind, field)		ROW(SEC_POOL, name, effect, kind, conf_pool, field)
+#define NODE(n, e, k, f)	ROW(SEC_NODE, n, e, k, conf, f)
+#define PEER(n, e, k, f)	ROW(SEC_PEER, n, e, k, conf, f)
+#define ARBITER(n, e, k, f)	ROW(SEC_ARBITER, n, e, k, conf, f)
+#define IFACE(n, e, k, f)	ROW(SEC_INTERFACE, n, e, k, conf_iface, f)
+#define TSERVER(n, e, k, f)	ROW(SEC_TSERVER, n, e, k, conf_tserver, f)
+#define SYNC(n, e, k, f)	ROW(SEC_SYNC, n, e, k, conf_sync, f)
+#define GROUP(n, e, k, f)	ROW(SEC_GROUP, n, e, k, conf_group, f)
+#define DEVICE(n, e, k, f)	ROW(SEC_DEVICE, n, e, k, conf_device, f)
+#define POOL(n, e, k, f)	ROW(SEC_POOL, n, e, k, conf_pool, f)
 /* A list has its counter elsewhere, opt_kind.c knows where. */
 #define LIST(sec, str, effct, knd) \
 	.section = sec, .name = str, .effect = effct, .kind = knd
 
-#define YESNO(d)	.words = no_yes, .def = (d)
-#define SECONDS(d, lo, hi)	.def = (d), .min = (lo), .max = (hi), .unit = "s"
+/* Read and checked, but this version does not act on it. */
 #define IDLE			.idle = true
+#define YESNO(d)		.words = no_yes, .def = (d)
+#define SECONDS(d, lo, hi)	.def = (d), .min = (lo), .max = (hi), .unit = "s"
 #define NUMBER(d, lo, hi)	.def = (d), .min = (lo), .max = (hi)
 
 static const struct opt table[] = {
@@ -79,12 +81,13 @@ static const struct opt table[] = {
 	  .help = "UDP port of the heartbeat" },
 	{ PEER("link-port", AT_RESTART, OPT_UINT, link_port), NUMBER("4271", 1, 65535),
 	  IDLE, .help = "TCP port of the peer link" },
-	{ PEER("pulse-interval", AT_RESTART, OPT_TIME, pulse_interval_ns), NUMBER("3ms", 500 * US, 1 * SEC),
+	{ PEER("pulse-interval", AT_RESTART, OPT_TIME, pulse_interval_ns),
+	  NUMBER("3ms", 500 * US, 1 * SEC),
 	  .help = "time between two probes; many small beats beat few" },
 	{ PEER("pulse-misses", AT_RESTART, OPT_UINT, pulse_misses), NUMBER("10", 2, 50),
 	  .help = "unanswered probes in a row after which the peer is dead" },
 	{ PEER("lease", AT_RESTART, OPT_TIME, lease_ns), NUMBER("250ms", 50 * MS, 10 * SEC),
-	  .help = "how long the gate stays open without the controller; at least 4 x pulse-interval" },
+	  .help = "how long the gate stays open without the controller; >= 4 x pulse-interval" },
 
 	{ ARBITER("type", AT_RESTART, OPT_ENUM, arbiter), .words = arbiters, .def = "none",
 	  .help = "third opinion before a claim" },
@@ -98,20 +101,25 @@ static const struct opt table[] = {
 	  IDLE, .help = "a backup whose parts are not all ready is unavailable" },
 	{ TSERVER("backup-init-check-timeout", AT_RESTART, OPT_UINT, backup_init_check_timeout_s),
 	  SECONDS("60", 15, 3600), IDLE, .help = "time for the above" },
-	{ TSERVER("backup-sip-port-check", AT_RESTART, OPT_BOOL, backup_sip_port_check), YESNO("true"),
-	  IDLE, .help = "with backup-init-check: can the SIP port be opened; not with control-vip-scripts" },
+	{ TSERVER("backup-sip-port-check", AT_RESTART, OPT_BOOL, backup_sip_port_check),
+	  YESNO("true"),
+	  IDLE,
+	  .help = "with backup-init-check: can the SIP port be opened; not with vip scripts" },
 	{ TSERVER("control-vip-scripts", AT_RESTART, OPT_BOOL, control_vip_scripts), YESNO("false"),
 	  IDLE, .help = "the operator's scripts bring the VIP up and down instead of rtnetlink" },
 	{ TSERVER("control-remote-vip-scripts", AT_RESTART, OPT_BOOL, control_remote_vip_scripts),
-	  YESNO("true"), IDLE, .help = "with control-vip-scripts: ask the peer to run its down script" },
+	  YESNO("true"), IDLE,
+	  .help = "with control-vip-scripts: ask the peer to run its down script" },
 	{ TSERVER("ha-max-calls-sync-at-once", AT_LINK_UP, OPT_UINT, ha_max_calls_sync_at_once),
 	  NUMBER("500", 200, 1000), IDLE, .help = "calls sent in one burst, then a pause of 1 s" },
 	{ TSERVER("network-monitoring-timeout", AT_ONCE, OPT_UINT, network_monitoring_timeout_s),
 	  SECONDS("1", 1, 30), .help = "period of the VIP and NIC checks" },
 	{ TSERVER("sip-error-codes-overflow", AT_NEXT_CALL, OPT_CODES, sip_error_codes_overflow),
-	  IDLE, .help = "answers to an INVITE that send the call to the alternative; unset means 503" },
+	  IDLE,
+	  .help = "answers to an INVITE that send the call to the alternative; unset means 503" },
 	{ TSERVER("sip-iptakeover-monitoring", AT_RESTART, OPT_BOOL, sip_iptakeover_monitoring),
-	  YESNO("false"), IDLE, .help = "VIP present on the primary, absent on the backup: check and repair" },
+	  YESNO("false"), IDLE,
+	  .help = "VIP present on the primary, absent on the backup: check and repair" },
 	{ TSERVER("sip-nic-address", AT_RESTART, OPT_HOST, sip_nic_address),
 	  IDLE, .help = "the address that is always present on the SIP NIC" },
 	{ TSERVER("sip-nic-monitoring", AT_RESTART, OPT_BOOL, sip_nic_monitoring), YESNO("false"),
@@ -119,21 +127,26 @@ static const struct opt table[] = {
 	{ TSERVER("tlib-nic-monitoring", AT_RESTART, OPT_BOOL, tlib_nic_monitoring), YESNO("false"),
 	  IDLE, .help = "watch the management path's NIC" },
 	{ TSERVER("sip-pass-check", AT_ONCE, OPT_BOOL, sip_pass_check), YESNO("false"),
-	  IDLE, .help = "give the role up when no SIP comes in and every checked device has failed" },
+	  IDLE,
+	  .help = "give the role up when no SIP comes in and every checked device has failed" },
 	{ TSERVER("sip-vip-script-up", AT_RESTART, OPT_FILE, sip_vip_script_up),
 	  IDLE, .help = "with control-vip-scripts: run with GROUP VIP INTERFACE" },
 	{ TSERVER("sip-vip-script-down", AT_RESTART, OPT_FILE, sip_vip_script_down),
 	  IDLE, .help = "with control-vip-scripts: run with GROUP VIP INTERFACE" },
 	{ TSERVER("vip-state-change-timeout", AT_ONCE, OPT_UINT, vip_state_change_timeout_s),
 	  SECONDS("10", 3, 60), IDLE, .help = "time for a script to change the VIP's state" },
-	{ TSERVER("switchover-on-msml-oos", AT_NEXT_CALL, OPT_BOOL, switchover_on_msml_oos), YESNO("false"),
+	{ TSERVER("switchover-on-msml-oos", AT_NEXT_CALL, OPT_BOOL, switchover_on_msml_oos),
+	  YESNO("false"),
 	  IDLE, .help = "all msml devices of the geo-location out of service: unavailable" },
 	{ TSERVER("switchover-on-trunks-oos", AT_NEXT_CALL, OPT_BOOL, switchover_on_trunks_oos),
-	  YESNO("false"), IDLE, .help = "all trunks of the geo-location out of service: unavailable" },
+	  YESNO("false"), IDLE,
+	  .help = "all trunks of the geo-location out of service: unavailable" },
 	{ TSERVER("shutdown-sip-reject-code", AT_ONCE, OPT_UINT, shutdown_sip_reject_code),
 	  NUMBER("603", 300, 603), IDLE, .help = "answer to new INVITEs while draining" },
-	{ TSERVER("graceful-shutdown-sip-timeout", AT_ONCE, OPT_UINT, graceful_shutdown_sip_timeout_s),
-	  SECONDS("4", 0, 32), IDLE, .help = "after the last call, how long BYEs may still be repeated" },
+	{ TSERVER("graceful-shutdown-sip-timeout", AT_ONCE, OPT_UINT,
+		  graceful_shutdown_sip_timeout_s),
+	  SECONDS("4", 0, 32), IDLE,
+	  .help = "after the last call, how long BYEs may still be repeated" },
 	{ TSERVER("sip-ip-tos", AT_ONCE, OPT_UINT, sip_ip_tos), .unset = -1, NUMBER(NULL, 0, 255),
 	  IDLE, .help = "TOS byte of SIP that leaves from a VIP" },
 	{ TSERVER("sip-tls-cert", AT_RESTART, OPT_FILE, sip_tls_cert),
@@ -143,9 +156,11 @@ static const struct opt table[] = {
 	  IDLE, .help = "keep-alive on the peer link" },
 	{ SYNC("addp-timeout", AT_LINK_UP, OPT_UINT, addp_timeout_s), SECONDS("5", 1, 3600),
 	  IDLE, .help = "silence after which this side declares the link lost" },
-	{ SYNC("addp-remote-timeout", AT_LINK_UP, OPT_UINT, addp_remote_timeout_s), SECONDS("5", 1, 3600),
+	{ SYNC("addp-remote-timeout", AT_LINK_UP, OPT_UINT, addp_remote_timeout_s),
+	  SECONDS("5", 1, 3600),
 	  IDLE, .help = "silence after which the other side declares the link lost" },
-	{ SYNC("sync-reconnect-tout", AT_LINK_UP, OPT_UINT, sync_reconnect_tout_s), SECONDS("20", 1, 3600),
+	{ SYNC("sync-reconnect-tout", AT_LINK_UP, OPT_UINT, sync_reconnect_tout_s),
+	  SECONDS("20", 1, 3600),
 	  IDLE, .help = "wait before the link is tried again" },
 
 	{ GROUP("mode", AT_RESTART, OPT_ENUM, mode), .words = modes, .def = "takeover",
@@ -158,8 +173,10 @@ static const struct opt table[] = {
 	  .help = "ports of the SIP server, as in 5060 5061/tls; without transport: UDP and TCP" },
 	{ GROUP("prefer", AT_RESTART, OPT_NAME, prefer),
 	  .help = "who leads when both are new, the first by name if unset; nobody is preempted" },
-	{ LIST(SEC_GROUP, "router", AT_RESTART, OPT_ROUTER), .help = "told of a new holder by unicast too" },
-	{ LIST(SEC_GROUP, "route", AT_RESTART, OPT_ROUTE), .help = "installed with the VIP as source" },
+	{ LIST(SEC_GROUP, "router", AT_RESTART, OPT_ROUTER),
+	  .help = "told of a new holder by unicast too" },
+	{ LIST(SEC_GROUP, "route", AT_RESTART, OPT_ROUTE),
+	  .help = "installed with the VIP as source" },
 	{ GROUP("server-pidfile", AT_RESTART, OPT_FILE, server_pidfile),
 	  .help = "process to be watched; not with server-unit" },
 	{ GROUP("server-unit", AT_RESTART, OPT_UNIT, server_unit),
@@ -168,7 +185,8 @@ static const struct opt table[] = {
 	  .help = "may the server be judged by its listening socket" },
 	{ GROUP("linger", AT_ONCE, OPT_TIME, linger_ns), NUMBER("32s", 0, 300 * SEC),
 	  .help = "how long the old owner may still answer what it had accepted" },
-	{ GROUP("drain-deadline", AT_ONCE, OPT_TIME, drain_deadline_ns), NUMBER("0", 1 * SEC, 86400 * SEC),
+	{ GROUP("drain-deadline", AT_ONCE, OPT_TIME, drain_deadline_ns),
+	  NUMBER("0", 1 * SEC, 86400 * SEC),
 	  .zero = true, IDLE, .help = "end of a drain whose dialogs do not end; 0: none" },
 	{ GROUP("sip-hang-timeout", AT_ONCE, OPT_TIME, sip_hang_timeout_ns),
 	  NUMBER("300ms", 100 * MS, 60 * SEC), .zero = true,
@@ -180,7 +198,8 @@ static const struct opt table[] = {
 
 	{ DEVICE("contact", AT_ONCE, OPT_ENDPOINT, contact), .required = true,
 	  IDLE, .help = "where the device takes SIP, ADDRESS:PORT" },
-	{ DEVICE("service-type", AT_ONCE, OPT_WORD, service_type), .words = service_types, .def = "device",
+	{ DEVICE("service-type", AT_ONCE, OPT_WORD, service_type),
+	  .words = service_types, .def = "device",
 	  IDLE, .help = "what it is" },
 	{ DEVICE("oos-check", AT_ONCE, OPT_UINT, oos_check_s), SECONDS(NULL, 1, 300), .zero = true,
 	  IDLE, .help = "OPTIONS to it every so often; unset or 0: not checked" },
@@ -252,9 +271,9 @@ const struct opt *opts_nearest(enum opt_section section, const char *name)
 	unsigned least = VALUE_FAR;
 
 	for (size_t i = 0; i < N_OPTS; i++) {
-		unsigned slips = stands_in(&table[i], section) ? value_slips(name, table[i].name) : VALUE_FAR;
+		unsigned slips = value_slips(name, table[i].name);
 
-		if (slips < least) {
+		if (stands_in(&table[i], section) && slips < least) {
 			least = slips;
 			best = &table[i];
 		}
@@ -292,7 +311,7 @@ void opts_defaults(enum opt_section section, const struct opt_at *at)
 		if (o->section != section)
 			continue;
 		if (o->def)
-			(void)opts_set(o, at, o->def, why);	/* a wrong default fails test_opts */
+			(void)opts_set(o, at, o->def, why); /* a wrong default fails test_opts */
 		else if (o->kind == OPT_UINT)
 			opt_kind_store(o, at->obj, (uint64_t)o->unset);
 	}
@@ -351,7 +370,8 @@ const char *opts_instance_name(const struct conf *c, enum opt_section section, u
 }
 
 /* The struct that holds @o's field in the @i-th section of kind @section. */
-static const void *object(const struct opt *o, const struct conf *c, enum opt_section section, uint32_t i)
+static const void *object(const struct opt *o, const struct conf *c, enum opt_section section,
+			  uint32_t i)
 {
 	switch (section) {
 	case SEC_INTERFACE:
@@ -371,13 +391,14 @@ static const void *object(const struct opt *o, const struct conf *c, enum opt_se
 	}
 }
 
-void opts_value_text(const struct opt *o, const struct conf *c, enum opt_section section, uint32_t i,
-		     char *buf, size_t len)
+void opts_value_text(const struct opt *o, const struct conf *c, enum opt_section section,
+		     uint32_t i, char *buf, size_t len)
 {
 	opt_kind_get(o, c, object(o, c, section, i), buf, len);
 }
 
-static bool is_default(const struct opt *o, const struct conf *c, enum opt_section section, uint32_t i)
+static bool is_default(const struct opt *o, const struct conf *c, enum opt_section section,
+		       uint32_t i)
 {
 	char value[512];
 
@@ -385,11 +406,14 @@ static bool is_default(const struct opt *o, const struct conf *c, enum opt_secti
 	return !strcmp(value, o->def ? o->def : "");
 }
 
-static void tell_idle(const struct conf *c, enum opt_section section, uint32_t i, opts_idle_fn *fn, void *arg)
+static void tell_idle(const struct conf *c, enum opt_section section, uint32_t i, opts_idle_fn *fn,
+		      void *arg)
 {
 	for (size_t row = 0; row < N_OPTS; row++)
-		if (table[row].idle && stands_in(&table[row], section) && !is_default(&table[row], c, section, i))
-			fn(arg, opts_section_name(section), opts_instance_name(c, section, i), table[row].name);
+		if (table[row].idle && stands_in(&table[row], section) &&
+		    !is_default(&table[row], c, section, i))
+			fn(arg, opts_section_name(section), opts_instance_name(c, section, i),
+			   table[row].name);
 }
 
 /* What [TServer] says reaches the groups and is told there. */

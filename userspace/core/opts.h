@@ -47,7 +47,7 @@ struct opt {
 	enum opt_kind kind;
 	const char *def;		/* as it would be written; NULL: none */
 	int64_t unset;			/* number kept while there is no default and no line */
-	uint64_t min, max;		/* of numbers and times (ns); max of texts in bytes, 0: its field */
+	uint64_t min, max;		/* of numbers and times (ns); max of texts: bytes, or 0 */
 	bool zero;			/* 0 is valid though below min: it means off */
 	const char *const *words;
 	const char *unit;		/* of a plain number; NULL: it counts things */
@@ -93,8 +93,8 @@ const char *opts_instance_name(const struct conf *c, enum opt_section section, u
  * ", ", cut where @buf ends, "" when unset. @section is the option's own, or SEC_GROUP for an
  * option of [TServer] as that group has it.
  */
-void opts_value_text(const struct opt *o, const struct conf *c, enum opt_section section, uint32_t i,
-		     char *buf, size_t len);
+void opts_value_text(const struct opt *o, const struct conf *c, enum opt_section section,
+		     uint32_t i, char *buf, size_t len);
 
 /*
  * Every idle option that says something else than its default: told so that nothing asked for is

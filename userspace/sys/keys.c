@@ -39,7 +39,8 @@ static int check_file(int fd, struct reason why)
 	if (!S_ISREG(st.st_mode))
 		return refuse(why, -EINVAL, "is no regular file");
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return refuse(why, -EPERM, "belongs to user %u, neither to root nor to this process",
+		return refuse(why, -EPERM,
+			      "belongs to user %u, neither to root nor to this process",
 			      (unsigned)st.st_uid);
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		return refuse(why, -EPERM, "is open to others (mode %04o), make it 0600",
@@ -64,12 +65,14 @@ static int read_all(int fd, void *buf, size_t cap, size_t *ret_len, struct reaso
 			len += (size_t)n;
 	} while (n != 0);
 	if (len < KEYS_SECRET_MIN)
-		return refuse(why, -EINVAL, "has %zu bytes, at least %d are needed", len, KEYS_SECRET_MIN);
+		return refuse(why, -EINVAL, "has %zu bytes, at least %d are needed", len,
+			      KEYS_SECRET_MIN);
 	*ret_len = len;
 	return 0;
 }
 
-int keys_read_secret(const char *path, void *buf, size_t cap, size_t *ret_len, char *why, size_t why_len)
+int keys_read_secret(const char *path, void *buf, size_t cap, size_t *ret_len, char *why,
+		     size_t why_len)
 {
 	struct reason reason = { why, why_len };
 	int fd, err;
@@ -87,7 +90,8 @@ int keys_read_secret(const char *path, void *buf, size_t cap, size_t *ret_len, c
 	return err;
 }
 
-static int hkdf_sha256(const void *secret, size_t len, const char *info, unsigned char *out, size_t out_len)
+static int hkdf_sha256(const void *secret, size_t len, const char *info, unsigned char *out,
+		       size_t out_len)
 {
 	/* libcrypto only reads through these pointers, whatever their type says. */
 	OSSL_PARAM params[] = {

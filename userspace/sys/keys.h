@@ -18,11 +18,14 @@
 
 /*
  * A regular file (no symbolic link) of root or of this process' user, closed to group and others,
- * of KEYS_SECRET_MIN .. @cap bytes. -EPERM: others could know or change it; -EINVAL: wrong size or kind.
+ * of KEYS_SECRET_MIN .. @cap bytes. -EPERM: others could know or change it; -EINVAL: wrong size
+ * or kind.
  */
-int keys_read_secret(const char *path, void *buf, size_t cap, size_t *ret_len, char *why, size_t why_len);
+int keys_read_secret(const char *path, void *buf, size_t cap, size_t *ret_len, char *why,
+		     size_t why_len);
 
-/* SipHash key for what host @from_id sends to @to_id, the same on both hosts whatever their byte order. */
-int keys_derive(const void *secret, size_t len, uint8_t from_id, uint8_t to_id, uint64_t ret_key[2]);
+/* SipHash key for what host @from_id sends to @to_id, the same on both hosts in any byte order. */
+int keys_derive(const void *secret, size_t len, uint8_t from_id, uint8_t to_id,
+		uint64_t ret_key[2]);
 
 #endif
