@@ -1,18 +1,83 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "maps_tc.h"
+/*
+ * baton_tc: what may leave in a VIP's name? Egress. Parse, decide, count, return.
+ *
+ * Linux is a weak host: it sends from any address it is asked to. Only what claims a VIP is ever held
+ * back. Every frame is counted once as total and once by the way it went (enum bt_tc_exit).
+ */
 #include <linux/pkt_cls.h>
+
+#include "count.h"
+#include "gate.h"
+#include "maps_tc.h"
+#include "parse.h"
+#include "vip.h"
+
+#define HEADERS 128	/* enough for all headers and the first bytes of SIP, but for long chains */
+
+const volatile int verdicts[BT_T__N] = {
+#define VERDICT(name, verdict, text) [BT_T_##name] = TC_ACT_##verdict,
+	BT_TC_EXITS(VERDICT)
+#undef VERDICT
+};
+
+static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const struct bt_vip *vip)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct frame_payload payload;
+	struct gate gate;
+	__u32 kind;
+
+	if (!frame_payload(f, &payload) || !gate_read(vip->group, now, &gate))
+		return BT_T_VIP_HELD;
+	kind = sip_read(f, &payload);
+	if (gate_is_open(&gate)) {
+		if (live_is_counted(f))
+			live_count(vip, BT_OUT, kind, now);
+		return BT_T_VIP_SENT;
+	}
+	if (!sip_is_response(kind) || !gate_lingers(vip->group, &gate, now))
+		return BT_T_VIP_HELD;
+	live_count(vip, BT_OUT, kind, now);
+	return BT_T_VIP_LINGER;
+}
+
+static __always_inline enum bt_tc_exit decide(const struct frame *f)
+{
+	struct bt_vip *vip;
+	struct who_has who;
+
+	if (who_has_read(&who, f) && who.sender)
+		return group_is_open(who.sender->group, bpf_ktime_get_boot_ns()) ? BT_T_ARP_SENT : BT_T_ARP_HELD;
+	vip = vip_of(f, true);
+	if (vip)
+		return vip_out(f, vip);
+	return f->h.broken || f->h.deep ? BT_T_TRUNCATED : BT_T_NOT_OURS;
+}
+
+__noinline int read_frame(struct __sk_buff *skb, struct headers *ret)
+{
+	if (ret)
+		frame_read(ret, (void *)(long)skb->data, (void *)(long)skb->data_end, skb->len);
+	return 0;
+}
 
 SEC("tc")
 int baton_tc(struct __sk_buff *skb)
 {
-	__u32 slot = BT_T_TOTAL;
-	struct bt_count *c = bpf_map_lookup_elem(&st_count_tc, &slot);
+	__u32 len = skb->len, exit;
+	struct frame f = {};
 
-	if (c) {
-		c->packets++;
-		c->bytes += skb->len;
-	}
-	return TC_ACT_UNSPEC;
+	count_exit(&st_count_tc, BT_T_TOTAL, len);
+	/* Headers may lie in page fragments; what cannot be pulled is read as far as it goes. */
+	if (skb->data_end - skb->data < HEADERS && skb->data_end - skb->data < len)
+		bpf_skb_pull_data(skb, len < HEADERS ? len : HEADERS);
+	read_frame(skb, &f.h);
+	f.data = (void *)(long)skb->data;
+	f.data_end = (void *)(long)skb->data_end;
+	exit = decide(&f);
+	count_exit(&st_count_tc, exit, len);
+	return exit < BT_T__N ? verdicts[exit] : TC_ACT_SHOT;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -1,17 +1,85 @@
 // SPDX-License-Identifier: GPL-2.0
+/*
+ * baton_xdp: what may come in? Parse, decide, count, return.
+ *
+ * Every frame is counted once as total and once by the way it went (enum bt_xdp_exit).
+ */
+#include "conflict.h"
+#include "count.h"
+#include "gate.h"
 #include "maps.h"
+#include "parse.h"
+#include "pulse.h"
+#include "vip.h"
+
+const volatile __u32 verdicts[BT_X__N] = {
+#define VERDICT(name, verdict, text) [BT_X_##name] = verdict,
+	BT_XDP_EXITS(VERDICT)
+#undef VERDICT
+};
+
+static __always_inline enum bt_xdp_exit vip_in(const struct frame *f, const struct bt_vip *vip)
+{
+	struct frame_payload payload;
+	enum bt_xdp_exit exit;
+	__u64 now;
+
+	if (!frame_payload(f, &payload))
+		return BT_X_VIP_MALFORMED;
+	now = bpf_ktime_get_boot_ns();
+	exit = gate_exit(vip->group, now);
+	if (exit == BT_X_VIP_ACCEPTED && live_is_counted(f))
+		live_count(vip, BT_IN, sip_read(f, &payload), now);
+	return exit;
+}
+
+/* Not for a VIP: a pulse, or none of our business. */
+static __always_inline enum bt_xdp_exit host_in(struct xdp_md *ctx, const struct frame *f)
+{
+	struct bt_node *node = pulse_node();
+	struct udphdr *udp;
+
+	if (f->h.broken || f->h.deep)
+		return BT_X_TRUNCATED;
+	if (!node || !frame_has_l4(f, IPPROTO_UDP))
+		return BT_X_NOT_OURS;
+	udp = frame_at(f, f->h.l4, sizeof(*udp));
+	if (!udp || f->h.end - f->h.l4 < sizeof(*udp))
+		return BT_X_TRUNCATED;
+	return node->pulse_port && udp->dest == node->pulse_port ? pulse_in(ctx, f, node) : BT_X_NOT_OURS;
+}
+
+static __always_inline enum bt_xdp_exit decide(struct xdp_md *ctx, const struct frame *f)
+{
+	struct bt_vip *vip;
+	struct who_has who;
+
+	if (who_has_read(&who, f))
+		return who_has_in(&who);
+	vip = vip_of(f, false);
+	return vip ? vip_in(f, vip) : host_in(ctx, f);
+}
+
+__noinline int read_frame(struct xdp_md *ctx, struct headers *ret)
+{
+	if (ret)
+		frame_read(ret, (void *)(long)ctx->data, (void *)(long)ctx->data_end, ctx->data_end - ctx->data);
+	return 0;
+}
 
 SEC("xdp")
 int baton_xdp(struct xdp_md *ctx)
 {
-	__u32 slot = BT_X_TOTAL;
-	struct bt_count *c = bpf_map_lookup_elem(&st_count, &slot);
+	__u32 len = ctx->data_end - ctx->data, exit;
+	struct frame f = {};
 
-	if (c) {
-		c->packets++;
-		c->bytes += ctx->data_end - ctx->data;
-	}
-	return XDP_PASS;
+	count_exit(&st_count, BT_X_TOTAL, len);
+	read_frame(ctx, &f.h);
+	f.data = (void *)(long)ctx->data;
+	f.data_end = (void *)(long)ctx->data_end;
+	exit = decide(ctx, &f);
+	count_exit(&st_count, exit, len);
+	return exit < BT_X__N ? verdicts[exit] : XDP_DROP;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -87,6 +87,19 @@ struct {
 	__type(value, struct bt_seen);
 } st_seen SEC(".maps");
 
+/* Requests that this CPU has not yet told to st_seen (count.h). Written and read by XDP. */
+struct bt_due {
+	__u64 requests;
+	__u64 told_ns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__type(key, __u32);
+	__type(value, struct bt_due);
+} st_due SEC(".maps");
+
 /* Written by tc; read by batond. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

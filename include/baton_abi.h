@@ -238,7 +238,7 @@ struct bt_seen {
 enum bt_event_kind {
 	BT_EV_WORD = 1,		/* the kernel changed a word: from, to */
 	BT_EV_BOOT,		/* a new boot id of the peer is believed: from old, to new */
-	BT_EV_CONFLICT,		/* another MAC claims a VIP open here: arg = MAC, high 48 bits 0 first */
+	BT_EV_CONFLICT,		/* another MAC claims a VIP open here: arg = MAC, its first byte highest of 48 bits */
 };
 
 struct bt_event {

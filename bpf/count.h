@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * count: what went which way, and what was it by its first bytes?
+ *
+ * Two kinds of counters: one per exit of a program (sum of all exits = total, whatever comes), and
+ * liveness of each VIP, from the first bytes of the payload alone: exact, case-sensitive, no parsing.
+ * Time:    boot clock, read once per VIP frame by the caller.
+ * Cost:    per CPU, no atomics; what pulses tell of all CPUs together (st_seen) is written at most
+ *          once a millisecond and CPU, so that it does not bounce between caches.
+ * Source:  RFC 3261 §7.1, §7.2 (start lines), §18.3 and RFC 5626 §3.5.1 (CRLF keep-alives).
+ */
+#ifndef COUNT_H
+#define COUNT_H
+
+#include "maps_tc.h"
+#include "parse.h"
+#include "siphash.h"
+
+#define SEEN_EVERY_NS	1000000ULL
+#define SIP_HEAD	16	/* no SIP message is shorter; longest start that is looked at */
+
+/* A kind of payload: a method (enum bt_method), a class of responses, or neither. */
+enum sip_kind {
+	SIP_CLASS_1 = BT_M__N,
+	SIP_CLASS_6 = SIP_CLASS_1 + 5,
+	SIP_KEEPALIVE,
+	SIP_NOT,
+};
+
+static __always_inline void count_exit(void *map, __u32 exit, __u32 bytes)
+{
+	struct bt_count *c = bpf_map_lookup_elem(map, &exit);
+
+	if (c) {
+		c->packets++;
+		c->bytes += bytes;
+	}
+}
+
+/* Up to eight characters as the word that they are when loaded little endian. */
+#define SIP_CHAR(s, i)	((__u64)(__u8)((i) < sizeof(s) - 1 ? (s)[i] : 0) << 8 * (i))
+#define SIP_WORD(s)	(SIP_CHAR(s, 0) | SIP_CHAR(s, 1) | SIP_CHAR(s, 2) | SIP_CHAR(s, 3) | \
+			 SIP_CHAR(s, 4) | SIP_CHAR(s, 5) | SIP_CHAR(s, 6) | SIP_CHAR(s, 7))
+#define SIP_MASK(s)	(sizeof(s) > 8 ? ~0ULL : (1ULL << 8 * (sizeof(s) - 1)) - 1)
+#define SIP_BEGINS(word, s) (((word) & SIP_MASK(s)) == SIP_WORD(s))
+
+/* "SIP/2.0 ddd", and no fourth digit. @rest: the bytes after the first eight. */
+static __always_inline __u32 sip_status(__u64 rest)
+{
+	__u32 class = (rest & 0xff) - '1';
+
+	if (class > 5 || ((rest >> 8 & 0xff) - '0') > 9 || ((rest >> 16 & 0xff) - '0') > 9 ||
+	    ((rest >> 24 & 0xff) - '0') <= 9)
+		return SIP_NOT;
+	return SIP_CLASS_1 + class;
+}
+
+/* A method that we do not know: capitals, a blank, and a sip: or sips: URI after it. */
+static __always_inline __u32 sip_extension(__u64 word, __u64 rest)
+{
+	for (int i = 0; i < SIP_HEAD - 4 && (word & 0xff) - 'A' < 26; i++) {
+		word = word >> 8 | rest << 56;
+		rest >>= 8;
+		if (SIP_BEGINS(word | 0x20202000, " sip"))
+			return BT_M_OTHER;
+	}
+	return SIP_NOT;
+}
+
+/* @word, @rest: the first 16 bytes, little endian. */
+static __always_inline __u32 sip_kind(__u64 word, __u64 rest)
+{
+	if (SIP_BEGINS(word, "SIP/2.0 "))
+		return sip_status(rest);
+#define SIP_SHORT(name) \
+	if (sizeof(#name) <= 8 && SIP_BEGINS(word, #name " ")) \
+		return BT_M_##name;
+	BT_METHODS(SIP_SHORT)
+#undef SIP_SHORT
+	if (SIP_BEGINS(word, "REGISTER") && (rest & 0xff) == ' ')
+		return BT_M_REGISTER;
+	if (SIP_BEGINS(word, "SUBSCRIB") && (rest & 0xffff) == SIP_WORD("E "))
+		return BT_M_SUBSCRIBE;
+	return sip_extension(word, rest);
+}
+
+static __always_inline bool sip_is_response(__u32 kind)
+{
+	return kind >= SIP_CLASS_1 && kind <= SIP_CLASS_6;
+}
+
+/* Nothing at all, or at most two line ends. */
+static __always_inline bool sip_is_keepalive(const struct frame *f, const struct frame_payload *p)
+{
+	__u8 *byte;
+
+	if (p->len > 4)
+		return false;
+	for (__u32 i = 0; i < 4 && i < p->len; i++) {
+		byte = frame_at(f, p->off + i, 1);
+		if (!byte || (*byte != '\r' && *byte != '\n'))
+			return false;
+	}
+	return true;
+}
+
+static __always_inline __u32 sip_read(const struct frame *f, const struct frame_payload *p)
+{
+	__u64 *word;
+
+	if (!p->known)
+		return SIP_NOT;
+	if (p->len < SIP_HEAD)
+		return sip_is_keepalive(f, p) ? SIP_KEEPALIVE : SIP_NOT;
+	word = frame_at(f, p->off, SIP_HEAD);
+	return word ? sip_kind(siphash_le64(word[0]), siphash_le64(word[1])) : SIP_NOT;
+}
+
+/* Tell the sum of all CPUs. */
+static __always_inline void seen_request(__u32 group, __u64 now)
+{
+	struct bt_due *due = bpf_map_lookup_elem(&st_due, &group);
+	struct bt_seen *seen = bpf_map_lookup_elem(&st_seen, &group);
+
+	if (!due || !seen)
+		return;
+	due->requests++;
+	if (now - due->told_ns < SEEN_EVERY_NS)
+		return;
+	__sync_fetch_and_add(&seen->requests, due->requests);
+	due->requests = 0;
+	due->told_ns = now;
+}
+
+static __always_inline void seen_response(__u32 group, __u64 now)
+{
+	struct bt_seen *seen = bpf_map_lookup_elem(&st_seen, &group);
+
+	if (seen && now - seen->response_ns >= SEEN_EVERY_NS)
+		seen->response_ns = now;
+}
+
+/* One UDP or TCP frame, or fragment, that a VIP took (BT_IN) or sent (BT_OUT). */
+static __always_inline void live_count(const struct bt_vip *vip, enum bt_dir dir, __u32 kind, __u64 now)
+{
+	__u32 i = vip->index * BT_DIR__N + dir;
+	struct bt_live *live = bpf_map_lookup_elem(&st_live, &i);
+
+	if (!live)
+		return;
+	if (kind < BT_M__N) {
+		live->request[kind]++;
+		live->request_ns = now;
+		if (dir == BT_IN)
+			seen_request(vip->group, now);
+	} else if (kind <= SIP_CLASS_6) {
+		live->response[kind - SIP_CLASS_1]++;
+		live->response_ns = now;
+		if (dir == BT_OUT)
+			seen_response(vip->group, now);
+	} else if (kind == SIP_KEEPALIVE) {
+		live->keepalive++;
+	} else {
+		live->other++;
+	}
+}
+
+static __always_inline bool live_is_counted(const struct frame *f)
+{
+	return f->h.proto == IPPROTO_UDP || f->h.proto == IPPROTO_TCP;
+}
+
+#endif
