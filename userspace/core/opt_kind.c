@@ -440,7 +440,7 @@ static const struct kind kinds[OPT_KIND__N] = {
 	[OPT_UNIT]	= TEXT(value_is_unit, "NAME.service"),
 	[OPT_CODES]	= TEXT(value_is_codes, "codes like 503,504 or 487,50X, X only last"),
 	[OPT_PATH]	= { set_path, get_path, NULL, "INTERFACE ADDRESS, one line each" },
-	[OPT_VIP]	= { set_vip, get_vip, NULL, ""ADDRESS/LENGTH [dev IF], one line each"" },
+	[OPT_VIP]	= { set_vip, get_vip, NULL, "ADDRESS/LENGTH [dev IF], one line each" },
 	[OPT_ROUTER]	= { set_router, get_router, NULL, "an IP address, one line each" },
 	[OPT_ROUTE]	= { set_route, get_route, NULL,
 			    "NETWORK/LENGTH via GATEWAY, one line each" },
