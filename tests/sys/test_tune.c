@@ -2,6 +2,8 @@
 /* Are the host's settings as needed while we live, and as they were when we are gone? */
 #include "vip_lab.h"
 
+#include <netinet/if_ether.h>
+
 #include "ha/tune.h"
 #include "sys/sysctl.h"
 
@@ -187,6 +189,48 @@ static void all_arp_ignore_2_may_silence_the_vip(void **state)
 	nl_close(&nl);
 }
 
+/* Does the peer hear an ARP request from the VIP within 200 ms? */
+static bool peer_hears_claim(int tap)
+{
+	struct pollfd pfd = { .fd = tap, .events = POLLIN };
+	uint8_t f[2048];
+
+	while (poll(&pfd, 1, 200) == 1)
+		if (recv(tap, f, sizeof(f), 0) >= 42 && !memcmp(f + 28, (uint8_t[]){ 10, 77, 0, 100 }, 4))
+			return true;
+	return false;
+}
+
+/* A backup whose server speaks from the VIP has to ask for the next hop: not in the VIP's name. */
+static void a_backup_claims_nothing_by_its_own_arp(void **state)
+{
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr = vp_ip("10.77.0.9"), .sin6_port = htons(9) };
+	struct vip v = vp_vip("10.77.0.100", "vp-a");
+	struct nl nl;
+	int fd, tap;
+
+	(void)state;
+	vp_enter(vp_there);
+	tap = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ARP));
+	vp_enter(vp_here);
+	assert_int_equal(nl_open(&nl, NETLINK_ROUTE, 0), 0);
+	assert_int_equal(vip_route_add(&nl, &v, 1), 0);
+	fd = vp_bind_udp("10.77.0.100", 5060);
+	assert_true(fd >= 0);
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	assert_true(peer_hears_claim(tap));	/* the kernel's default does it */
+	assert_int_equal(tune_set(run_dir, dev, 1), 0);
+	vp_run("ip neigh flush dev vp-a");
+	for (int i = 0; i < 10 && peer_hears_claim(tap); i++)
+		;	/* what was on its way */
+	to.sin6_addr = vp_ip("10.77.0.10");
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	assert_false(peer_hears_claim(tap));
+	close(fd);
+	close(tap);
+	nl_close(&nl);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +242,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(errors_name_the_setting_and_change_nothing, fresh, done),
 		cmocka_unit_test_setup_teardown(a_spoilt_file_is_passed_over, fresh, done),
 		cmocka_unit_test_setup_teardown(doctor_hears_what_the_kernel_goes_by, fresh, done),
+		cmocka_unit_test_setup_teardown(a_backup_claims_nothing_by_its_own_arp, fresh, done),
 		cmocka_unit_test_setup_teardown(all_arp_ignore_2_may_silence_the_vip, fresh, done),
 	};
 

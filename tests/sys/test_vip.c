@@ -143,6 +143,38 @@ static void route_del_spares_the_address(void **state)
 	is_present(&v[0], true);
 }
 
+/* So the host that gives the role away keeps a bound server alive, in whatever order it was set up. */
+static void route_outlives_an_address_that_came_first(void **state)
+{
+	struct vip v[] = { vp_vip("10.77.0.100", "vp-a"), vp_vip("fd00:77::100", "vp-a") };
+
+	(void)state;
+	assert_int_equal(vip_add(&nl, v, 2), 0);
+	assert_int_equal(vip_route_add(&nl, v, 2), 0);
+	assert_int_equal(vip_del(&nl, v, 2), 0);
+	vp_says("ip route show table local proto 98", "local 10.77.0.100 dev vp-a");
+	vp_says("ip -6 route show table local proto 98", "local fd00:77::100 dev vp-a");
+}
+
+/* What the caller has to repair when an interface comes back. */
+static void link_down_takes_ipv6_along(void **state)
+{
+	struct vip v[] = { vp_vip("10.77.0.100", "vp-a"), vp_vip("fd00:77::100", "vp-a") };
+
+	(void)state;
+	assert_int_equal(vip_add(&nl, v, 2), 0);
+	assert_int_equal(vip_route_add(&nl, v, 2), 0);
+	vp_run("ip link set vp-a down && ip link set vp-a up");
+	is_present(&v[0], true);
+	is_present(&v[1], false);
+	vp_says("ip route show table local proto 98", "local 10.77.0.100 dev vp-a");
+	vp_says_not("ip -6 route show table local", "fd00:77::100");
+	assert_int_equal(vip_route_add(&nl, v, 2), 0);
+	assert_int_equal(vip_add(&nl, v, 2), 0);
+	vp_says("ip -6 route show table local proto 98", "local fd00:77::100 dev vp-a");
+	is_present(&v[1], true);
+}
+
 static void one_refusal_does_not_stop_the_rest(void **state)
 {
 	struct vip v[] = { vp_vip("10.77.0.100", "vp-a"), vp_vip("10.77.0.101", "vp-a"),
@@ -156,7 +188,7 @@ static void one_refusal_does_not_stop_the_rest(void **state)
 	is_present(&v[2], true);
 }
 
-/* The kernel's own words: a loopback address on an interface with IPv6 off. */
+/* The kernel's own words: an IPv6 address where IPv6 is off. */
 static void names_address_and_reason(void **state)
 {
 	struct vip v = vp_vip("fd00:77::100", "vp-a");
@@ -227,6 +259,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(leaves_other_addresses_alone, fresh, done),
 		cmocka_unit_test_setup_teardown(route_survives_the_address, fresh, done),
 		cmocka_unit_test_setup_teardown(route_del_spares_the_address, fresh, done),
+		cmocka_unit_test_setup_teardown(route_outlives_an_address_that_came_first, fresh, done),
+		cmocka_unit_test_setup_teardown(link_down_takes_ipv6_along, fresh, done),
 		cmocka_unit_test_setup_teardown(one_refusal_does_not_stop_the_rest, fresh, done),
 		cmocka_unit_test_setup_teardown(names_address_and_reason, fresh, done),
 		cmocka_unit_test_setup_teardown(a_thousand_in_50_ms, fresh, done),
