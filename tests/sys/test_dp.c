@@ -5,69 +5,24 @@
  * host is touched and nothing is left. Needs root and build/bpf.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <cmocka.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <cmocka.h>
 
-#include "sys/dp.h"
+#include "tests/sys/dp_world.h"
 
-#define OBJ	"build/bpf"
-#define BPFFS	"/sys/fs/bpf"
-#define PINS	BPFFS "/dp-test"
-#define VERSION	"0.0.test"
 #define FRAMES	20
-
-#define OK(call) do { \
-	int ok_err = (call); \
-	if (ok_err) \
-		fail_msg("%s: %s (%s)", #call, strerror(-ok_err), dp_why(NULL)); \
-} while (0)
-
-/* @call fails with @code, and dp_why() has @word in it. */
-#define REFUSED(call, code, word) do { \
-	int refused_err = (call); \
-	if (refused_err != -(code) || !strstr(dp_why(NULL), word)) \
-		fail_msg("%s: got %d \"%s\", want %d with \"%s\"", #call, refused_err, dp_why(NULL), \
-			 -(code), word); \
-} while (0)
-
-static void shell(const char *command)
-{
-	int status = system(command);
-
-	if (status)
-		fail_msg("%s: exit status %#x", command, status);
-}
-
-static bool shell_true(const char *command)
-{
-	return system(command) == 0;
-}
-
-static uint32_t ifindex_of(const char *name)
-{
-	uint32_t i = if_nametoindex(name);
-
-	if (!i)
-		fail_msg("no interface %s", name);
-	return i;
-}
 
 /* Frames of a private ethertype out of @name, which the other end of the cable receives. */
 static void send_frames(const char *name, int n)
@@ -468,6 +423,7 @@ static void test_pins_of_another_abi_are_refused(void **state)
 
 static void test_a_map_of_another_make_is_refused(void **state)
 {
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
 	struct dp *dp = open_dp(false), *none = NULL;
 	bool found;
 	int fd;
@@ -476,7 +432,7 @@ static void test_a_map_of_another_make_is_refused(void **state)
 	dp_close(dp);
 	unlink(PINS "/st_word");
 	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPROTO, "st_word is missing");
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "st_word", 4, 8, 2 * BT_GROUPS_MAX, NULL);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "st_word", 4, 8, 2 * BT_GROUPS_MAX, &opts);
 	OK(bpf_obj_pin(fd, PINS "/st_word"));
 	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPROTO, "st_word");
 	close(fd);
@@ -551,17 +507,6 @@ static void test_missing_objects_are_named(void **state)
 
 	(void)state;
 	REFUSED(dp_open(&none, "build/nowhere", PINS, VERSION, &found), ENOENT, "build/nowhere/baton_xdp.bpf.o");
-}
-
-/* A bpf file system that only we see, where the host's would be. */
-static int enter_own_world(void)
-{
-	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("bpf", BPFFS, "bpf", 0, NULL)) {
-		fprintf(stderr, "test_dp: own namespaces with a bpf file system: %s (needs root)\n", strerror(errno));
-		return -1;
-	}
-	return 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
