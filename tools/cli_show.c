@@ -180,6 +180,7 @@ static void show_paths(const json_t *doc)
 	json_array_foreach(json_object_get(json_object_get(doc, "peer"), "paths"), i, p)
 		table_add(&t, str(p, "interface"), str(p, "address"), str(p, "state"));
 	table_print(&t);
+	puts("");
 	table_open(&t, 3, "GATE ON", "GROUP", "XDP");
 	json_array_foreach(json_object_get(doc, "groups"), i, g)
 		json_array_foreach(json_object_get(g, "interfaces"), k, x)
@@ -297,7 +298,7 @@ static void show_doctor(const json_t *doc)
 	struct table t;
 	size_t i;
 
-	table_open(&t, 3, "", "CHECK", "");
+	table_open(&t, 3, "IS", "CHECK", "FOUND");
 	json_array_foreach(json_object_get(doc, "checks"), i, c) {
 		table_add(&t, str(c, "level"), str(c, "check"), str(c, "text"));
 		if (*str(c, "fix"))

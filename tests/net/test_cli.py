@@ -322,7 +322,7 @@ def test_switchover_from_either_host(pair):
 def test_reload(pair):
     with pair.nothing_moves():
         check(pair.a.json("reload"), "reload")
-        pair.a.write(pair.a.text() + "\n[node]\nnmae = x\n")
+        pair.a.write(pair.a.text() + "\nnmae = x\n")
         done = pair.a.cli("reload", check=False)
         assert done.returncode == 1 and "nmae" in done.stderr
         pair.a.write(pair.a.text())
@@ -341,13 +341,13 @@ def test_stopped_daemon(pair):
 def test_second_batond(pair):
     second = subprocess.run(pair.a.node.argv(str(ROOT / "build" / "batond"), "-c", pair.a.conf, "--run-dir", pair.a.run_dir),
                             capture_output=True, text=True, timeout=10, check=False)
-    assert second.returncode == 1 and f"another batond (pid " in second.stderr
+    assert second.returncode == 1 and "another batond (pid " in second.stderr
     with pair.nothing_moves():
         check(pair.a.status(), "status")
 
 
 def test_only_root_and_the_group(pair):
-    for path in (pair.a.node.dir, pair.a.run_dir):
+    for path in (pair.lab.dir, pair.a.node.dir, pair.a.run_dir):
         os.chmod(path, 0o755)
     sock = os.path.join(pair.a.run_dir, "control.sock")
     os.chmod(sock, 0o666)

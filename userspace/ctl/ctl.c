@@ -182,9 +182,10 @@ static void client_follow(struct client *c)
 }
 
 /* Who asked for what, beside what then happened. */
-static void log_request(const struct client *c, const char *verb, const char *what)
+static void log_request(const struct client *c, const char *verb, const char *what, bool force)
 {
-	log_event(LOG_INFO, "control", "verb=%s arg=\"%s\" uid=%u pid=%d", verb, what, c->who.uid, c->who.pid);
+	log_event(LOG_INFO, "control", "verb=%s arg=\"%s\" force=%s uid=%u pid=%d", verb, what, force ? "yes" : "no",
+		  c->who.uid, c->who.pid);
 }
 
 static void on_switched(void *arg, int exit_code, const char *text)
@@ -219,7 +220,7 @@ static void verb_switchover(struct client *c, const struct request *r)
 		client_answer(c, CTL_REFUSED, NULL, why);
 		return;
 	}
-	log_request(c, r->force ? "switchover --force" : "switchover", r->group);
+	log_request(c, "switchover", r->group, r->force);
 	c->state = WAITING;
 	client_wants(c);
 	if (!is_free(c))
@@ -286,7 +287,7 @@ static void verb_alarms(struct client *c, const struct request *r)
 		client_answer(c, CTL_REFUSED, NULL, why);
 		return;
 	}
-	log_request(c, "alarms clear", r->clear);
+	log_request(c, "alarms-clear", r->clear, false);
 	client_answer_doc(c, doc_alarms(c->ctl->ha, r->clear));
 }
 
@@ -310,7 +311,7 @@ static void verb_reload(struct client *c, const struct request *r)
 	char why[CONF_PATH_MAX + WHY_MAX] = "";
 
 	(void)r;
-	log_request(c, "reload", "");
+	log_request(c, "reload", "", false);
 	if (ha_reload(c->ctl->ha, why, sizeof(why)))
 		client_answer(c, CTL_REFUSED, NULL, why[0] ? why : "the configuration was refused");
 	else
