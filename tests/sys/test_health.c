@@ -14,8 +14,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -535,7 +537,56 @@ static void test_pidfile_follows_restart(void **state)
 	expect(bed, false, "process-gone");
 }
 
+/* A process with this very number (clone3 with set_tid), which is no server of ours. */
+static pid_t reuse_number(pid_t pid)
+{
+	struct clone_args args = {
+		.exit_signal = SIGCHLD, .set_tid = (uint64_t)(uintptr_t)&pid, .set_tid_size = 1,
+	};
+	long got = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (!got)
+		for (;;)
+			pause();
+	assert_int_equal(got, pid);
+	servers[n_servers++] = (pid_t)got;
+	return (pid_t)got;
+}
+
 /* The number in an untouched pidfile is used again: not ours, until the file is written anew. */
+static void test_number_used_again(void **state)
+{
+	struct bed *bed = *state;
+	pid_t pid = start(serve, &both);
+
+	watch_pidfile(bed);
+	put_pid(bed, pid);
+	begin(bed);
+	expect(bed, true, "");
+	end_server(pid);
+	n_servers--;
+	expect(bed, false, "process-gone");
+	reuse_number(pid);
+	expect_quiet(bed, 300 * NS_PER_MS);
+	put_pid(bed, pid);
+	expect(bed, false, "listener-lost");	/* a process again, without a socket */
+}
+
+static void test_number_stale_at_start(void **state)
+{
+	struct bed *bed = *state;
+	pid_t pid = start(serve, &both);
+
+	watch_pidfile(bed);
+	put_pid(bed, pid);
+	end_server(pid);
+	n_servers--;
+	begin(bed);
+	expect(bed, false, "process-not-running");
+	reuse_number(pid);
+	expect_quiet(bed, 300 * NS_PER_MS);
+}
+
 static void test_pidfile_junk(void **state)
 {
 	static const char *const junk[] = { "", "\n", "abc\n", "-1\n", "0\n", "99999999999999999999\n", "12x\n" };
@@ -571,12 +622,13 @@ static void test_many_strangers(void **state)
 	expect(bed, false, "listener-lost");
 }
 
-/* More news than the socket's buffer holds: the last ones are lost, and with them the server's own. */
+/* More news, of the other transport, than the buffer holds: the last are lost, the server's own among them. */
 static void test_lost_news(void **state)
 {
 	struct bed *bed = *state;
 	pid_t pid = start(serve, &both);
 
+	set_vip(bed, VIP, 5060, PORT_TCP);
 	bed->conf.groups[0].opt.network_monitoring_timeout_s = 3600;
 	begin(bed);
 	expect(bed, true, "");
@@ -712,7 +764,8 @@ int main(void)
 		T(test_kill_with_pidfile), T(test_kill_by_listener_alone), T(test_never_seen),
 		T(test_not_running_at_start), T(test_lose_udp), T(test_lose_tcp), T(test_sibling_still_listens),
 		T(test_reload_moves_nothing), T(test_orphaned), T(test_pidfile_follows_restart),
-		T(test_pidfile_junk), T(test_late_pidfile), T(test_never_a_pidfile), T(test_many_strangers), T(test_lost_news),
+		T(test_pidfile_junk), T(test_number_used_again), T(test_number_stale_at_start),
+		 T(test_late_pidfile), T(test_never_a_pidfile), T(test_many_strangers), T(test_lost_news),
 		T(test_one_look_is_not_enough), T(test_no_orphan_alarm_in_a_crash), T(test_ipv6), T(test_dual_stack_wildcard),
 		T(test_other_transport_is_not_ours), T(test_link), T(test_leaving_a_bridge),
 		T(test_missing_interface),
