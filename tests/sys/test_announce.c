@@ -80,9 +80,12 @@ static void expect(const char *when, uint32_t got, uint32_t want, const char *wh
 		fail_msg("%s: %u %s, not %u", when, got, what, want);
 }
 
-static struct announce *start(const struct vip *v, uint32_t n, const char *router, const char *router6, uint32_t rate)
+static struct announce *start(const struct vip *v, uint32_t n, const char *router,
+			      const char *router6, uint32_t rate)
 {
-	struct in6_addr routers[2] = { vp_ip(router ? router : "10.77.0.2"), vp_ip(router6 ? router6 : "fd00:77::2") };
+	struct in6_addr routers[2] = {
+		vp_ip(router ? router : "10.77.0.2"), vp_ip(router6 ? router6 : "fd00:77::2"),
+	};
 	struct announce *a;
 
 	assert_int_equal(announce_open(&a, v, n, routers, router ? 2 : 0, rate), 0);
@@ -231,7 +234,8 @@ static void stopped_means_silent(void **state)
 
 static void an_unusable_interface_is_named_and_the_rest_announced(void **state)
 {
-	struct vip v[] = { vp_vip("10.77.0.100", "vp-a"), vp_vip("10.77.0.101", "vp-a"), vp_vip("10.77.0.102", "vp-a") };
+	struct vip v[] = { vp_vip("10.77.0.100", "vp-a"), vp_vip("10.77.0.101", "vp-a"),
+			   vp_vip("10.77.0.102", "vp-a") };
 	struct announce *a;
 
 	(void)state;

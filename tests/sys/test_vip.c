@@ -83,6 +83,10 @@ static void labels_fit_long_names(void **state)
 	v = vp_vip("10.77.0.101", "vp-123456789ab");
 	assert_int_equal(vip_add(&nl, &v, 1), 0);
 	vp_says("ip -4 addr show dev vp-123456789ab", "vp-123456789ab\n");
+	vp_run("ip link set vp-123456789ab name vp-new");
+	v.ip = vp_ip("10.77.0.103");
+	assert_int_equal(vip_add(&nl, &v, 1), 0);
+	vp_says("ip -4 addr show dev vp-new", "vp-new:baton\n");
 	v = vp_vip("10.77.0.102", "vp-12345678");
 	assert_int_equal(vip_add(&nl, &v, 1), 0);
 	vp_says("ip -4 addr show dev vp-12345678", "vp-12345678:bat\n");

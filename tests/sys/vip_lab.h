@@ -76,9 +76,11 @@ static inline void vp_lab_fresh(void)
 		close(vp_there);
 	vp_there = vp_new_ns();
 	vp_here = vp_new_ns();
-	snprintf(cmd, sizeof(cmd), "ip link add vp-a type veth peer name vp-b netns /proc/%d/fd/%d", getpid(), vp_there);
+	snprintf(cmd, sizeof(cmd), "ip link add vp-a type veth peer name vp-b netns /proc/%d/fd/%d",
+		 getpid(), vp_there);
 	vp_run(cmd);
-	vp_peer_run("ip addr add 10.77.0.2/24 dev vp-b && ip addr add fd00:77::2/64 dev vp-b nodad && ip link set vp-b up");
+	vp_peer_run("ip addr add 10.77.0.2/24 dev vp-b && "
+		    "ip addr add fd00:77::2/64 dev vp-b nodad && ip link set vp-b up");
 	vp_run("ip link set lo up && ip addr add 10.77.0.1/24 dev vp-a && "
 	       "ip addr add fd00:77::1/64 dev vp-a nodad && ip link set vp-a up");
 }
@@ -169,8 +171,10 @@ static inline bool vp_peer_asks(int fd, const char *ip, uint16_t port, bool told
 	bool answered;
 
 	vp_output("ip -br link show vp-a | awk '{printf \"%s\", $3}'", mac, sizeof(mac));
-	snprintf(cmd, sizeof(cmd), told ? "ip neigh replace %s dev vp-b lladdr %s" : "ip neigh flush to %s dev vp-b nud all #%s",
-		 ip, mac);
+	if (told)
+		snprintf(cmd, sizeof(cmd), "ip neigh replace %s dev vp-b lladdr %s", ip, mac);
+	else
+		snprintf(cmd, sizeof(cmd), "ip neigh flush to %s dev vp-b nud all", ip);
 	vp_peer_run(cmd);
 	vp_enter(vp_there);
 	pfd = (struct pollfd){ .fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), .events = POLLIN };

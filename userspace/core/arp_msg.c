@@ -38,7 +38,8 @@ struct na {
 	uint8_t opt_mac[6];
 } __attribute__((packed));
 
-_Static_assert(sizeof(struct ethhdr) + sizeof(struct ip6) + sizeof(struct na) == ARP_MSG_MAX, "longest frame");
+_Static_assert(sizeof(struct ethhdr) + sizeof(struct ip6) + sizeof(struct na) == ARP_MSG_MAX,
+	       "longest frame");
 
 static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 static const uint8_t all_nodes_mac[6] = { 0x33, 0x33, 0, 0, 0, 1 };
@@ -81,7 +82,8 @@ size_t arp_msg_gratuitous(uint8_t *buf, const uint8_t *mac, struct in_addr ip, b
 	return put_arp(buf, broadcast, &arp);
 }
 
-size_t arp_msg_ask(uint8_t *buf, const uint8_t *mac, struct in_addr ip, struct in_addr router, const uint8_t *to)
+size_t arp_msg_ask(uint8_t *buf, const uint8_t *mac, struct in_addr ip, struct in_addr router,
+		   const uint8_t *to)
 {
 	struct arp arp = make_arp(ARP_REQUEST, mac, ip, router);
 

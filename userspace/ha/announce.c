@@ -79,7 +79,14 @@ static struct in_addr v4_of(const struct in6_addr *ip)
 	return v4;
 }
 
-static size_t make_v4(const struct announce *a, const struct port *p, const struct vip *v, uint32_t kind, uint8_t *buf)
+/* NULL: not known on that interface. */
+static const uint8_t *mac_of(const struct router *r, const struct port *p)
+{
+	return r->ifindex == p->ifindex ? r->mac : NULL;
+}
+
+static size_t make_v4(const struct announce *a, const struct port *p, const struct vip *v,
+		      uint32_t kind, uint8_t *buf)
 {
 	const struct router *r;
 
@@ -88,10 +95,11 @@ static size_t make_v4(const struct announce *a, const struct port *p, const stru
 	r = &a->routers[kind - 1];
 	if (!conf_is_v4(&r->ip))
 		return 0;
-	return arp_msg_ask(buf, p->mac, v4_of(&v->ip), v4_of(&r->ip), r->ifindex == p->ifindex ? r->mac : NULL);
+	return arp_msg_ask(buf, p->mac, v4_of(&v->ip), v4_of(&r->ip), mac_of(r, p));
 }
 
-static size_t make_v6(const struct announce *a, const struct port *p, const struct vip *v, uint32_t kind, uint8_t *buf)
+static size_t make_v6(const struct announce *a, const struct port *p, const struct vip *v,
+		      uint32_t kind, uint8_t *buf)
 {
 	const struct router *r;
 
@@ -102,7 +110,7 @@ static size_t make_v6(const struct announce *a, const struct port *p, const stru
 	r = &a->routers[kind - 1];
 	if (conf_is_v4(&r->ip))
 		return 0;
-	return arp_msg_na(buf, p->mac, &v->ip, p->forwards, &r->ip, r->ifindex == p->ifindex ? r->mac : NULL);
+	return arp_msg_na(buf, p->mac, &v->ip, p->forwards, &r->ip, mac_of(r, p));
 }
 
 /* Frame number @at of a round; 0: there is none. @ret_port: where it leaves. */
@@ -240,7 +248,8 @@ static int on_neighbour(const struct nlmsghdr *nlh, void *arg)
 		else if (mnl_attr_get_type(attr) == NDA_DST && mnl_attr_get_payload_len(attr) == len)
 			dst = attr;
 	}
-	if (!mac || !dst || nd->ndm_state & (NUD_FAILED | NUD_INCOMPLETE) || !port_of(a, (uint32_t)nd->ndm_ifindex))
+	if (!mac || !dst || nd->ndm_state & (NUD_FAILED | NUD_INCOMPLETE) ||
+	    !port_of(a, (uint32_t)nd->ndm_ifindex))
 		return MNL_CB_OK;
 	memcpy(&ip.s6_addr[16 - len], mnl_attr_get_payload(dst), len);
 	for (uint32_t i = 0; i < a->n_routers; i++) {

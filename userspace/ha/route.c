@@ -7,7 +7,7 @@
 #include <net/if.h>
 #include <linux/rtnetlink.h>
 
-/* Before an operator's own IPv6 route to the same net (1024 by default), or it would be joined to that as multipath. */
+/* IPv6: better than the 1024 of an operator's own route, with which it would else become one multipath. */
 #define METRIC6		512
 #define ROUTE_BYTES	160	/* more than any of our requests takes */
 
@@ -65,8 +65,8 @@ static void keep_why(const struct conf_route *r, uint32_t ifindex, const char *w
 
 	if (!if_indextoname(ifindex, dev))
 		snprintf(dev, sizeof(dev), "#%u", ifindex);
-	snprintf(why, sizeof(why), "%s/%u via %s on %s: %s", conf_ip_text(&r->net.ip, net), r->net.prefix_len,
-		 conf_ip_text(&r->via, via), dev, words);
+	snprintf(why, sizeof(why), "%s/%u via %s on %s: %s", conf_ip_text(&r->net.ip, net),
+		 r->net.prefix_len, conf_ip_text(&r->via, via), dev, words);
 }
 
 static int on_result(void *arg, uint32_t i, int err)

@@ -52,12 +52,15 @@ static struct setting per_device(const char *dev, const char *name, int wanted)
 	return s;
 }
 
-static uint32_t list_settings(const char (*devs)[IF_NAMESIZE], uint32_t n_devs, struct setting list[SETTINGS_MAX])
+static uint32_t list_settings(const char (*devs)[IF_NAMESIZE], uint32_t n_devs,
+			      struct setting list[SETTINGS_MAX])
 {
 	uint32_t n = 0;
 
 	list[n++] = (struct setting){ .path = "net/ipv4/ip_nonlocal_bind", .wanted = 1 };
-	list[n++] = (struct setting){ .path = "net/ipv6/ip_nonlocal_bind", .wanted = 1, .optional = true };
+	list[n++] = (struct setting){
+		.path = "net/ipv6/ip_nonlocal_bind", .wanted = 1, .optional = true,
+	};
 	for (uint32_t i = 0; i < n_devs && i < CONF_IFACES_MAX; i++) {
 		list[n++] = per_device(devs[i], "arp_ignore", 1);
 		list[n++] = per_device(devs[i], "arp_announce", 2);
@@ -214,7 +217,7 @@ int tune_restore(const char *run_dir)
 	return first;
 }
 
-/* "net/ipv4/conf/eth0.100/arp_ignore" as people know it; sysctl(8) writes a dot inside a name as '/'. */
+/* The path as people know it; sysctl(8) writes a dot inside an interface's name as '/'. */
 static void human_name(const char *path, char name[PATH_BYTES])
 {
 	size_t i;
@@ -228,18 +231,22 @@ static void tell(const struct setting *s, tune_row_fn *row, void *arg)
 {
 	char name[PATH_BYTES], wanted[16], found[64];
 	int now, rival = 0, err = sysctl_read(s->path, &now);
-	bool ruled;
+	bool ok, ruled = false;
 
 	if (!err && s->rival[0])
 		err = sysctl_read(s->rival, &rival);
-	ruled = !err && rival > now;
+	if (!err && rival > now) {
+		ruled = true;
+		now = rival;
+	}
 	if (err)
 		snprintf(found, sizeof(found), "%s", strerror(-err));
 	else
-		snprintf(found, sizeof(found), "%d%s", ruled ? rival : now, ruled ? " by net.ipv4.conf.all" : "");
+		snprintf(found, sizeof(found), "%d%s", now, ruled ? " by net.ipv4.conf.all" : "");
+	ok = err ? err == -ENOENT && s->optional : now == s->wanted;
 	snprintf(wanted, sizeof(wanted), "%d", s->wanted);
 	human_name(s->path, name);
-	row(arg, err ? err == -ENOENT && s->optional : (ruled ? rival : now) == s->wanted, name, wanted, found);
+	row(arg, ok, name, wanted, found);
 }
 
 void tune_rows(const char (*devs)[IF_NAMESIZE], uint32_t n_devs, tune_row_fn *row, void *arg)

@@ -56,15 +56,19 @@ static void make_label(uint32_t ifindex, char label[IF_NAMESIZE])
 	strncat(label, tag, IF_NAMESIZE - 1 - len);
 }
 
-/* The interface is nearly always that of the address before; its name costs a system call. */
+/*
+ * The interface is nearly always that of the address before, and its name costs a system call. Kept
+ * for one batch only: interfaces are renamed.
+ */
+static uint32_t label_known;
+
 static const char *label_of(uint32_t ifindex)
 {
 	static char label[IF_NAMESIZE];
-	static uint32_t known;
 
-	if (ifindex != known || !label[0])
+	if (ifindex != label_known)
 		make_label(ifindex, label);
-	known = ifindex;
+	label_known = ifindex;
 	return label;
 }
 
@@ -92,9 +96,11 @@ static void put_address(struct nlmsghdr *req, uint16_t type, const struct vip *v
 
 static void put_add(struct nlmsghdr *req, const struct vip *v)
 {
+	bool v4 = conf_is_v4(&v->ip);
+
 	put_address(req, RTM_NEWADDR, v);
-	mnl_attr_put_u32(req, IFA_FLAGS, IFA_F_NOPREFIXROUTE | (conf_is_v4(&v->ip) ? 0 : IFA_F_NODAD));
-	if (!conf_is_v4(&v->ip))
+	mnl_attr_put_u32(req, IFA_FLAGS, IFA_F_NOPREFIXROUTE | (v4 ? 0 : IFA_F_NODAD));
+	if (!v4)
 		put_deprecated(req);
 	else if (label_of(v->ifindex)[0])
 		mnl_attr_put_strz(req, IFA_LABEL, label_of(v->ifindex));
@@ -111,7 +117,7 @@ static void put_route(struct nlmsghdr *req, uint16_t type, const struct vip *v)
 	bool v4 = conf_is_v4(&v->ip);
 
 	req->nlmsg_type = type;
-	/* Appended, not exclusive: the kernel's own route may be there already, and goes its own way. */
+	/* Appended, not exclusive: the kernel's own may be there already, and goes its own way. */
 	req->nlmsg_flags = type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_APPEND : 0;
 	rt->rtm_family = v4 ? AF_INET : AF_INET6;
 	rt->rtm_dst_len = v4 ? 32 : 128;
@@ -184,6 +190,7 @@ int vip_add(struct nl *nl, const struct vip *vips, uint32_t n)
 {
 	static const int there[] = { -EEXIST, 0 };
 
+	label_known = 0;
 	return run(nl, vips, n, there, put_add);
 }
 
@@ -277,7 +284,8 @@ int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_pre
 		err = dump_addresses(nl, &s);
 	}
 	if (err)
-		snprintf(why, sizeof(why), "list of addresses: %s", nl->why[0] ? nl->why : strerror(-err));
+		snprintf(why, sizeof(why), "list of addresses: %s",
+			 nl->why[0] ? nl->why : strerror(-err));
 	else
 		memcpy(ret_present, present, n);
 	return err;

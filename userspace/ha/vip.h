@@ -9,9 +9,11 @@
  * fails the others are still tried, and the first error is returned. vip_del() removes what vip_add()
  * made: the same address with another prefix length is somebody else's, and vip_present() still sees it.
  * The local route (type local, table local, no address) lets servers bind and be served before the
- * address is there; it stays when the address goes.
+ * address is there; it stays when the address goes. A link that goes down takes IPv6 addresses and
+ * routes along: call vip_route_add(), and vip_add() where due, when it is back.
  * Errors:  negative errno; which address and the kernel's own words (extended ack) in vip_why().
- * Threads: main only. Blocks: at most one netlink deadline (sys/nl.h).
+ * Threads: main only. Blocks: at most one netlink deadline (sys/nl.h) after the kernel has carried the
+ *          batch out: 16 ms for 1000 IPv4 addresses; many IPv6 ones: kernel-notes/vip-addresses.md.
  */
 #ifndef BATON_VIP_H
 #define BATON_VIP_H
@@ -22,7 +24,8 @@
 
 #include "sys/nl.h"
 
-#define VIP_RTPROT	98	/* rtm_protocol of every route that is ours; `ip route show proto 98` lists them */
+/* rtm_protocol of every route that is ours: `ip route show table all proto 98` lists them. */
+#define VIP_RTPROT	98
 
 struct vip {
 	struct in6_addr ip;	/* v4-mapped for IPv4 */

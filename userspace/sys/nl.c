@@ -44,7 +44,7 @@ static void set_options(struct nl *nl)
 	set_option(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
 	set_option(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);	/* as far as allowed ... */
 	set_option(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
-	set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES);	/* ... and beyond, for root */
+	set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES);	/* ... and beyond */
 	set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES);
 	(void)getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len);
 	nl->acks_max = bytes > ACK_COST ? (uint32_t)bytes / ACK_COST : 1;
@@ -171,7 +171,7 @@ static void on_dump_end(struct nl *nl, struct wanted *w, const struct nlmsghdr *
 	w->done++;
 }
 
-/* After an error, or a stop, the rest of a dump is still read, or the next request would find it. */
+/* After an error or a stop the rest of a dump is still read: the next request would find it. */
 static void on_data(struct nl *nl, struct wanted *w, const struct nlmsghdr *nlh)
 {
 	int r;
@@ -188,9 +188,10 @@ static void on_data(struct nl *nl, struct wanted *w, const struct nlmsghdr *nlh)
 
 static void walk(struct nl *nl, struct wanted *w, const void *buf, size_t len)
 {
+	const struct nlmsghdr *nlh = buf;
 	int left = (int)len;
 
-	for (const struct nlmsghdr *nlh = buf; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		if (nlh->nlmsg_pid != nl->portid || nlh->nlmsg_seq - w->seq >= w->n)
 			continue;	/* the late answer to an earlier request */
 		w->torn |= nlh->nlmsg_flags & NLM_F_DUMP_INTR;
@@ -323,9 +324,10 @@ int nl_batch(struct nl *nl, void *msgs, size_t len, uint32_t n, nl_result_fn *ea
 
 static int run_each(const void *buf, size_t len, mnl_cb_t each, void *arg)
 {
+	const struct nlmsghdr *nlh = buf;
 	int left = (int)len, r;
 
-	for (const struct nlmsghdr *nlh = buf; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
 		r = each(nlh, arg);
 		if (r <= MNL_CB_STOP)
 			return r;

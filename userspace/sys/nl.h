@@ -41,8 +41,8 @@ static inline int nl_fd(const struct nl *nl) { return mnl_socket_get_fd(nl->sock
 int nl_ack(struct nl *nl, struct nlmsghdr *req);
 
 /*
- * Send @req as a dump and hand every message to @each; MNL_CB_STOP ends it, a negative return too and is
- * handed up. -EINTR: inconsistent, ask again.
+ * Send @req as a dump and hand every message to @each; MNL_CB_STOP ends it, a negative return too,
+ * and is handed up. -EINTR: inconsistent, ask again.
  */
 int nl_dump(struct nl *nl, struct nlmsghdr *req, mnl_cb_t each, void *arg);
 
@@ -52,10 +52,13 @@ int nl_dump(struct nl *nl, struct nlmsghdr *req, mnl_cb_t each, void *arg);
  * negative errno), nl->why holding the words of that one. Returns the first error that was kept, its
  * words in nl->why, or 0.
  */
-typedef int nl_result_fn(void *arg, uint32_t i, int err);	/* return 0 to forgive it, err to keep it */
+typedef int nl_result_fn(void *arg, uint32_t i, int err);	/* 0 forgives it, err keeps it */
 int nl_batch(struct nl *nl, void *msgs, size_t len, uint32_t n, nl_result_fn *each, void *arg);
 
-/* Read what waits on a multicast socket without blocking. -ENOBUFS: events were lost, resync everything. */
+/*
+ * Read what waits on a multicast socket without blocking; what a flood leaves over is for the next
+ * call. -ENOBUFS: events were lost, resync everything.
+ */
 int nl_events(struct nl *nl, mnl_cb_t each, void *arg);
 
 #endif
