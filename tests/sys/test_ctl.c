@@ -302,6 +302,13 @@ static void conf_make(struct conf *c)
 	}
 }
 
+/* Whose counters are longer than CTL_BACKLOG_MAX. */
+static void many_vips(struct conf *c)
+{
+	c->groups[0].n_vips = c->groups[1].first_vip = 1000;
+	c->n_vips = 1001;
+}
+
 static int setup(void **state)
 {
 	char why[256] = "";
@@ -721,14 +728,21 @@ static void test_seventeenth_client(void **state)
 
 static void test_answer_larger_than_backlog(void **state)
 {
-	json_t *reply;
+	json_t *reply, *vips, *in;
 	int fd = dial();
 
 	(void)state;
-	ha.conf.groups[0].n_vips = 1000;	/* counters of which are longer than CTL_BACKLOG_MAX */
+	many_vips(&ha.conf);
 	say_text(fd, "{\"verb\":\"counters\"}\n");
 	reply = hear(fd);
-	assert_int_equal(json_array_size(json_object_get(json_object_get(reply, "doc"), "vips")), 1001);
+	vips = json_object_get(json_object_get(reply, "doc"), "vips");
+	assert_int_equal(json_array_size(vips), 1001);
+	for (size_t i = 0; i < 1001; i++) {
+		in = json_object_get(json_object_get(json_array_get(vips, i), "in"), "requests");
+		assert_int_equal(json_integer_value(json_object_get(in, "INVITE")), 3 + i);	/* in order, none twice */
+		assert_string_equal(json_string_value(json_object_get(json_array_get(vips, i), "group")),
+				    i < 1000 ? "sip" : "web");
+	}
 	assert_null(hear(fd));
 	json_decref(reply);
 	close(fd);
@@ -741,7 +755,7 @@ static void test_answer_never_read(void **state)
 	int fd = dial();
 
 	(void)state;
-	ha.conf.groups[0].n_vips = 1000;
+	many_vips(&ha.conf);
 	say_text(fd, "{\"verb\":\"counters\"}\n");
 	steps(3);
 	now_ns += CTL_STALL_S * NS_PER_S;

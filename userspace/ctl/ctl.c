@@ -21,11 +21,14 @@
 #define WHY_MAX		256
 #define PEER_GROUPS_MAX	1024		/* of one asker; who has more is not looked through */
 #define FOLLOW_ROOM	(32 * 1024)	/* log lines wait in the log, not in a client's buffer */
+#define VIPS_A_TURN	16		/* about half a millisecond of counters */
+#define COUNTERS_END	"]}}\n"		/* what closes "vips" in a line of counters */
 #define S_TO_NS(s)	((s) * 1000000000ULL)
 
 enum client_state {
 	READING,	/* its request is not complete */
 	WAITING,	/* asked the conductor, no answer yet */
+	COUNTING,	/* gets counters, a slice a turn */
 	LEAVING,	/* answered: closed when it has taken the answer */
 	WATCHING,	/* gets the status at every change */
 	FOLLOWING,	/* gets log lines */
@@ -38,6 +41,7 @@ struct client {
 	struct ucred who;
 	uint64_t deadline_ns;	/* 0: starts with the next turn */
 	uint64_t next_line;	/* FOLLOWING: sequence number in the log */
+	uint32_t next_vip;	/* COUNTING: index in the configuration */
 	char in[CTL_REQUEST_MAX];
 	size_t n_in;
 	char *out;		/* what it has not taken yet is out[taken .. n_out) */
@@ -88,7 +92,7 @@ static void client_close(struct client *c)
 /* Nothing more is read once the request is there; a client that hangs up is told of anyway. */
 static void client_wants(struct client *c)
 {
-	uint32_t events = c->state == READING ? EPOLLIN : unsent(c) ? EPOLLOUT : 0;
+	uint32_t events = c->state == READING ? EPOLLIN : unsent(c) || c->state == COUNTING ? EPOLLOUT : 0;
 
 	if (loop_mod(c->ctl->loop, &c->src, events))
 		client_close(c);
@@ -138,19 +142,27 @@ static bool make_room(struct client *c, size_t more)
 	return true;
 }
 
-/* One line to the client; takes @doc. Closes a client that cannot be told. */
+/* Closes a client that cannot be told. */
+static void client_push(struct client *c, const char *bytes, size_t len)
+{
+	if (!make_room(c, len)) {
+		client_close(c);
+		return;
+	}
+	memcpy(c->out + c->n_out, bytes, len);
+	c->n_out += len;
+	client_flush(c);
+}
+
+/* One line to the client; takes @doc. */
 static void client_say(struct client *c, int exit_code, json_t *doc, const char *error)
 {
 	char *line = reply_line(exit_code, doc, error);
-	size_t len = line ? strlen(line) : 0;
 
-	if (line && make_room(c, len)) {
-		memcpy(c->out + c->n_out, line, len);
-		c->n_out += len;
-		client_flush(c);
-	} else {
+	if (line)
+		client_push(c, line, strlen(line));
+	else
 		client_close(c);
-	}
 	free(line);
 }
 
@@ -253,19 +265,48 @@ static void verb_events(struct client *c, const struct request *r)
 	client_follow(c);
 }
 
+/* The next VIPs, or the end of the line. What fails now can no longer be said: half a line tells it. */
+static void client_count(struct client *c)
+{
+	int err = 0;
+	json_t *vips = doc_counters_vips(c->ctl->ha, c->next_vip, VIPS_A_TURN, &err);
+	char *text = json_array_size(vips) ? json_dumps(vips, JSON_COMPACT) : NULL;
+	bool first = !c->next_vip;
+
+	c->next_vip += (uint32_t)json_array_size(vips);
+	if (text) {
+		text[0] = ',';	/* [a,b] is pushed as a,b or ,a,b */
+		client_push(c, text + first, strlen(text) - 1 - first);
+	} else if (vips && !json_array_size(vips)) {
+		c->state = LEAVING;
+		client_push(c, COUNTERS_END, strlen(COUNTERS_END));
+	} else {
+		client_close(c);
+	}
+	free(text);
+	json_decref(vips);
+}
+
 static void verb_counters(struct client *c, const struct request *r)
 {
-	char why[WHY_MAX];
+	char why[WHY_MAX], *line;
 	int err = 0;
 	json_t *doc = doc_counters(c->ctl->ha, &err);
 
 	(void)r;
-	if (doc) {
-		client_answer(c, CTL_DONE, doc, NULL);
+	if (!doc) {
+		snprintf(why, sizeof(why), "cannot read the data path's counters: %s", strerror(-err));
+		client_answer(c, CTL_REFUSED, NULL, why);
 		return;
 	}
-	snprintf(why, sizeof(why), "cannot read the data path's counters: %s", strerror(-err));
-	client_answer(c, CTL_REFUSED, NULL, why);
+	line = reply_line(CTL_DONE, doc, NULL);
+	c->state = COUNTING;
+	c->next_vip = 0;
+	if (line)
+		client_push(c, line, strlen(line) - strlen(COUNTERS_END));
+	else
+		client_close(c);
+	free(line);
 }
 
 static void verb_options(struct client *c, const struct request *r)
@@ -379,6 +420,8 @@ static void client_ready(struct src *src, uint32_t events)
 	client_flush(c);
 	if (!is_free(c) && c->state == FOLLOWING)
 		client_follow(c);
+	else if (!is_free(c) && c->state == COUNTING && !unsent(c))
+		client_count(c);
 }
 
 /* By what the kernel knows of it, not by what NSS says now: that could block. Fails closed. */
@@ -540,7 +583,7 @@ static uint64_t patience_ns(const struct client *c)
 {
 	if (c->state == READING)
 		return S_TO_NS(CTL_REQUEST_S);
-	if (c->state == LEAVING)
+	if (c->state == LEAVING || c->state == COUNTING)
 		return S_TO_NS(CTL_STALL_S);
 	return 0;
 }

@@ -401,40 +401,49 @@ static json_t *counters_vip(const struct conf *conf, const struct conf_group *g,
 	return o;
 }
 
-static int counters_vips(struct ha *ha, json_t *vips)
+static const struct conf_group *group_of_vip(const struct conf *conf, uint32_t vip)
+{
+	const struct conf_group *g = conf->groups;
+
+	while (g < conf->groups + conf->n_groups - 1 && vip - g->first_vip >= g->n_vips)
+		g++;
+	return g;
+}
+
+json_t *doc_counters_vips(struct ha *ha, uint32_t first, uint32_t n, int *ret_err)
 {
 	const struct conf *conf = ha_conf(ha);
 	struct bt_live live[BT_DIR__N];
-	int err;
+	json_t *vips = json_array();
+	int err = 0;
 
-	for (uint32_t g = 0; g < conf->n_groups; g++)
-		for (uint32_t i = 0; i < conf->groups[g].n_vips; i++) {
-			err = ha_live(ha, conf->groups[g].first_vip + i, live);
-			if (err)
-				return err;
-			json_array_append_new(vips, counters_vip(conf, &conf->groups[g],
-								 conf->groups[g].first_vip + i, live));
-		}
-	return 0;
+	for (uint32_t i = first; i < conf->n_vips && i < first + n; i++) {
+		err = ha_live(ha, i, live);
+		if (err)
+			break;
+		json_array_append_new(vips, counters_vip(conf, group_of_vip(conf, i), i, live));
+	}
+	if (!err)
+		return vips;
+	json_decref(vips);
+	*ret_err = err;
+	return NULL;
 }
 
 json_t *doc_counters(struct ha *ha, int *ret_err)
 {
 	struct bt_count xdp[BT_X__N], tc[BT_T__N];
-	json_t *doc, *vips = json_array();
 	int err = ha_counts(ha, xdp, tc);
+	json_t *doc;
 
-	if (!err)
-		err = counters_vips(ha, vips);
 	if (err) {
-		json_decref(vips);
 		*ret_err = err;
 		return NULL;
 	}
 	doc = document();
 	put(doc, "xdp", counters_hook(xdp_exits, xdp, BT_X__N));
 	put(doc, "tc", counters_hook(tc_exits, tc, BT_T__N));
-	put(doc, "vips", vips);
+	put(doc, "vips", json_array());
 	return doc;
 }
 

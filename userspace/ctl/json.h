@@ -22,7 +22,14 @@ json_t *doc_event(const struct log_line *line);
 json_t *doc_options(const struct conf *conf);
 json_t *doc_done(const char *text);				/* switchover, reload */
 json_t *doc_doctor(struct ha *ha, unsigned *ret_bad);		/* how many rows are bad */
-json_t *doc_counters(struct ha *ha, int *ret_err);		/* NULL with negative errno */
+
+/*
+ * Counters of a thousand VIPs take longer than the loop may stand: doc_counters() leaves "vips", its
+ * last key, empty; doc_counters_vips() gives what belongs there, an array of @n from @first, in
+ * slices. NULL with negative errno.
+ */
+json_t *doc_counters(struct ha *ha, int *ret_err);
+json_t *doc_counters_vips(struct ha *ha, uint32_t first, uint32_t n, int *ret_err);
 
 /* {"exit":..,"doc":..,"error":..}, one line. Takes @doc; either may be NULL. To be freed by the caller. */
 char *reply_line(int exit_code, json_t *doc, const char *error);
