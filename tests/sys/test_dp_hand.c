@@ -163,24 +163,20 @@ static void test_stranger_is_not_answered(void **state)
 	assert_int_equal(count_of(*state, BT_X_PULSE_STRANGER), 1);
 }
 
-struct seen {
-	int n;
-	struct bt_event last;
-};
-
+/* The newest event of a new life of the peer. */
 static void on_event(void *arg, const struct bt_event *ev)
 {
-	struct seen *seen = arg;
+	struct bt_event *boot = arg;
 
-	seen->n++;
-	seen->last = *ev;
+	if (ev->kind == BT_EV_BOOT)
+		*boot = *ev;
 }
 
 static void test_what_the_program_believed_is_read(void **state)
 {
 	struct dp *dp = *state;
 	uint8_t msg[PULSE_MSG_MAX];
-	struct seen seen = {};
+	struct bt_event boot = {};
 	struct bt_pair pair;
 
 	assert_true(by_hand(dp, v4(), msg, make_probe(msg, 1, MY_BOOT, NONCE)) > 0);
@@ -188,9 +184,41 @@ static void test_what_the_program_believed_is_read(void **state)
 	assert_int_equal(pair.peer_boot, peer.boot);
 	assert_true(dp_heard(dp)[SLOT].word == BT_WORD(4, 2, BT_SHUT));
 	assert_true(dp_heard(dp)[SLOT].at_ns > 0);
-	OK(dp_events(dp, on_event, &seen));
-	assert_true(seen.n > 0);
-	assert_int_equal(seen.last.kind == BT_EV_BOOT || seen.n > 1, true);
+	OK(dp_events(dp, on_event, &boot));
+	assert_int_equal(boot.to, peer.boot);
+}
+
+/* Not a pulse, but the same way in: a request to the VIP. */
+static void ask_vip(struct dp *dp)
+{
+	char msg[] = "OPTIONS sip:vip SIP/2.0\r\n\r\n";
+	struct link l = link_of("::ffff:10.77.0.9", "::ffff:10.77.0.100");
+
+	assert_int_equal(dp_pulse_by_hand(dp, ifindex_of("dp-a"), &l.from, &l.to, 5060, msg, sizeof(msg) - 1,
+					  sizeof(msg)), 0);
+}
+
+static void test_a_store_opens_the_gate_and_requests_are_seen(void **state)
+{
+	struct link l = link_of("::ffff:10.77.0.9", "::ffff:10.77.0.100");
+	struct bt_vip vip = { .group = SLOT, .index = 6 };
+	struct bt_live live[BT_DIR__N];
+	struct dp *dp = *state;
+
+	OK(dp_set_vip(dp, &l.to, &vip));
+	ask_vip(dp);
+	assert_int_equal(count_of(dp, BT_X_VIP_SHUT), 1);
+	dp_words(dp)[SLOT] = BT_WORD(1, 1, BT_OPEN);
+	ask_vip(dp);
+	assert_int_equal(count_of(dp, BT_X_VIP_UNLEASED), 1);
+	dp_leases(dp)[SLOT] = UINT64_MAX;
+	ask_vip(dp);
+	assert_int_equal(count_of(dp, BT_X_VIP_ACCEPTED), 1);
+
+	OK(dp_live(dp, vip.index, live));
+	assert_int_equal(live[BT_IN].request[BT_M_OPTIONS], 1);
+	assert_true(live[BT_IN].request_ns > 0 && live[BT_IN].response_ns == 0);
+	assert_int_equal(live[BT_OUT].request[BT_M_OPTIONS], 0);
 }
 
 static void test_impossible_runs_are_refused(void **state)
@@ -212,6 +240,7 @@ int main(void)
 		TEST(wrong_mac_is_counted_and_not_answered),
 		TEST(stranger_is_not_answered),
 		TEST(what_the_program_believed_is_read),
+		TEST(a_store_opens_the_gate_and_requests_are_seen),
 		TEST(impossible_runs_are_refused),
 	};
 

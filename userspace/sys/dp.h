@@ -4,7 +4,9 @@
  *
  * Only this file knows libbpf. Maps are filled, then programs are attached; on the way out
  * detached, then unpinned. Pins live in one directory that must be ours alone (root, 0700).
- * Errors:  negative errno; what the kernel or libbpf said is left in dp_why().
+ * A controller that dies leaves everything working: maps and XDP links are pinned, clsact holds the
+ * tc filter. meta is pinned last, so pins without it are what a crash left and are made anew.
+ * Errors:  negative errno; what the kernel or libbpf said is left in dp_why(), per thread.
  * Threads: opened and changed by the main thread; dp_words() and the other mapped arrays, and
  *          dp_pair(), may be read by any.
  */
@@ -25,17 +27,22 @@ enum dp_mode { DP_OFF, DP_NATIVE, DP_GENERIC };		/* how XDP is attached to an in
 /*
  * Open the two objects under @obj_dir. Pinned maps of the same ABI found in @pin_dir are taken over
  * with all they hold (@ret_found = true); without any, maps are made, meta filled and all pinned.
- * Another ABI: -EPROTO. @pin_dir not ours: -EPERM. Nothing is attached. @ret is freed by dp_close().
+ * A controller that died before dp_set_node() leaves them found, but with a node of boot 0.
+ * Another ABI, or a directory of somebody else's: -EPROTO. @pin_dir not ours: -EPERM. No bpf file
+ * system: -ENOENT. Nothing is attached. @ret is freed by dp_close().
  */
 int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found);
 
 /* Close descriptors; what is pinned lives on and keeps working. NULL is fine. */
 void dp_close(struct dp *dp);
 
-/* Detach everything this pin directory knows of, remove the pins and the tc filters. */
+/* Detach everything this pin directory knows of, remove the pins, the directory and the tc filters. dp_close() is still due. */
 int dp_remove(struct dp *dp);
 
-/* One line: what went wrong in the last call that failed. */
+/*
+ * One line: what went wrong in the last call that failed; after DP_GENERIC by @any, why native was
+ * refused. @dp may be NULL: dp_open() has none to give when it fails.
+ */
 const char *dp_why(const struct dp *dp);
 
 int dp_set_node(struct dp *dp, const struct bt_node *node);
@@ -51,10 +58,13 @@ int dp_set_nonce(struct dp *dp, uint64_t nonce);
 
 /*
  * Attach XDP (bpf_link, pinned as link-<ifindex>; a link found there is updated in place, same mode) and
- * the tc program (clsact egress). @want DP_NATIVE or DP_GENERIC: that or an error; @any: native, else
- * generic. Foreign XDP on the interface: -EBUSY, named in dp_why(). @ret_mode says which it became.
+ * the tc program (clsact egress, preference 1, handle 1). @want DP_NATIVE or DP_GENERIC: that or an
+ * error, -EBUSY if a link found is of the other mode; @any: native, else generic. A program of
+ * somebody else's in the place of either: -EBUSY, named in dp_why(). @ret_mode is what the kernel
+ * says that it became. Interface numbers are those of the caller's network namespace.
  */
 int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode);
+/* Remove our two programs; nothing there is fine. The clsact qdisc stays: others may use it. */
 int dp_detach(struct dp *dp, uint32_t ifindex);
 
 /* Mapped arrays of BT_GROUPS_MAX; valid until dp_close(). */
