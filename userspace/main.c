@@ -178,6 +178,13 @@ static uint64_t turn(void *arg)
 	return at < next ? at : next;
 }
 
+/* Whoever keeps the loop from renewing leases is named: half a lease late, and the peer may claim. */
+static void on_slow(void *arg, const char *name, uint64_t took_ns)
+{
+	(void)arg;
+	log_event(LOG_WARNING, "slow", "handler=%s took_ms=%llu", name, (unsigned long long)(took_ns / NS_PER_MS));
+}
+
 static void changed(void *arg)
 {
 	struct life *life = arg;
@@ -225,6 +232,8 @@ static int live(struct life *life, struct conf *conf, const struct ha_options *o
 		life->watchdog_ns = usec * NS_PER_US;
 	sd_notify(0, "READY=1");
 	life->loop.turn = turn;
+	life->loop.slow = on_slow;
+	life->loop.slow_ns = ha_conf(life->ha)->lease_ns / 10;
 	life->loop.arg = life;
 	err = loop_run(&life->loop);
 	ha_on_change(life->ha, NULL, NULL);

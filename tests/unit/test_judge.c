@@ -21,7 +21,7 @@ static struct judge_facts backup(void)
 {
 	return (struct judge_facts){
 		.word = BT_WORD(7, PEER, BT_ARMED), .seen = BT_WORD(7, PEER, BT_SHUT), .me = ME, .peer_id = PEER,
-		.running = true, .link_up = true, .settled = true, .term_on_disk = 8, .peer = PEER_UP,
+		.running = true, .link_up = true, .rested = true, .settled = true, .term_on_disk = 8, .peer = PEER_UP,
 		.said = { .fresh = true, .known = true, .same_digest = true, .running = true, .leased = true,
 			  .hears_us = true, .word = BT_WORD(7, PEER, BT_OPEN) },
 		.patience_ns = 30 * MS,
@@ -85,7 +85,7 @@ static void terms_go_to_disk_first(void **state)
 	f = backup();
 	f.word = BT_WORD(7, PEER, BT_SHUT);
 	f.term_on_disk = 0;
-	expect(&f, WORD_ARM, "healthy");
+	expect(&f, WORD_ARM, "rearmed");
 	assert_int_equal(judge(&f).need_term, 8);	/* the kernel may open at 8 once armed */
 }
 
@@ -179,10 +179,14 @@ static void rearming_waits_for_health(void **state)
 	f.word = BT_WORD(8, PEER, BT_RELAY);
 	f.said.word = BT_WORD(8, PEER, BT_OPEN);
 	f.term_on_disk = 9;
-	f.settled = false;
+	f.settled = f.rested = false;
 	expect(&f, 0, NULL);
-	f.settled = true;
-	expect(&f, WORD_ARM, "healthy");
+	f.running = false;
+	expect(&f, 0, NULL);			/* the old server may still answer what it had accepted */
+	f.rested = true;
+	expect(&f, WORD_CLOSE, "service-unavailable");
+	f.running = f.settled = true;
+	expect(&f, WORD_ARM, "rearmed");
 	f.said.same_digest = false;
 	expect(&f, 0, NULL);
 	assert_non_null(judge(&f).stuck);

@@ -80,7 +80,9 @@ void detect_heard(struct detect *d, const struct bt_path_st *st)
 		rtt = st->answer_ns - sent;
 		d->rtt_ns = d->rtt_ns ? (d->rtt_ns * 15 + rtt) / 16 : rtt;
 	}
-	note_loss(d, d->answered_seq, st->answer_top, st->answer_bits);
+	if (d->heard_once)	/* what went unanswered before the peer was there is no loss */
+		note_loss(d, d->answered_seq, st->answer_top, st->answer_bits);
+	d->heard_once = true;
 	d->answered_seq = st->answer_top;
 }
 

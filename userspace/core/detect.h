@@ -34,6 +34,7 @@ struct detect {
 	uint64_t wait_ns;	/* longest recent wait for an answer, decaying */
 	uint64_t rtt_ns;	/* smoothed, 0: none yet */
 	uint32_t loss_ppm;	/* unanswered probes, smoothed */
+	bool heard_once;
 };
 
 void detect_init(struct detect *d, uint64_t interval_ns, uint32_t misses, uint64_t first_seq);

@@ -99,7 +99,7 @@ static struct judgement judge_arm(const struct judge_facts *f)
 		return stay;
 	if (f->said.known && !f->said.same_digest)
 		return (struct judgement){ .stuck = "peer has other VIPs or settings for this group: not armed" };
-	return change(f, WORD_ARM, "healthy");
+	return change(f, WORD_ARM, "rearmed");
 }
 
 static struct judgement judge_shut(const struct judge_facts *f)
@@ -113,7 +113,11 @@ static struct judgement judge_relay(const struct judge_facts *f)
 
 	if (j.cause || j.stuck)
 		return j;
-	return f->stopping ? change(f, WORD_CLOSE, "stop") : stay;
+	if (f->stopping)
+		return change(f, WORD_CLOSE, "stop");
+	if (f->rested && word_whose(f->word, f->me) == WORD_PEERS && (!f->running || !f->link_up))
+		return change(f, WORD_CLOSE, f->running ? "link-down" : "service-unavailable");
+	return stay;
 }
 
 static struct judgement judge_backup(const struct judge_facts *f)

@@ -40,7 +40,8 @@ struct judge_facts {
 	uint8_t me, peer_id;
 	bool running;		/* the local SIP server is well */
 	bool link_up;		/* clients can reach the group's interface */
-	bool settled;		/* so for a second since the last move */
+	bool rested;		/* a second since the last move: the old server has said what it had to */
+	bool settled;		/* and well all that time */
 	bool stopping;
 	bool asked, forced;	/* the operator wants the role moved */
 	bool prefers_me;	/* leads when both are new */

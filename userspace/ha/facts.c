@@ -15,9 +15,14 @@
 #define UNAUTH_NS	NS_PER_S		/* a wrong MAC younger than this explains a silence */
 #define PATIENCE	10			/* intervals a role may lie on the ground */
 
+/* The prober's report may be a beat old; the kernel notes at once what each group was told. */
 uint64_t facts_heard_ns(const struct ha *ha)
 {
 	uint64_t newest = 0;
+
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (dp_heard(ha->dp)[i].at_ns > newest)
+			newest = dp_heard(ha->dp)[i].at_ns;
 
 	for (uint32_t i = 0; i < ha->report.n_paths; i++)
 		if (ha->report.path[i].heard_ns > newest)
@@ -44,18 +49,29 @@ static bool unauthentic(const struct ha *ha)
 	return false;
 }
 
-/* A path whose own link is down has no vote; without any path that has one there is no verdict. */
-enum peer_state facts_peer(const struct ha *ha)
+/* Silent on every path that has a vote: one whose own link is down has none. */
+static bool all_silent(const struct ha *ha, bool *ret_any)
 {
-	bool any = false, all_silent = true;
+	uint64_t reported = 0;
+	bool silent = true;
 
+	*ret_any = false;
 	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
+		if (ha->report.path[i].heard_ns > reported)
+			reported = ha->report.path[i].heard_ns;
 		if (!health_link_up(ha->health, ha->conf->paths[i].dev))
 			continue;
-		any = true;
-		all_silent &= ha->report.path[i].silent;
+		*ret_any = true;
+		silent &= ha->report.path[i].silent;
 	}
-	if (any && !all_silent)
+	return silent && facts_heard_ns(ha) <= reported;
+}
+
+enum peer_state facts_peer(const struct ha *ha)
+{
+	bool any, silent = all_silent(ha, &any);
+
+	if (any && !silent)
 		return facts_heard_ns(ha) ? PEER_UP : PEER_UNKNOWN;
 	if (unauthentic(ha))
 		return PEER_UNAUTHENTIC;
@@ -122,7 +138,8 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.claim_ns = g->claim_ns ? ha->turn_ns - g->claim_ns : 0,
 	};
 	peer_said(ha, g, &f->said);
-	f->settled = ha->turn_ns - g->moved_ns >= SETTLE_NS && ha->turn_ns - g->ill_ns >= SETTLE_NS;
+	f->rested = ha->turn_ns - g->moved_ns >= SETTLE_NS;
+	f->settled = f->rested && ha->turn_ns - g->ill_ns >= SETTLE_NS;
 	if (f->peer == PEER_UP && stalled(ha, g, &f->said))
 		f->peer = PEER_STALLED;
 }

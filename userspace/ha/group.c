@@ -290,7 +290,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		linger(ha, g);
 	if (!atomic_compare_exchange_strong(&dp_words(ha->dp)[g->slot], &was, next))
 		return false;	/* the kernel was quicker: judge anew */
-	snprintf(g->intent, sizeof(g->intent), "%s", j->why);
+	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */
+		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
 	g->claim_ns = j->cause == WORD_CLAIM ? ha->turn_ns : 0;
 	pulse_kick(ha->pulse);
 	log_event(LOG_DEBUG, "word change", "group=%s cause=%s why=%s from=%#" PRIx64 " to=%#" PRIx64, g->conf->name,

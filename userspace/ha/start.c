@@ -444,10 +444,12 @@ static int build(struct ha *ha, const struct say *say)
 		err = attach_all(ha, say);
 	if (!err)
 		err = watch_all(ha, say);
-	if (!err)
-		log_event(LOG_INFO, "started", "node=%s version=%s groups=%u pins=%s realtime=%s", ha->conf->name,
-			  ha->opt.version, ha->n_groups, ha->found ? "found" : "new", ha->report.realtime ? "yes" : "no");
-	return err;
+	if (err)
+		return err;
+	pulse_report(ha->pulse, &ha->report);
+	log_event(LOG_INFO, "started", "node=%s version=%s groups=%u pins=%s realtime=%s", ha->conf->name,
+		  ha->opt.version, ha->n_groups, ha->found ? "found" : "new", ha->report.realtime ? "yes" : "no");
+	return 0;
 }
 
 static void set_directories(struct conf *c, const struct ha_options *opt)
@@ -485,7 +487,6 @@ int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct 
 		ha_close(ha);
 		return err;
 	}
-	pulse_report(ha->pulse, &ha->report);
 	*ret = ha;
 	return 0;
 }

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/clock.h"
+
 int loop_open(struct loop *l)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
@@ -82,13 +84,38 @@ static int wait_batch(struct loop *l, uint32_t events[LOOP_BATCH])
 	return n;
 }
 
+static void tell_slow(struct loop *l, const char *name, uint64_t began)
+{
+	uint64_t took = clock_now_ns() - began;
+
+	if (l->slow && took > l->slow_ns)
+		l->slow(l->arg, name, took);
+}
+
+static void serve(struct loop *l, struct src *src, uint32_t events)
+{
+	const char *name = src->name;	/* it may die in its handler */
+	uint64_t began = clock_now_ns();
+
+	src->ready(src, events);
+	tell_slow(l, name, began);
+}
+
+static uint64_t take_turn(struct loop *l)
+{
+	uint64_t began = clock_now_ns(), next = l->turn ? l->turn(l->arg) : LOOP_NEVER;
+
+	tell_slow(l, "turn", began);
+	return next;
+}
+
 int loop_run(struct loop *l)
 {
 	uint32_t events[LOOP_BATCH];
 	int err;
 
 	while (!l->stop) {
-		err = set_deadline(l, l->turn ? l->turn(l->arg) : LOOP_NEVER);
+		err = set_deadline(l, take_turn(l));
 		if (err || l->stop)
 			return err;
 		l->n = wait_batch(l, events);
@@ -96,7 +123,7 @@ int loop_run(struct loop *l)
 			return l->n;
 		for (l->at = 0; l->at < l->n; l->at++)
 			if (l->batch[l->at])
-				l->batch[l->at]->ready(l->batch[l->at], events[l->at]);
+				serve(l, l->batch[l->at], events[l->at]);
 		l->at = l->n = 0;
 	}
 	return 0;
