@@ -50,7 +50,7 @@ $O/man/%: man/%.scd
 # Unit tests see core/ only: what does not link here does I/O and belongs elsewhere.
 $O/tests/unit/%: $O/tests/unit/%.o $(CORE)
 	$(CC) $(LDFLAGS) $^ -lcmocka -linih -o $@
-$O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $(CORE)
+$O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $O/tests/bpf/rig.o $(CORE)
 	$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -linih -o $@
 
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rig: both programs loaded, maps filled as batond would, nothing attached; a frame in, what came out.
+ *
+ * This host is 1, its peer 2. Two groups: "sip" (slot 0) and "other" (slot 1). Three paths, all by
+ * the interface that test runs arrive on: two IPv4, one IPv6.
+ * Every run checks by itself that exactly one exit moved, and the total with it.
+ */
+#ifndef TEST_RIG_H
+#define TEST_RIG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "baton_abi.h"
+#include "packet.h"
+#include "pulse_wire.h"
+
+#define RIG_VIP4	"10.77.0.100"
+#define RIG_VIP6	"fd00::64"
+#define RIG_OTHER4	"10.77.0.101"
+#define RIG_OTHER6	"fd00::65"
+#define RIG_US4		"10.77.0.1"
+#define RIG_US6		"fd00::1"
+#define RIG_PEER4	"10.77.0.2"		/* path 0 */
+#define RIG_PEER6	"fd00::2"		/* path 1 */
+#define RIG_PEER4B	"10.78.0.2"		/* path 2 */
+#define RIG_PORT	4270
+#define RIG_BOOT	0x1111222233334444ULL
+#define RIG_NONCE	0xaaaabbbbccccddddULL
+#define RIG_PEER_BOOT	0x5555666677778888ULL
+#define RIG_LINGER_MS	32000
+#define RIG_DIGEST	0x01020304u
+#define RIG_SEC		1000000000ULL
+
+#define CHECK(cond, ...) do { if (!(cond)) { \
+	print_error("%s:%d: %s\n    ", __FILE__, __LINE__, #cond); print_error(__VA_ARGS__); print_error("\n"); \
+	fail(); } } while (0)
+
+/* All that a frame may change and that is not a counter of exits. */
+struct rig_world {
+	uint64_t word[BT_GROUPS_MAX], lease[BT_GROUPS_MAX], linger[BT_GROUPS_MAX];
+	struct bt_heard heard[BT_GROUPS_MAX];
+	struct bt_seen seen[BT_GROUPS_MAX];
+	struct bt_live live[8];		/* of the VIPs of the rig: in, out, in, out ... */
+	struct bt_pair pair;
+};
+
+enum rig_vip { RIG_V_SIP4, RIG_V_SIP6, RIG_V_OTHER4, RIG_V_OTHER6 };
+
+int rig_open(void **state);	/* group set-up and tear-down of cmocka */
+int rig_close(void **state);
+void rig_reset(void);		/* maps as in the beginning, every word shut at 0, no lease */
+
+uint64_t rig_now(void);
+void rig_set_word(uint32_t slot, uint64_t word);
+void rig_set_lease(uint32_t slot, uint64_t until_ns);
+void rig_set_linger(uint32_t slot, uint64_t until_ns);
+void rig_open_gate(uint32_t slot);	/* open, own number 7, leased for a minute */
+uint64_t rig_word(uint32_t slot);
+int rig_map(const char *name);		/* descriptor */
+const struct bt_node *rig_node(void);
+__be32 rig_name_hash(uint32_t slot);
+
+void rig_world(struct rig_world *ret);
+/* Name of the first part that differs, or NULL. */
+const char *rig_world_diff(const struct rig_world *a, const struct rig_world *b);
+
+/* Run it; returns the exit. @out (may be NULL) gets the frame as it left, @verdict (may be NULL) the verdict. */
+uint32_t rig_xdp(const struct packet *in, struct packet *out, uint32_t *verdict);
+uint32_t rig_tc(const struct packet *in, int *verdict);
+const char *rig_xdp_name(uint32_t exit);
+const char *rig_tc_name(uint32_t exit);
+int rig_prog(const char *which);	/* "xdp" or "tc" */
+
+/* Oldest event that waits; kind 0: none. */
+struct bt_event rig_event(void);
+
+#endif
