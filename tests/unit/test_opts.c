@@ -216,6 +216,25 @@ static void words_are_taken_as_written(void **state)
 	}
 }
 
+static void times_are_read_and_written(void **state)
+{
+	static const char *const texts[] = { "0", "1us", "999us", "1ms", "1001us", "3s", "90s" };
+	char buf[32];
+	uint64_t ns = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_true(value_time(texts[i], &ns));
+		value_time_text(ns, buf, sizeof(buf));
+		assert_string_equal(buf, texts[i]);
+	}
+	assert_true(value_time("1000us", &ns));
+	assert_int_equal(ns, 1000000);
+	assert_false(value_time("5", &ns));
+	assert_false(value_time("0x", &ns));
+	assert_int_equal(ns, 1000000);		/* untouched when refused */
+}
+
 /* ---- every other shape: some that are right, some that are wrong ---- */
 
 struct shape {
@@ -561,7 +580,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(rows_are_whole), TEST(defaults_are_valid), TEST(numbers_keep_their_range),
 		TEST(numbers_have_one_shape), TEST(units_are_not_guessed),
-		TEST(words_are_taken_as_written), TEST(other_shapes_are_kept),
+		TEST(words_are_taken_as_written), TEST(times_are_read_and_written),
+		TEST(other_shapes_are_kept),
 		TEST(guides_options_are_the_guides), TEST(slips_of_the_pen_are_seen),
 		TEST(errors_name_the_value_and_the_range),
 		TEST(values_are_cut_where_the_buffer_ends),

@@ -96,14 +96,15 @@ static const char *wrong_key(struct span s)
 	return NULL;
 }
 
-/* True with the error told if @s must not reach inih. */
-static bool is_refused(struct reading *r, struct span s)
+/* True with the error told if @s must not reach inih, whose line holds @num bytes. */
+static bool is_refused(struct reading *r, struct span s, int num)
 {
+	int max = num - 3 < CONF_LINE_MAX ? num - 3 : CONF_LINE_MAX;	/* CR, LF, NUL */
 	char text[80];
 	const char *wrong;
 
-	if (s.len > CONF_LINE_MAX) {
-		snprintf(text, sizeof(text), "line longer than %d bytes", CONF_LINE_MAX);
+	if (s.len > (size_t)max) {
+		snprintf(text, sizeof(text), "line longer than %d bytes", max);
 		wrong = text;
 	} else {
 		wrong = s.start[0] == '[' ? wrong_section(s) : wrong_key(s);
@@ -148,7 +149,7 @@ static char *next_line(char *str, int num, void *stream)
 			continue;
 		}
 		s = trimmed(without_comment(s));
-		if (s.len == 0 || is_refused(r, s))
+		if (s.len == 0 || is_refused(r, s, num))
 			continue;
 		if (s.start[0] == '[')
 			tell_section(r, s);
