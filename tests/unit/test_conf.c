@@ -306,8 +306,8 @@ static void keys_belong_to_their_section(void **state)
 	(void)state;
 	expect(GOOD "[TServer]\nlinger = 1s\n[device d]\ncontact = 10.0.0.1:5060\n"
 		    "sip-pass-check = true\n",
-	       "conf:11: unknown key 'linger' in [TServer]\n"
-	       "conf:14: unknown key 'sip-pass-check' in [device]\n");
+	       "conf:11: unknown key 'linger' in [TServer]; it belongs in [group]\n"
+	       "conf:14: unknown key 'sip-pass-check' in [device]; it belongs in [TServer]\n");
 }
 
 static void what_stands_twice_is_told(void **state)

@@ -194,12 +194,26 @@ static void on_section(void *arg, unsigned line, const char *full)
 
 /* ---- keys ---- */
 
+/* The option of that name in another section, or NULL. */
+static const struct opt *find_elsewhere(const char *key)
+{
+	const struct opt *o = NULL;
+
+	for (int s = 0; s < SEC__N && !o; s++)
+		o = opts_find(s, key);
+	return o;
+}
+
 static void fail_unknown_key(struct parse *p, unsigned line, const char *key)
 {
 	const char *section = opts_section_name(p->section);
 	const struct opt *near = opts_nearest(p->section, key);
+	const struct opt *other = find_elsewhere(key);
 
-	if (near)
+	if (other)
+		fail(p, line, "unknown key '%s' in [%s]; it belongs in [%s]", key, section,
+		     opts_section_name(other->section));
+	else if (near)
 		fail(p, line, "unknown key '%s' in [%s]; did you mean '%s'?", key, section,
 		     near->name);
 	else
