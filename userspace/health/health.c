@@ -18,6 +18,7 @@
  */
 #define ORPHAN_AFTER_NS		(2 * NS_PER_MS)
 #define ORPHAN_START_NS		NS_PER_S
+#define STALE_AGAIN_NS		(100 * NS_PER_MS)	/* between looks at links when one failed */
 
 struct group {
 	struct process process;
@@ -113,17 +114,21 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* The deadlines are collected last: a judgement may look for a listener and so make a new one. */
 uint64_t health_turn(struct health *h, uint64_t now_ns)
 {
-	uint64_t next = listener_turn(h->listener, now_ns);
+	uint64_t next = LOOP_NEVER;
 
+	if (h->nic.stale && nic_look(&h->nic))
+		next = now_ns + STALE_AGAIN_NS;
+	listener_turn(h->listener, now_ns);
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		next = earlier(next, process_turn(&h->groups[s].process, now_ns));
 	judge_all(h, now_ns);
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		if (h->groups[s].orphan_ns)
 			next = earlier(next, h->groups[s].orphan_ns);
-	return next;
+	return earlier(next, listener_next(h->listener));
 }
 
 /* Every interface that is spoken of: the groups', their VIPs', the paths'. */

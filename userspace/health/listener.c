@@ -78,14 +78,16 @@ static uint32_t fill_group(struct group *g, struct entry *entries, uint32_t firs
 /* 1 there, 0 not, negative: the kernel gave no answer, so nothing is known. */
 static int look(struct listener *l, const struct entry *e)
 {
-	int err = diag_there(&l->ask, &e->at);
+	int err = l->ask.sock ? 0 : diag_open(&l->ask);
 
-	if (err && err != -ENOENT) {	/* a late answer must not be taken for the next one's */
-		nl_close(&l->ask);
-		if (diag_open(&l->ask))
-			return err;
-	}
-	return err == -ENOENT ? 0 : err ? err : 1;
+	if (err)
+		return err;
+	err = diag_there(&l->ask, &e->at);
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		nl_close(&l->ask);	/* a late answer must not be taken for the next one's */
+	return err ? err : 1;
 }
 
 /* The first seen entry of @g that is not there; @only_dirty: of those an event named. */
@@ -216,10 +218,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-uint64_t listener_turn(struct listener *l, uint64_t now_ns)
+void listener_turn(struct listener *l, uint64_t now_ns)
 {
-	uint64_t next = LOOP_NEVER;
-
 	for (uint32_t s = 0; s < l->n_groups; s++) {
 		struct group *g = &l->groups[s];
 
@@ -227,8 +227,15 @@ uint64_t listener_turn(struct listener *l, uint64_t now_ns)
 			look_again(l, g, now_ns, false);
 		if (g->round_ns <= now_ns)
 			go_round(l, g, now_ns);
-		next = earlier(next, earlier(g->look_ns, g->round_ns));
 	}
+}
+
+uint64_t listener_next(const struct listener *l)
+{
+	uint64_t next = LOOP_NEVER;
+
+	for (uint32_t s = 0; s < l->n_groups; s++)
+		next = earlier(next, earlier(l->groups[s].look_ns, l->groups[s].round_ns));
 	return next;
 }
 

@@ -29,8 +29,9 @@ int listener_open(struct listener **ret, struct loop *loop, const struct conf *c
 		  void (*changed)(void *arg), void *arg);
 void listener_close(struct listener *l);
 
-/* What is due by @now_ns; returns the next deadline. */
-uint64_t listener_turn(struct listener *l, uint64_t now_ns);
+/* What is due by @now_ns, and when there will be more to do. */
+void listener_turn(struct listener *l, uint64_t now_ns);
+uint64_t listener_next(const struct listener *l);
 
 /* The process is gone: one look is enough, now. */
 void listener_confirm(struct listener *l, uint32_t slot, uint64_t now_ns);

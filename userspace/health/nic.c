@@ -96,21 +96,25 @@ static int dump(struct nic *nic)
 	return nl_dump(&nic->ask, req, on_link, nic);
 }
 
-/* After -EAGAIN a late answer may still come: only a new socket is in step again. */
-static int ask_anew(struct nic *nic)
+/* After a failure a late answer may still come: only a new socket is in step again. */
+static int dump_anew(struct nic *nic)
 {
+	int err;
+
 	nl_close(&nic->ask);
-	return nl_open(&nic->ask, NETLINK_ROUTE, 0);
+	err = nl_open(&nic->ask, NETLINK_ROUTE, 0);
+	return err ? err : dump(nic);
 }
 
 int nic_look(struct nic *nic)
 {
-	int err = -EINTR;
+	int err = nic->ask.sock ? dump(nic) : -EAGAIN;
 
-	for (int i = 0; i < DUMP_TRIES && err == -EINTR; i++)
+	for (int i = 1; i < DUMP_TRIES && err == -EINTR; i++)
 		err = dump(nic);
-	if (err == -EAGAIN && !ask_anew(nic))
-		err = dump(nic);
+	if (err)
+		err = dump_anew(nic);
+	nic->stale = err;
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < nic->n; i++)
@@ -136,10 +140,8 @@ static void on_ready(struct src *src, uint32_t events)
 
 int nic_open(struct nic *nic, struct loop *loop, void (*changed)(void *arg), void *arg)
 {
-	int err = nl_open(&nic->ask, NETLINK_ROUTE, 0);
+	int err = nl_open(&nic->events, NETLINK_ROUTE, RTMGRP_LINK);	/* before the look: nothing falls between */
 
-	if (!err)
-		err = nl_open(&nic->events, NETLINK_ROUTE, RTMGRP_LINK);
 	if (!err)
 		err = nic_look(nic);
 	if (err)

@@ -30,6 +30,7 @@ struct nic {
 	struct nl ask, events;
 	struct nic_link links[NIC_MAX];
 	uint32_t n;
+	bool stale;		/* the last look failed: look again */
 	void (*changed)(void *arg);
 	void *arg;
 };
@@ -38,7 +39,7 @@ struct nic {
 int nic_name(struct nic *nic, const char *name, uint64_t *mask);
 int nic_open(struct nic *nic, struct loop *loop, void (*changed)(void *arg), void *arg);
 void nic_close(struct nic *nic);
-/* Ask the kernel for everything; what events were lost is made good. */
+/* Ask the kernel for everything: makes good what events were lost. */
 int nic_look(struct nic *nic);
 
 bool nic_is_up(const struct nic *nic, const char *name);
