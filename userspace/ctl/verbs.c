@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * verbs: what is answered to a request that is known to be good?
+ */
+#include "ctl/ctl_own.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/json.h"
+#include "ha/ha_view.h"
+#include "sys/log.h"
+
+#define WHY_MAX		256
+#define FOLLOW_ROOM	(32 * 1024)	/* log lines wait in the log, not in a client's buffer */
+#define VIPS_A_TURN	16		/* about half a millisecond of counters */
+#define COUNTERS_END	"]}}\n"		/* what closes "vips" in a line of counters */
+
+/* A document, or the one reason that leaves none. */
+static void client_answer_doc(struct client *c, json_t *doc)
+{
+	if (doc)
+		client_answer(c, CTL_DONE, doc, NULL);
+	else
+		client_answer(c, CTL_REFUSED, NULL, "out of memory");
+}
+
+static void client_follow(struct client *c)
+{
+	struct log_line line;
+
+	while (!client_is_free(c) && client_unsent(c) < FOLLOW_ROOM && !log_read(c->next_line, &line)) {
+		c->next_line = line.seq + 1;
+		client_say(c, CTL_DONE, doc_event(&line), NULL);
+	}
+}
+
+/* Who asked for what, beside what then happened. */
+static void log_request(const struct client *c, const char *verb, const char *what, bool force)
+{
+	log_event(LOG_INFO, "control", "verb=%s arg=\"%s\" force=%s uid=%u pid=%d", verb, what, force ? "yes" : "no",
+		  c->who.uid, c->who.pid);
+}
+
+static void on_switched(void *arg, int exit_code, const char *text)
+{
+	struct client *c = arg;
+
+	if (exit_code == CTL_DONE)
+		client_answer(c, CTL_DONE, doc_done(text), NULL);
+	else
+		client_answer(c, exit_code, NULL, text);
+}
+
+static bool group_exists(const struct conf *conf, const char *name, char *why, size_t cap)
+{
+	int n = snprintf(why, cap, "no group '%s' here; groups:", name);
+
+	for (uint32_t i = 0; i < conf->n_groups; i++) {
+		if (!strcmp(conf->groups[i].name, name))
+			return true;
+		if (n > 0 && (size_t)n < cap)
+			n += snprintf(why + n, cap - (size_t)n, " %s", conf->groups[i].name);
+	}
+	return false;
+}
+
+static void verb_switchover(struct client *c, const struct request *r)
+{
+	char why[BT_GROUPS_MAX * (BT_NAME_MAX + 1) + 64];
+	const char *group = r->group[0] ? r->group : NULL;
+
+	if (group && !group_exists(ha_conf(c->ctl->ha), group, why, sizeof(why))) {
+		client_answer(c, CTL_REFUSED, NULL, why);
+		return;
+	}
+	log_request(c, "switchover", r->group, r->force);
+	c->state = WAITING;
+	client_wants(c);
+	if (!client_is_free(c))
+		ha_switchover(c->ctl->ha, group, r->force, r->timeout_ns, on_switched, c);
+}
+
+static void verb_status(struct client *c, const struct request *r)
+{
+	(void)r;
+	client_answer_doc(c, doc_status(c->ctl->ha));
+}
+
+static void verb_watch(struct client *c, const struct request *r)
+{
+	(void)r;
+	c->state = WATCHING;
+	client_say(c, CTL_DONE, doc_status(c->ctl->ha), NULL);
+}
+
+static void verb_events(struct client *c, const struct request *r)
+{
+	if (!r->follow) {
+		client_answer_doc(c, doc_events());
+		return;
+	}
+	c->state = FOLLOWING;
+	c->next_line = 0;
+	atomic_fetch_add(&c->ctl->followers, 1);
+	client_wants(c);
+	client_follow(c);
+}
+
+/* The next VIPs, or the end of the line. What fails now can no longer be said: half a line tells it. */
+static void client_count(struct client *c)
+{
+	int err = 0;
+	json_t *vips = doc_counters_vips(c->ctl->ha, c->next_vip, VIPS_A_TURN, &err);
+	char *text = json_array_size(vips) ? json_dumps(vips, JSON_COMPACT) : NULL;
+	bool first = !c->next_vip;
+
+	c->next_vip += (uint32_t)json_array_size(vips);
+	if (text) {
+		text[0] = ',';	/* [a,b] is pushed as a,b or ,a,b */
+		client_push(c, text + first, strlen(text) - 1 - first);
+	} else if (vips && !json_array_size(vips)) {
+		c->state = LEAVING;
+		client_push(c, COUNTERS_END, strlen(COUNTERS_END));
+	} else {
+		client_close(c);
+	}
+	free(text);
+	json_decref(vips);
+}
+
+static void verb_counters(struct client *c, const struct request *r)
+{
+	char why[WHY_MAX], *line;
+	int err = 0;
+	json_t *doc = doc_counters(c->ctl->ha, &err);
+
+	(void)r;
+	if (!doc) {
+		snprintf(why, sizeof(why), "cannot read the data path's counters: %s", strerror(-err));
+		client_answer(c, CTL_REFUSED, NULL, why);
+		return;
+	}
+	line = reply_line(CTL_DONE, doc, NULL);
+	c->state = COUNTING;
+	c->next_vip = 0;
+	if (line)
+		client_push(c, line, strlen(line) - strlen(COUNTERS_END));
+	else
+		client_close(c);
+	free(line);
+}
+
+static void verb_options(struct client *c, const struct request *r)
+{
+	(void)r;
+	client_answer_doc(c, doc_options(ha_conf(c->ctl->ha)));
+}
+
+static void verb_alarms(struct client *c, const struct request *r)
+{
+	char why[WHY_MAX];
+
+	if (!r->clear[0]) {
+		client_answer_doc(c, doc_alarms(c->ctl->ha, NULL));
+		return;
+	}
+	if (ha_alarm_clear(c->ctl->ha, r->clear)) {
+		snprintf(why, sizeof(why), "no alarm '%s'; `baton alarms` lists them", r->clear);
+		client_answer(c, CTL_REFUSED, NULL, why);
+		return;
+	}
+	log_request(c, "alarms-clear", r->clear, false);
+	client_answer_doc(c, doc_alarms(c->ctl->ha, r->clear));
+}
+
+static void verb_doctor(struct client *c, const struct request *r)
+{
+	char why[WHY_MAX];
+	unsigned bad = 0;
+	json_t *doc = doc_doctor(c->ctl->ha, &bad);
+
+	(void)r;
+	if (!doc || !bad) {
+		client_answer_doc(c, doc);
+		return;
+	}
+	snprintf(why, sizeof(why), "%u check%s bad", bad, bad == 1 ? " is" : "s are");
+	client_answer(c, CTL_REFUSED, doc, why);
+}
+
+static void verb_reload(struct client *c, const struct request *r)
+{
+	char why[CONF_PATH_MAX + WHY_MAX] = "";
+
+	(void)r;
+	log_request(c, "reload", "", false);
+	if (ha_reload(c->ctl->ha, why, sizeof(why)))
+		client_answer(c, CTL_REFUSED, NULL, why[0] ? why : "the configuration was refused");
+	else
+		client_answer_doc(c, doc_done("configuration reloaded"));
+}
+
+/* A verb without a row is one that request_read() refuses as not built. */
+static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *r) = {
+	[CTL_STATUS]	 = verb_status,
+	[CTL_WATCH]	 = verb_watch,
+	[CTL_SWITCHOVER] = verb_switchover,
+	[CTL_EVENTS]	 = verb_events,
+	[CTL_COUNTERS]	 = verb_counters,
+	[CTL_OPTIONS]	 = verb_options,
+	[CTL_ALARMS]	 = verb_alarms,
+	[CTL_DOCTOR]	 = verb_doctor,
+	[CTL_RELOAD]	 = verb_reload,
+};
+
+void verb_obey(struct client *c, const struct request *r)
+{
+	verbs[r->verb](c, r);
+}
+
+void verb_go_on(struct client *c)
+{
+	if (c->state == FOLLOWING)
+		client_follow(c);
+	else if (c->state == COUNTING && !client_unsent(c))
+		client_count(c);
+}
