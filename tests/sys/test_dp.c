@@ -352,7 +352,7 @@ static void test_detach_takes_ours_only(void **state)
 
 static void test_interface_that_came_back_is_attached_anew(void **state)
 {
-	char again[160];
+	char again[192];
 	struct dp *dp = open_dp(false);
 
 	(void)state;
@@ -382,6 +382,18 @@ static void test_remove_leaves_nothing(void **state)
 	assert_int_equal(xdp_prog_id("dp-a"), 0);
 	assert_int_equal(xdp_prog_id("dp-b"), 0);
 	assert_false(shell_true("tc filter show dev dp-a egress | grep -q baton_tc"));
+}
+
+static void test_remove_copes_with_an_interface_that_is_gone(void **state)
+{
+	struct dp *dp = open_dp(false);
+
+	attach(dp, "dp-a", DP_NATIVE, false);
+	shell("ip link del dp-a");
+	OK(dp_remove(dp));
+	dp_close(dp);
+	assert_int_equal(access(PINS, F_OK), -1);
+	set_up(state);	/* for tear_down() */
 }
 
 static void change_meta(struct bt_meta *meta)
@@ -527,6 +539,7 @@ int main(void)
 		TEST(detach_takes_ours_only),
 		TEST(interface_that_came_back_is_attached_anew),
 		TEST(remove_leaves_nothing),
+		TEST(remove_copes_with_an_interface_that_is_gone),
 		TEST(pins_of_another_abi_are_refused),
 		TEST(a_map_of_another_make_is_refused),
 		TEST(what_a_crash_left_is_made_anew),

@@ -36,7 +36,10 @@ int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const cha
 /* Close descriptors; what is pinned lives on and keeps working. NULL is fine. */
 void dp_close(struct dp *dp);
 
-/* Detach everything this pin directory knows of, remove the pins, the directory and the tc filters. dp_close() is still due. */
+/*
+ * Detach everything this pin directory knows of; remove tc filters, pins and the directory itself.
+ * dp_close() is still due.
+ */
 int dp_remove(struct dp *dp);
 
 /*

@@ -67,7 +67,7 @@ static int read_hook(uint32_t ifindex, struct hook *ret)
 	return 0;
 }
 
-/* Descriptor of the pinned link if it still sits on @ifindex, -ENOENT if none does; a dead one is unpinned. */
+/* Descriptor of the pinned link that sits on @ifindex, -ENOENT if none does; a dead one is unpinned. */
 static int find_link(const struct dp *dp, uint32_t ifindex)
 {
 	struct bpf_link_info info = {};
@@ -98,7 +98,7 @@ static int check_free(uint32_t ifindex, const struct hook *hook)
 			 name_of(ifindex, name), prog, hook->prog_id);
 }
 
-/* The kernel gives a bare number here; its words go to the trace point xdp_link_attach_failed alone. */
+/* The kernel gives a bare number here; its words go to a trace point alone. */
 static const char *advice(int err, enum dp_mode mode)
 {
 	if (mode == DP_GENERIC)
@@ -133,7 +133,8 @@ static int create_link(struct dp *dp, uint32_t ifindex, enum dp_mode mode)
 	fd = bpf_link_create(dp->xdp_prog, (int)ifindex, BPF_XDP, &opts);
 	if (fd < 0) {
 		err = -errno;
-		return dp_refuse(err, "%s: %s: %s", name_of(ifindex, name), advice(err, mode), strerror(-err));
+		return dp_refuse(err, "%s: %s: %s", name_of(ifindex, name), advice(err, mode),
+				 strerror(-err));
 	}
 	if (bpf_obj_pin(fd, path) < 0)	/* closing the unpinned link detaches it again */
 		err = dp_fail(-errno, "pin %s", path);
@@ -144,7 +145,8 @@ static int create_link(struct dp *dp, uint32_t ifindex, enum dp_mode mode)
 /* Would generic XDP help, or is something else wrong? */
 static bool is_about_native(int err)
 {
-	return err && err != -EBUSY && err != -EEXIST && err != -EPERM && err != -ENODEV && err != -ENAMETOOLONG;
+	return err && err != -EBUSY && err != -EEXIST && err != -EPERM && err != -ENODEV &&
+	       err != -ENAMETOOLONG;
 }
 
 static int attach_xdp_new(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any)
@@ -170,7 +172,8 @@ static int update_link(struct dp *dp, int fd, uint32_t ifindex)
 	char name[IF_NAMESIZE];
 
 	if (bpf_link_update(fd, dp->xdp_prog, NULL) < 0)
-		return dp_fail(-errno, "%s: put the new program in place of the old", name_of(ifindex, name));
+		return dp_fail(-errno, "%s: put the new program in place of the old",
+			       name_of(ifindex, name));
 	return 0;
 }
 

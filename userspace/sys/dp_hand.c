@@ -2,8 +2,8 @@
 /*
  * dp_hand: what would the XDP program answer to this datagram?
  *
- * Where XDP is off the same program runs on a frame built around the datagram (BPF_PROG_RUN), so there
- * is one judge of pulses and not two. The kernel gives it the interface it names in the context.
+ * Where XDP is off the same program runs on a frame built around the datagram (BPF_PROG_RUN), so
+ * there is one judge of pulses and not two. It sees the interface that the context names.
  * What lies before the payload in the answer is thrown away: the caller's socket makes its own.
  * Allocates nothing; a run costs one system call.
  */

@@ -10,16 +10,21 @@
 #include <errno.h>
 #include <string.h>
 
-static int set(const struct dp *dp, enum dp_map map, const void *key, const void *value, const char *what)
+static int set(const struct dp *dp, enum dp_map map, const void *key, const void *value,
+	       const char *what)
 {
+	int err = bpf_map_update_elem(dp->map[map], key, value, BPF_ANY) < 0 ? -errno : 0;
+
 	dp_hush();
-	return bpf_map_update_elem(dp->map[map], key, value, BPF_ANY) < 0 ? dp_fail(-errno, "set %s", what) : 0;
+	return err ? dp_fail(err, "set %s", what) : 0;
 }
 
 static int get(const struct dp *dp, enum dp_map map, const void *key, void *ret, const char *what)
 {
+	int err = bpf_map_lookup_elem(dp->map[map], key, ret) < 0 ? -errno : 0;
+
 	dp_hush();
-	return bpf_map_lookup_elem(dp->map[map], key, ret) < 0 ? dp_fail(-errno, "get %s", what) : 0;
+	return err ? dp_fail(err, "get %s", what) : 0;
 }
 
 int dp_set_node(struct dp *dp, const struct bt_node *node)

@@ -103,8 +103,8 @@ int dp_tc_attach(struct dp *dp, uint32_t ifindex)
 	if (err)
 		return err;
 	if (f.there && !is_ours(&f))
-		return dp_refuse(-EBUSY, "interface %u: tc filter %s has egress preference %u handle %u already "
-				 "and is not ours", ifindex, f.name, TC_PRIORITY, TC_HANDLE);
+		return dp_refuse(-EBUSY, "interface %u: tc filter %s stands at egress preference %u "
+				 "handle %u and is not ours", ifindex, f.name, TC_PRIORITY, TC_HANDLE);
 	err = bpf_tc_attach(&hook, &opts);
 	return err ? dp_fail(err, "interface %u: tc filter on egress", ifindex) : 0;
 }
