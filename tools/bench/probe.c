@@ -7,8 +7,8 @@
  * stdout tells each change of the answering server; the last line is the result, one JSON document.
  * Stdin:    `mark NAME FROM_NS UNTIL_NS` (CLOCK_MONOTONIC: something was done in between), `stop`.
  * Silence:  the time between two answers in a row, whoever gave them; a mark's is the longest that
- *           overlaps it. `late_ms` is the longest time between two of the probe's own sends: what
- *           lies below it says nothing about the servers.
+ *           overlaps it. `late_ms` is the longest time between two of the probe's own sends (a
+ *           mark's: within its silence): what lies below it says nothing about the servers.
  * Lost:     a mark counts what was sent from 100 ms before it to 100 ms before the next.
  * Time:     CLOCK_MONOTONIC; SCHED_FIFO and locked memory where allowed (`realtime`).
  *
@@ -345,6 +345,20 @@ static uint64_t silence_in(uint64_t from, uint64_t until, uint64_t *ret_from)
 	return longest;
 }
 
+/* The longest time between two of our own sends that overlaps [from, until]. */
+static uint64_t late_in(uint64_t from, uint64_t until)
+{
+	uint64_t longest = 0;
+
+	for (uint64_t i = 1; i < pr.sent; i++) {
+		uint64_t before = pr.requests[i - 1].sent_ns, at = pr.requests[i].sent_ns;
+
+		if (at >= from && before <= until && at - before > longest)
+			longest = at - before;
+	}
+	return longest;
+}
+
 static uint64_t lost_between(uint64_t from, uint64_t until)
 {
 	uint64_t lost = 0;
@@ -377,9 +391,9 @@ static void print_marks(void)
 		uint64_t silence = silence_in(m->from_ns, m->until_ns, &at);
 
 		printf("%s{\"name\":\"%s\",\"at_ms\":%.3f,\"until_ms\":%.3f,\"silence_ms\":%.3f,"
-		       "\"silence_from_ms\":%.3f,\"lost\":%" PRIu64 ",\"before\":\"%s\",\"after\":\"%s\"}",
+		       "\"silence_from_ms\":%.3f,\"late_ms\":%.3f,\"lost\":%" PRIu64 ",\"before\":\"%s\",\"after\":\"%s\"}",
 		       i ? "," : "", m->name, MS(m->from_ns - pr.start_ns), MS(m->until_ns - pr.start_ns),
-		       MS(silence), MS(at - pr.start_ns), lost_between(lead, next), answered_by(at, false),
+		       MS(silence), MS(at - pr.start_ns), MS(late_in(at, at + silence)), lost_between(lead, next), answered_by(at, false),
 		       answered_by(at + silence - 1, true));
 	}
 	printf("],");
