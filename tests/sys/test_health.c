@@ -713,7 +713,7 @@ static void test_link(void **state)
 	expect(bed, false, "link-down");
 	shell("ip link add he-a type veth peer name he-b && ip link set he-a up && ip link set he-b up");
 	expect(bed, true, "");
-	shell("ip link set he-a name he-c");	/* while up, as newer kernels allow; else by way of down */
+	shell("ip link set he-a name he-c");	/* while up */
 	expect(bed, false, "link-down");
 	expect_quiet(bed, QUIET_NS);
 	assert_false(health_link_up(bed->health, "he-a"));

@@ -12,9 +12,9 @@
 #include "sys/log.h"
 
 /*
- * A process that ends closes its sockets before its pidfd says so, but a child may be about to end too:
- * so long is a listener looked for again before "its main process is gone, somebody serves" is said. A
- * server that starts may serve before it writes its pidfile, so then it is given more time.
+ * A process that ends closes its sockets before its pidfd says so, but a child may be about to end
+ * too: so long is a listener looked for again before "the main process is gone, somebody serves" is
+ * said. A server that starts may serve before it writes its pidfile, so then it has more time.
  */
 #define ORPHAN_AFTER_NS		(2 * NS_PER_MS)
 #define ORPHAN_START_NS		NS_PER_S
@@ -25,7 +25,7 @@ struct group {
 	uint64_t nics;			/* mask: interfaces its VIPs stand on */
 	bool gone;			/* the process, as of the last judgement, */
 	bool masterless;		/* and a listener serves without it: */
-	uint64_t orphan_ns;		/* an orphan from then on; 0: it is, or there is nothing to wait for */
+	uint64_t orphan_ns;		/* an orphan from then on; 0: nothing to wait for */
 	struct service_verdict verdict;	/* as last reported */
 };
 
@@ -46,7 +46,7 @@ static uint64_t orphan_from(const struct health *h, bool was_gone, uint64_t now_
 	return now_ns + (was_gone ? ORPHAN_START_NS : ORPHAN_AFTER_NS);
 }
 
-/* The process's fact; one that is gone while a listener serves counts as alive until that is sure to last. */
+/* One that is gone while a listener serves counts as alive until that is sure to last. */
 static enum fact_process weigh_process(struct health *h, uint32_t slot, uint64_t now_ns)
 {
 	struct group *g = &h->groups[slot];
@@ -66,8 +66,8 @@ static enum fact_process weigh_process(struct health *h, uint32_t slot, uint64_t
 
 static bool differs(const struct service_verdict *a, const struct service_verdict *b)
 {
-	return a->running != b->running || a->orphaned != b->orphaned || a->server_ill != b->server_ill ||
-	       strcmp(a->reason, b->reason);
+	return a->running != b->running || a->orphaned != b->orphaned ||
+	       a->server_ill != b->server_ill || strcmp(a->reason, b->reason);
 }
 
 static void report(struct health *h, uint32_t slot, const struct service_verdict *v)
@@ -76,8 +76,8 @@ static void report(struct health *h, uint32_t slot, const struct service_verdict
 
 	h->groups[slot].verdict = *v;
 	log_event(v->running && !v->orphaned ? LOG_INFO : LOG_WARNING, "service",
-		  "group=%s state=%s reason=%s process=\"%s\" missing=\"%s\"", h->conf->groups[slot].name,
-		  v->running ? "running" : "unavailable", v->reason[0] ? v->reason : "none",
+		  "group=%s state=%s reason=%s process=\"%s\" missing=\"%s\"",
+		  h->conf->groups[slot].name, v->running ? "running" : "unavailable", v->reason[0] ? v->reason : "none",
 		  process_why(&h->groups[slot].process),
 		  listener_missing(h->listener, slot, missing, sizeof(missing)));
 	h->report(h->arg, slot, v);
@@ -142,7 +142,8 @@ static int name_nics(struct health *h, const struct conf *conf)
 
 		err = nic_name(&h->nic, g->dev, &h->groups[s].nics);
 		for (uint32_t v = 0; v < g->n_vips && !err; v++)
-			err = nic_name(&h->nic, conf->vips[g->first_vip + v].dev, &h->groups[s].nics);
+			err = nic_name(&h->nic, conf->vips[g->first_vip + v].dev,
+				       &h->groups[s].nics);
 	}
 	for (uint32_t i = 0; i < conf->n_paths && !err; i++)
 		err = nic_name(&h->nic, conf->paths[i].dev, &paths);
@@ -170,7 +171,8 @@ static int begin(struct health *h, struct loop *loop)
 	return 0;
 }
 
-int health_open(struct health **ret, struct loop *loop, const struct conf *conf, health_report_fn *fn, void *arg)
+int health_open(struct health **ret, struct loop *loop, const struct conf *conf,
+		health_report_fn *fn, void *arg)
 {
 	struct health *h = calloc(1, sizeof(*h));
 	int err;

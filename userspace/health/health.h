@@ -23,13 +23,14 @@ struct health;
 typedef void health_report_fn(void *arg, uint32_t slot, const struct service_verdict *verdict);
 
 /* Starts every monitor and reports once per group before it returns. @conf must outlive it. */
-int health_open(struct health **ret, struct loop *loop, const struct conf *conf, health_report_fn *report, void *arg);
+int health_open(struct health **ret, struct loop *loop, const struct conf *conf,
+		health_report_fn *report, void *arg);
 void health_close(struct health *h);
 
-/* Periodic look (pidfile appeared, unit restarted, resync); returns the next deadline, boot clock. */
+/* Periodic look (pidfile appeared, unit restarted, resync); returns the next deadline. */
 uint64_t health_turn(struct health *h, uint64_t now_ns);
 
-/* Is the carrier of interface @dev there? By the newest rtnetlink fact. Unknown interface: false. */
+/* Is the carrier of @dev there, by the newest rtnetlink fact? One not in the configuration: false. */
 bool health_link_up(const struct health *h, const char *dev);
 
 #endif

@@ -22,7 +22,7 @@ struct entry {			/* one place where a socket may be expected */
 
 struct group {
 	uint32_t first, n;	/* slice of entries; n = 0: not watched */
-	uint32_t missing;	/* index of the entry that was not found, NONE: all seen are there */
+	uint32_t missing;	/* index of the entry not found, NONE: all seen are there */
 	bool lost, any_seen, dirty;
 	uint64_t suspect_ns;	/* first look without it; 0: no suspicion */
 	uint64_t look_ns;	/* next look at what is missing */
@@ -56,21 +56,24 @@ static uint32_t fill_port(struct entry *e, const struct conf_vip *vip, const str
 
 	for (int i = 0; i < 2; i++)
 		if (wants(port->transport, protos[i]))
-			e[n++].at = (struct diag_at){ .ip = vip->addr.ip, .port = port->port, .proto = protos[i] };
+			e[n++].at = (struct diag_at){
+				.ip = vip->addr.ip, .port = port->port, .proto = protos[i],
+			};
 	return n;
 }
 
 static uint32_t fill_group(struct group *g, struct entry *entries, uint32_t first,
 			   const struct conf *conf, const struct conf_group *cg)
 {
-	uint32_t at = first;
+	uint32_t at = first, every_s = cg->opt.network_monitoring_timeout_s;
 
 	for (uint32_t v = 0; v < cg->n_vips && cg->listener_auto; v++)
 		for (uint32_t p = 0; p < cg->n_ports; p++)
-			at += fill_port(&entries[at], &conf->vips[cg->first_vip + v], &cg->ports[p]);
+			at += fill_port(&entries[at], &conf->vips[cg->first_vip + v],
+					&cg->ports[p]);
 	*g = (struct group){
-		.first = first, .n = at - first, .missing = NONE, .round_ns = LOOP_NEVER, .look_ns = LOOP_NEVER,
-		.every_ns = (cg->opt.network_monitoring_timeout_s ? cg->opt.network_monitoring_timeout_s : 1) * NS_PER_S,
+		.first = first, .n = at - first, .missing = NONE, .round_ns = LOOP_NEVER,
+		.look_ns = LOOP_NEVER, .every_ns = (every_s ? every_s : 1) * NS_PER_S,
 	};
 	return at;
 }
@@ -126,7 +129,7 @@ static void settle(struct group *g, uint32_t missing, uint64_t now_ns, bool sure
 	g->missing = missing;
 }
 
-/* Again at what is missing. What was found wanting first is asked first: the usual answer costs one look. */
+/* Again; what was found missing is asked for first, so the usual answer costs one look. */
 static void look_again(struct listener *l, struct group *g, uint64_t now_ns, bool sure)
 {
 	uint32_t i = g->missing;
@@ -169,7 +172,8 @@ static void go_round(struct listener *l, struct group *g, uint64_t now_ns)
 
 static bool may_have_been(const struct entry *e, const struct diag_at *ended)
 {
-	return e->seen && e->at.port == ended->port && (!ended->proto || e->at.proto == ended->proto) &&
+	return e->seen && e->at.port == ended->port &&
+	       (!ended->proto || e->at.proto == ended->proto) &&
 	       (IN6_IS_ADDR_UNSPECIFIED(&ended->ip) || IN6_ARE_ADDR_EQUAL(&e->at.ip, &ended->ip));
 }
 
@@ -273,8 +277,8 @@ const char *listener_missing(const struct listener *l, uint32_t slot, char *buf,
 	if (g->missing == NONE)
 		return buf;
 	at = &l->entries[g->missing].at;
-	snprintf(buf, len, conf_is_v4(&at->ip) ? "%s:%u/%s" : "[%s]:%u/%s", conf_ip_text(&at->ip, ip),
-		 at->port, at->proto == IPPROTO_UDP ? "udp" : "tcp");
+	snprintf(buf, len, conf_is_v4(&at->ip) ? "%s:%u/%s" : "[%s]:%u/%s",
+		 conf_ip_text(&at->ip, ip), at->port, at->proto == IPPROTO_UDP ? "udp" : "tcp");
 	return buf;
 }
 
@@ -283,13 +287,16 @@ static uint32_t collect_ports(const struct conf *conf, uint16_t ret[DIAG_PORTS_M
 {
 	uint32_t n = 0, i;
 
-	for (uint32_t s = 0; s < conf->n_groups; s++)
-		for (uint32_t p = 0; conf->groups[s].listener_auto && p < conf->groups[s].n_ports; p++) {
-			for (i = 0; i < n && ret[i] != conf->groups[s].ports[p].port; i++)
+	for (uint32_t s = 0; s < conf->n_groups; s++) {
+		const struct conf_group *g = &conf->groups[s];
+
+		for (uint32_t p = 0; g->listener_auto && p < g->n_ports; p++) {
+			for (i = 0; i < n && ret[i] != g->ports[p].port; i++)
 				;
 			if (i == n)
-				ret[n++] = conf->groups[s].ports[p].port;
+				ret[n++] = g->ports[p].port;
 		}
+	}
 	return n;
 }
 

@@ -61,7 +61,8 @@ static const char *name_of(const struct nlmsghdr *msg)
 	const struct nlattr *attr;
 
 	mnl_attr_for_each(attr, msg, sizeof(struct ifinfomsg))
-		if (mnl_attr_get_type(attr) == IFLA_IFNAME && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+		if (mnl_attr_get_type(attr) == IFLA_IFNAME &&
+		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			return mnl_attr_get_str(attr);
 	return NULL;
 }
@@ -140,8 +141,9 @@ static void on_ready(struct src *src, uint32_t events)
 
 int nic_open(struct nic *nic, struct loop *loop, void (*changed)(void *arg), void *arg)
 {
-	int err = nl_open(&nic->events, NETLINK_ROUTE, RTMGRP_LINK);	/* before the look: nothing falls between */
+	int err = nl_open(&nic->events, NETLINK_ROUTE, RTMGRP_LINK);
 
+	/* Events first, then the look: nothing falls between. */
 	if (!err)
 		err = nic_look(nic);
 	if (err)

@@ -133,7 +133,7 @@ static uint64_t next_look(const struct process *p, uint64_t now_ns)
 		return now_ns + (p->src.fd < 0 ? PROCESS_ABSENT_NS : PROCESS_FOLLOW_NS);
 	if (p->asking)
 		return now_ns + ASK_LOOK_NS;
-	return p->src.fd < 0 ? p->ask_until_ns : LOOP_NEVER;	/* a unit's pid is asked for when it ends */
+	return p->src.fd < 0 ? p->ask_until_ns : LOOP_NEVER;	/* asked for again when it ends */
 }
 
 static void look(struct process *p, uint64_t now_ns)

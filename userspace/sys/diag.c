@@ -23,7 +23,10 @@ int diag_open(struct nl *nl)
 	return nl_open(nl, NETLINK_SOCK_DIAG, 0);
 }
 
-/* Ours is the destination for UDP and the source for TCP: "swapped for historical reasons" (net/ipv4/udp_diag.c). */
+/*
+ * Ours is the destination for UDP and the source for TCP: "swapped for historical reasons"
+ * (net/ipv4/udp_diag.c).
+ */
 static void fill_id(struct inet_diag_sockid *id, const struct diag_at *at)
 {
 	bool v4 = IN6_IS_ADDR_V4MAPPED(&at->ip), udp = at->proto == IPPROTO_UDP;
@@ -52,7 +55,7 @@ int diag_there(struct nl *nl, const struct diag_at *at)
 /* Pass if not connected and the port is one of ours: a busy host's closing calls must not wake us. */
 static int filter_ports(int fd, const uint16_t *ports, uint32_t n)
 {
-	struct sock_filter code[DIAG_PORTS_MAX + 5];
+	struct sock_filter code[DIAG_PORTS_MAX + 5];	/* jumps count the instructions to skip */
 	struct sock_fprog prog = { .filter = code };
 	uint32_t at = 0;
 
@@ -60,7 +63,8 @@ static int filter_ports(int fd, const uint16_t *ports, uint32_t n)
 	code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, (uint8_t)(n + 1));
 	code[at++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, SPORT_AT);
 	for (uint32_t i = 0; i < n; i++)
-		code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports[i], (uint8_t)(n - i), 0);
+		code[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports[i],
+							  (uint8_t)(n - i), 0);
 	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
 	code[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
 	prog.len = (unsigned short)at;
@@ -113,7 +117,8 @@ static int on_ended(const struct nlmsghdr *msg, void *arg)
 	at.ip = local_of(m);
 	at.port = ntohs(m->id.idiag_sport);
 	mnl_attr_for_each(attr, msg, sizeof(*m))
-		if (mnl_attr_get_type(attr) == INET_DIAG_PROTOCOL && mnl_attr_get_payload_len(attr) == 1)
+		if (mnl_attr_get_type(attr) == INET_DIAG_PROTOCOL &&
+		    mnl_attr_get_payload_len(attr) == 1)
 			at.proto = mnl_attr_get_u8(attr);
 	told->fn(told->arg, &at);
 	return MNL_CB_OK;

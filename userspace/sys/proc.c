@@ -79,7 +79,8 @@ static int read_pid(int fd, pid_t *ret_pid, struct proc_pidfile *ret_file)
 
 int proc_pidfile_read(const char *path, pid_t *ret_pid, struct proc_pidfile *ret_file)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);	/* a FIFO must not hold us */
+	/* Non-blocking: a FIFO must not hold us. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	int err;
 
 	if (fd < 0)
