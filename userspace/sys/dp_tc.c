@@ -3,8 +3,8 @@
  * dp_tc: does our filter stand on an interface's way out?
  *
  * It needs no pin: clsact holds filter and program until somebody deletes them. Known by its place
- * (egress, preference 1, handle 1) and by the program's name, which a dump shows to whoever has
- * CAP_NET_ADMIN; looking a program up by its id would take CAP_SYS_ADMIN.
+ * (egress, preference 1, handle 1) and by the name that libbpf gives it, the program's, which a dump
+ * shows to whoever has CAP_NET_ADMIN; looking a program up by its id would take CAP_SYS_ADMIN.
  * The clsact qdisc is shared with whoever else uses it, so it is made but never removed here.
  */
 #include "sys/dp_own.h"
