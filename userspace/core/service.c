@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/service.h"
 
-/* What is wrong with the server itself; "" when nothing is. The cause wins over what it brings about. */
+/* What is wrong with the server itself, "" when nothing is. The cause wins over its effect. */
 static const char *server_trouble(const struct service_facts *facts)
 {
 	bool gone = facts->process == PROCESS_GONE;

@@ -2,9 +2,9 @@
 /*
  * listener: is there still a socket for each sip-port of each VIP where one has been seen?
  *
- * Where none was ever seen nothing can be lost (containers, DNAT). Lost means: two look-ups, at least
- * LISTENER_AGAIN_NS apart, found nothing (a reload closes and reopens in between); or one, when the
- * caller knows that the process is gone. The kernel's news of closed sockets only says when to look.
+ * Where none was ever seen nothing can be lost (containers, DNAT). Lost means: two look-ups, at
+ * least LISTENER_AGAIN_NS apart, found nothing (a reload closes and reopens in between); or one, when
+ * the caller knows that the process is gone. News of closed sockets only says when to look.
  * Time:    boot clock. Errors: negative errno.
  * Memory:  one table, made in listener_open(); nothing afterwards.
  */

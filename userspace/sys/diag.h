@@ -2,8 +2,9 @@
 /*
  * diag: does a socket take what is sent to this address and port, and which one has just gone?
  *
- * The question is put to the kernel's own receive lookup (sock_diag without dump), so wildcards, dual
- * stack, IPV6_V6ONLY and SO_REUSEPORT are judged as for a packet; a socket bound to a device is not found.
+ * The question is put to the kernel's own receive lookup (sock_diag without dump), so wildcards,
+ * dual stack, IPV6_V6ONLY and SO_REUSEPORT are judged as for a packet; a socket bound to a device is
+ * not found.
  * Errors:  negative errno; see sys/nl.h for its deadline.
  * Blocks:  at most one netlink answer. Source: kernel-notes/sock-diag.md.
  */
@@ -29,8 +30,8 @@ int diag_open(struct nl *nl);
 int diag_there(struct nl *nl, const struct diag_at *at);
 
 /*
- * Be told of sockets that end, if their local port is one of @ports and they were not connected; the
- * kernel keeps everything else from us. -E2BIG: more than DIAG_PORTS_MAX.
+ * Be told of sockets that end, if their local port is one of @ports and they were not connected;
+ * the kernel keeps everything else from us. -E2BIG: more than DIAG_PORTS_MAX.
  */
 int diag_events_open(struct nl *nl, const uint16_t *ports, uint32_t n);
 typedef void diag_ended_fn(void *arg, const struct diag_at *ended);

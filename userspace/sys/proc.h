@@ -2,7 +2,7 @@
 /*
  * proc: which process does a pidfile name, and has it ended?
  *
- * A pidfile is written by somebody else: whatever is in it is either one number in range or refused.
+ * A pidfile is written by somebody else: what is in it is either one number in range or refused.
  * Errors:  negative errno.
  */
 #ifndef BATON_PROC_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Which writing of the file it was: a file written anew differs, even with the same number in it. */
+/* Which writing of the file it was: one written anew differs, even with the same number in it. */
 struct proc_pidfile {
 	uint64_t dev, ino, size;
 	int64_t mtime_s, mtime_ns, ctime_s, ctime_ns;	/* only ever compared for being equal */
@@ -23,11 +23,11 @@ bool proc_pidfile_changed(const char *path, const struct proc_pidfile *old);
 
 /*
  * The number in the first line of @path. -ENODATA: empty, -EINVAL: no plain file or no number,
- * -ERANGE: no pid can be so large. @ret_file, where given, is filled as soon as the file could be opened.
+ * -ERANGE: no pid can be so large. @ret_file, where given, is filled once the file could be opened.
  */
 int proc_pidfile_read(const char *path, pid_t *ret_pid, struct proc_pidfile *ret_file);
 
-/* A descriptor that becomes readable when @pid ends, all its threads included. -ESRCH: there is none. */
+/* A descriptor that becomes readable when @pid ends, with all its threads. -ESRCH: there is none. */
 int proc_watch(pid_t pid);
 /* A zombie, or gone. */
 bool proc_has_ended(int pidfd);

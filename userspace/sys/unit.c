@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEMBERS_MAX	512	/* processes of one unit that are looked at; a main process comes early */
+#define MEMBERS_MAX	512	/* looked at; a main process comes early */
 
 static int on_answer(sd_bus_message *m, void *arg, sd_bus_error *error)
 {
