@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "rig.h"
 
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/pkt_cls.h>
 #include <stdio.h>
@@ -375,4 +377,101 @@ struct bt_event rig_event(void)
 	memset(&waiting, 0, sizeof(waiting));
 	ring_buffer__consume(ring);
 	return waiting;
+}
+
+struct rig_pulse rig_pulse(uint64_t seq)
+{
+	return (struct rig_pulse){
+		.magic = PULSE_MAGIC, .version = PULSE_VERSION, .type = PULSE_PROBE, .pair_id = 7, .from = 2, .to = 1,
+		.n_groups = 1, .seq = seq, .boot = RIG_PEER_BOOT, .to_boot = RIG_BOOT, .nonce = 0x77, .echo = RIG_NONCE,
+		.heard_ms = 3, .key = { node.key_in[0], node.key_in[1] },
+		.block = { { .name_hash = rig_name_hash(0), .digest = 0x0a0b0c0d, .lease_left_us = 1000,
+			     .resp_age_ms = 5, .flags = PULSE_F_KNOWN, .requests = 9 } },
+	};
+}
+
+static void block_out(struct pulse_group *g, const struct rig_block *b)
+{
+	*g = (struct pulse_group){
+		.name_hash = b->name_hash, .digest = htonl(b->digest), .word = htobe64(b->word),
+		.echo = htobe64(b->echo), .lease_left_us = htonl(b->lease_left_us),
+		.resp_age_ms = htonl(b->resp_age_ms), .flags = htonl(b->flags), .requests = htonl(b->requests),
+	};
+}
+
+static void block_in(struct rig_block *b, const struct pulse_group *g)
+{
+	*b = (struct rig_block){
+		.name_hash = g->name_hash, .digest = ntohl(g->digest), .word = be64toh(g->word),
+		.echo = be64toh(g->echo), .lease_left_us = ntohl(g->lease_left_us),
+		.resp_age_ms = ntohl(g->resp_age_ms), .flags = ntohl(g->flags), .requests = ntohl(g->requests),
+	};
+}
+
+static __u64 sign(const uint64_t key[2], const void *msg, uint32_t len)
+{
+	__u64 k[2] = { key[0], key[1] };
+
+	return siphash(k, (const uint8_t *)msg + 8, len - 8);
+}
+
+void rig_frame(struct packet *p, const struct rig_pulse *m, uint32_t path, int vlans)
+{
+	static const char *const from[] = { RIG_PEER4, RIG_PEER6, RIG_PEER4B };
+	struct {
+		struct pulse_head head;
+		struct pulse_group group[PULSE_GROUPS_MAX + 1];
+	} msg = { .head = {
+		.magic = htons(m->magic), .version = m->version, .type = m->type, .pair_id = m->pair_id,
+		.from = m->from, .to = m->to, .n_groups = m->n_groups, .seq = htobe64(m->seq),
+		.boot = htobe64(m->boot), .to_boot = htobe64(m->to_boot), .nonce = htobe64(m->nonce),
+		.echo = htobe64(m->echo), .heard_ms = htonl(m->heard_ms), .zero = htonl(m->zero),
+	} };
+	uint32_t n = m->n_groups <= PULSE_GROUPS_MAX ? m->n_groups : PULSE_GROUPS_MAX + 1;
+	uint32_t len = PULSE_HEAD_BYTES + n * PULSE_GROUP_BYTES;
+
+	for (uint32_t i = 0; i < n; i++)
+		block_out(&msg.group[i], &m->block[i]);
+	msg.head.mac = htobe64(sign(m->key, &msg, len));
+	packet_make(p, &(struct packet_spec){ .from = from[path], .to = path == 1 ? RIG_US6 : RIG_US4, .vlans = vlans,
+					      .sport = 4999, .dport = RIG_PORT, .payload = &msg, .payload_len = len });
+}
+
+bool rig_answer(const struct packet *p, struct rig_pulse *ret)
+{
+	const struct pulse_head *h = (const void *)(p->data + p->payload);
+	const struct pulse_group *g = (const void *)(h + 1);
+	uint32_t len = PULSE_HEAD_BYTES + h->n_groups * PULSE_GROUP_BYTES;
+	uint64_t key[2] = { node.key_out[0], node.key_out[1] };
+
+	*ret = (struct rig_pulse){
+		.magic = ntohs(h->magic), .version = h->version, .type = h->type, .pair_id = h->pair_id,
+		.from = h->from, .to = h->to, .n_groups = h->n_groups, .seq = be64toh(h->seq),
+		.boot = be64toh(h->boot), .to_boot = be64toh(h->to_boot), .nonce = be64toh(h->nonce),
+		.echo = be64toh(h->echo), .heard_ms = ntohl(h->heard_ms), .zero = ntohl(h->zero),
+	};
+	for (uint32_t i = 0; i < h->n_groups && i < PULSE_GROUPS_MAX; i++)
+		block_in(&ret->block[i], &g[i]);
+	return p->payload + len <= p->len && be64toh(h->mac) == sign(key, h, len);
+}
+
+struct bt_pair rig_pair(void)
+{
+	struct bt_pair pair;
+
+	get("st_pair", 0, &pair);
+	return pair;
+}
+
+void rig_believe(void)
+{
+	struct rig_pulse m = rig_pulse(1);
+	struct packet p;
+	uint32_t exit;
+
+	rig_frame(&p, &m, 0, 0);
+	exit = rig_xdp(&p, NULL, NULL);
+	CHECK(exit == BT_X_PULSE_ANSWERED, "the peer's first probe: %s", rig_xdp_name(exit));
+	while (rig_event().kind)
+		;
 }

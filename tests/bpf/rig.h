@@ -76,6 +76,32 @@ const char *rig_xdp_name(uint32_t exit);
 const char *rig_tc_name(uint32_t exit);
 int rig_prog(const char *which);	/* "xdp" or "tc" */
 
+/* A pulse from the peer in host order; rig_pulse() gives a sound probe about group "sip". */
+struct rig_block {
+	__be32 name_hash;
+	uint32_t digest;
+	uint64_t word, echo;
+	uint32_t lease_left_us, resp_age_ms, flags, requests;
+};
+
+struct rig_pulse {
+	uint16_t magic;
+	uint8_t version, type, pair_id, from, to, n_groups;
+	uint64_t seq, boot, to_boot, nonce, echo;
+	uint32_t heard_ms, zero;
+	struct rig_block block[PULSE_GROUPS_MAX + 1];
+	uint64_t key[2];
+};
+
+struct rig_pulse rig_pulse(uint64_t seq);
+/* Sign and frame it as it comes by @path 0, 1 or 2. */
+void rig_frame(struct packet *p, const struct rig_pulse *m, uint32_t path, int vlans);
+/* Read what our host sent back; false when its MAC is wrong. */
+bool rig_answer(const struct packet *p, struct rig_pulse *ret);
+/* The peer's boot becomes the believed one, by a probe numbered 1 on path 0 about a word of 0. */
+void rig_believe(void);
+struct bt_pair rig_pair(void);
+
 /* Oldest event that waits; kind 0: none. */
 struct bt_event rig_event(void);
 
