@@ -43,13 +43,21 @@ forbid_starting() {
 	fi
 }
 
+not_at_boot() {
+	if command -v systemctl >/dev/null; then
+		systemctl --quiet disable "$1"
+	else
+		update-rc.d "$1" disable
+	fi
+}
+
 # Only those that came with this run: a daemon that was here before is the host's own.
 forbid_booting() {
 	local new
 	new=$(comm -12 <(printf '%s\n' $daemons | sort) <(printf '%s\n' "$@" | sort))
 	for daemon in $new; do
-		systemctl --quiet disable "$daemon" 2>/dev/null ||
-			echo "deps: $daemon may start at the next boot (systemctl disable $daemon)" >&2
+		not_at_boot "$daemon" >/dev/null 2>&1 ||
+			echo "deps: $daemon may start at the next boot; see to it" >&2
 	done
 }
 
