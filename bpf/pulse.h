@@ -57,10 +57,10 @@
 #include "pulse_wire.h"
 #include "siphash.h"
 
-#define PULSE_WORDS(groups) ((PULSE_HEAD_BYTES - 8 + (groups) * PULSE_GROUP_BYTES) / 8)
+#define PULSE_WORDS(groups) ((PULSE_HEAD_BYTES + (groups) * PULSE_GROUP_BYTES) / 8)
 #define PULSE_WORDS_MAX	PULSE_WORDS(PULSE_GROUPS_MAX)
 #define PULSE_TTL	64
-#define PULSE_HASHED	offsetof(struct pulse_head, magic)
+#define PULSE_HASHED	(PULSE_HEAD_BYTES - 8)	/* of the head */
 
 /* One message on its way through the stages. Offsets are from the start of the frame. */
 struct pulse {
@@ -98,23 +98,30 @@ static __always_inline void *packet_at(struct xdp_md *ctx, __u32 off, __u32 size
 }
 
 /*
- * SipHash of @words words at @off. Functions that are not static are verified once by themselves,
- * however many ways lead to them: that keeps the verifier's work additive.
+ * SipHash of all after the mac field of the pulse at @at; 0 when it is not all there, which pulse_length()
+ * has excluded. Functions that are not static are verified once by themselves, however many ways lead to
+ * them: that keeps the verifier's work additive.
  */
-__noinline __u64 pulse_mac(struct xdp_md *ctx, __u32 off, __u32 words, __u64 k0, __u64 k1)
+__noinline __u64 pulse_mac(struct xdp_md *ctx, __u32 at, __u32 groups, __u64 k0, __u64 k1)
 {
 	struct siphash s = siphash_begin(k0, k1);
-	__u64 *word;
+	__u64 *word = packet_at(ctx, at, PULSE_HEAD_BYTES);
 
-	for (__u32 i = 0; i < PULSE_WORDS_MAX; i++) {
-		if (i >= words)
+	if (!word)
+		return 0;
+	for (int i = 1; i < PULSE_HEAD_BYTES / 8; i++)
+		siphash_word(&s, word[i]);
+	at += PULSE_HEAD_BYTES;
+	for (__u32 i = 0; i < PULSE_GROUPS_MAX; i++, at += PULSE_GROUP_BYTES) {
+		if (i >= groups)
 			break;
-		word = packet_at(ctx, off + i * 8, 8);
+		word = packet_at(ctx, at, PULSE_GROUP_BYTES);
 		if (!word)
 			return 0;
-		siphash_word(&s, *word);
+		for (int k = 0; k < PULSE_GROUP_BYTES / 8; k++)
+			siphash_word(&s, word[k]);
 	}
-	return siphash_end(&s, 0, words * 8);
+	return siphash_end(&s, 0, PULSE_HASHED + groups * PULSE_GROUP_BYTES);
 }
 
 static __always_inline bool path_is(const struct bt_path *path, __u32 ifindex, const struct in6_addr *from)
@@ -201,7 +208,7 @@ static __always_inline bool word_is_sane(__u64 word, __u8 sender, __u8 other)
 	return (owner == sender || owner == other) && BT_WORD_TERM(word) && (mode != BT_OPEN || owner == sender);
 }
 
-__noinline int pulse_group_in_range(struct xdp_md *ctx, __u32 off, __u32 from, __u32 to)
+static __always_inline bool pulse_group_in_range(struct xdp_md *ctx, __u32 off, __u32 from, __u32 to)
 {
 	struct pulse_group *g = packet_at(ctx, off, sizeof(*g));
 
@@ -462,12 +469,17 @@ static __always_inline void group_take(const struct pulse *m, const struct pulse
 }
 
 /* @unit_ns since @then, at most one below PULSE_NEVER; a @then of another CPU may lie ahead. */
-static __always_inline __u32 age_of(__u64 then, __u64 now, __u64 unit_ns)
+static __always_inline __u32 age_of(__u64 then, __u64 now, __u32 unit_ns)
 {
-	__u64 age = now > then ? (now - then) / unit_ns : 0;
+	__u64 age = now - then;
 
 	if (!then)
 		return PULSE_NEVER;
+	if (now <= then)
+		return 0;
+	if (age <= 0xffffffff)		/* nearly always; half the price of the other division */
+		return (__u32)age / unit_ns;
+	age /= unit_ns;
 	return age < PULSE_NEVER ? age : PULSE_NEVER - 1;
 }
 
@@ -559,7 +571,7 @@ __noinline __u64 pulse_sum(struct xdp_md *ctx, __u32 off, __u32 words)
 	__u64 sum = 0;
 	__u32 *half;
 
-	for (__u32 i = 0; i < PULSE_WORDS_MAX + 1; i++) {
+	for (__u32 i = 0; i < PULSE_WORDS_MAX; i++) {
 		if (i >= words)
 			break;
 		half = packet_at(ctx, off + i * 8, 8);
@@ -573,7 +585,6 @@ __noinline __u64 pulse_sum(struct xdp_md *ctx, __u32 off, __u32 words)
 static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *m, const struct bt_node *node)
 {
 	struct pulse_head *head = packet_at(ctx, m->at, sizeof(*head));
-	__u32 words = PULSE_WORDS(m->groups);
 
 	if (!head)
 		return false;
@@ -585,7 +596,7 @@ static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *
 	head->nonce = bpf_cpu_to_be64(m->nonce);
 	head->echo = m->head.nonce;
 	head->heard_ms = m->believed ? 0 : bpf_htonl(age_of(m->heard_ns, m->now, NS_PER_MS));
-	head->mac = bpf_cpu_to_be64(pulse_mac(ctx, m->at + PULSE_HASHED, words, node->key_out[0], node->key_out[1]));
+	head->mac = bpf_cpu_to_be64(pulse_mac(ctx, m->at, m->groups, node->key_out[0], node->key_out[1]));
 	return true;
 }
 
@@ -631,7 +642,7 @@ static __always_inline bool answer_udp(struct xdp_md *ctx, const struct pulse *m
 	udp->check = 0;
 	if (!v6)
 		return true;
-	pseudo += pulse_sum(ctx, m->at, PULSE_WORDS(m->groups) + 1);
+	pseudo += pulse_sum(ctx, m->at, PULSE_WORDS(m->groups));
 	pseudo += (__u64)udp->source + udp->dest + udp->len;
 	udp->check = csum_fold(pseudo);
 	if (!udp->check)
@@ -697,7 +708,7 @@ static __always_inline enum bt_xdp_exit pulse_check(struct xdp_md *ctx, const st
 	if (!pulse_pair(m, node))
 		return BT_X_PULSE_PAIR;
 	m->now = bpf_ktime_get_boot_ns();
-	mac = pulse_mac(ctx, m->at + PULSE_HASHED, PULSE_WORDS(m->groups), node->key_in[0], node->key_in[1]);
+	mac = pulse_mac(ctx, m->at, m->groups, node->key_in[0], node->key_in[1]);
 	if (m->head.mac != bpf_cpu_to_be64(mac)) {
 		pulse_unauthentic(m);
 		return BT_X_PULSE_MAC;
