@@ -228,6 +228,7 @@ static int live(struct life *life, struct conf *conf, const struct ha_options *o
 		return fail("control socket", why);
 	}
 	ha_on_change(life->ha, changed, life);
+	be_prompt();	/* not before: loading the programs is long work that must not starve anybody */
 	if (sd_watchdog_enabled(0, &usec) > 0)
 		life->watchdog_ns = usec * NS_PER_US;
 	sd_notify(0, "READY=1");
@@ -264,7 +265,6 @@ int main(int argc, char **argv)
 		return fail("clock", "a time namespace shifts CLOCK_BOOTTIME against the kernel's: leases would lie");
 	if (loop_open(&life.loop) || open_signals(&life))
 		return fail("event loop", strerror(errno));
-	be_prompt();
 	code = live(&life, conf, &o.ha);
 	loop_close(&life.loop);
 	return code;

@@ -30,7 +30,7 @@ static void every_edge_keeps_the_laws(void **state)
 			LAW(s.to != ROLE_BACKUP || !moves || s.acts & ACT_VIP_DEL, "a backup must not keep the address");
 			LAW(r != ROLE_PRIMARY || s.to == ROLE_PRIMARY || s.acts & ACT_ANNOUNCE_STOP,
 			    "whoever held must stop telling neighbours");
-			LAW(r != ROLE_PRIMARY || s.to == ROLE_PRIMARY || s.acts & ACT_ROUTES_DEL, "the VIP's routes must go");
+			LAW(r != ROLE_PRIMARY || s.to == ROLE_PRIMARY || s.acts & (ACT_QUIET | ACT_VIP_DEL), "the VIP's routes must go");
 			LAW(!(s.acts & ACT_ANNOUNCE) || s.to == ROLE_PRIMARY, "only a primary announces");
 			LAW(!(s.acts & ACT_VIP_ADD && s.acts & ACT_VIP_DEL), "adds and removes at once");
 			LAW(s.to == r || s.acts & ACT_NOTIFY, "a role change nobody is told of");

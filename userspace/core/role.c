@@ -15,9 +15,9 @@ struct edge {
 
 #define IGNORE		{ .kind = EDGE_IGNORE }
 #define GO(role, a)	{ .kind = EDGE_GO, .to = ROLE_##role, .acts = (a) }
-#define HOLD		(ACT_VIP_ADD | ACT_ANNOUNCE | ACT_ROUTES_ADD | ACT_NOTIFY)
-#define SILENT		(ACT_ANNOUNCE_STOP | ACT_ROUTES_DEL)
-#define DROP		(SILENT | ACT_VIP_DEL | ACT_NOTIFY)
+#define HOLD		(ACT_VIP_ADD | ACT_ANNOUNCE | ACT_NOTIFY)
+#define SILENT		(ACT_ANNOUNCE_STOP | ACT_QUIET)
+#define DROP		(ACT_ANNOUNCE_STOP | ACT_VIP_DEL | ACT_NOTIFY)
 
 /* The whole machine. Read down a block to see one role's life. */
 static const struct edge edges[ROLE__N][EV__N] = {

@@ -31,14 +31,13 @@ enum role_event {
 /* Carried out in this order: be silent before letting go, hold before telling. */
 enum role_act {
 	ACT_ANNOUNCE_STOP = 1 << 0,
-	ACT_ROUTES_DEL	= 1 << 1,
-	ACT_VIP_DEL	= 1 << 2,
-	ACT_VIP_ADD	= 1 << 3,
+	ACT_QUIET	= 1 << 1,	/* the VIP's own routes go, addresses stay as they are */
+	ACT_VIP_DEL	= 1 << 2,	/* routes, then addresses */
+	ACT_VIP_ADD	= 1 << 3,	/* addresses, then routes */
 	ACT_ANNOUNCE	= 1 << 4,	/* gratuitous ARP, unsolicited NA */
-	ACT_ROUTES_ADD	= 1 << 5,
-	ACT_NOTIFY	= 1 << 6,	/* the operator's script */
+	ACT_NOTIFY	= 1 << 5,	/* the operator's script */
 };
-#define ROLE_ACTS_N 7
+#define ROLE_ACTS_N 6
 
 struct role_step {
 	enum role to;

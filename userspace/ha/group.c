@@ -14,12 +14,10 @@
 
 #include "core/lease.h"
 #include "core/word.h"
-#include "ha/route.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/spawn.h"
 
-#define RETRY_NS	(100 * NS_PER_MS)	/* placing addresses, after a failure */
 
 uint64_t group_word(const struct ha *ha, const struct group *g)
 {
@@ -46,75 +44,25 @@ void group_renew_lease(struct ha *ha, struct group *g)
 
 /* ---- addresses ------------------------------------------------------------------------------ */
 
-static void place_failed(struct ha *ha, struct group *g, const char *what)
+/* What the placer has to say since the last turn. */
+void group_placed(struct ha *ha, struct group *g)
 {
-	char text[HA_TEXT];
+	bool was = g->held;
+	struct place_report r;
 
-	snprintf(text, sizeof(text), "%s: %.120s", what, vip_why());
-	log_event(LOG_ERR, "vip failed", "group=%s error=\"%s\"", g->conf->name, text);
-	alarm_set(&ha->alarms, true, "00-52029", g->conf->name, text, g->conf->alarm_notify, ha->turn_ns);
-	g->held = false;
-	g->retry_ns = ha->turn_ns + RETRY_NS;
-}
-
-static bool wants_addresses(const struct group *g)
-{
-	return g->role == ROLE_PRIMARY;
-}
-
-/* The old primary keeps them while it lingers, a claimer what it has: neither adds nor removes. */
-static bool leaves_addresses(const struct group *g)
-{
-	return g->role == ROLE_YIELDING || g->role == ROLE_CLAIMING;
-}
-
-static void add_addresses(struct ha *ha, struct group *g)
-{
-	if (vip_add(&ha->nl, g->vips, g->conf->n_vips)) {
-		place_failed(ha, g, "cannot add");
-		return;
+	placer_report(ha->placer, g->slot, &r);
+	g->held = r.settled;
+	alarm_set(&ha->alarms, r.err != 0, "00-52029", g->conf->name, r.why, g->conf->alarm_notify, ha->turn_ns);
+	if (r.repaired != g->repaired) {
+		log_event(LOG_WARNING, "vip repaired", "group=%s role=%s", g->conf->name, role_text(g->role));
+		if (g->role == ROLE_PRIMARY)
+			announce_start(g->announce, ha->turn_ns);
 	}
-	g->held = true;
-	alarm_set(&ha->alarms, false, "00-52029", g->conf->name, "", g->conf->alarm_notify, ha->turn_ns);
-}
-
-static void del_addresses(struct ha *ha, struct group *g)
-{
-	if (vip_del(&ha->nl, g->vips, g->conf->n_vips)) {
-		place_failed(ha, g, "cannot remove");
+	g->repaired = r.repaired;
+	if (g->held == was)
 		return;
-	}
-	g->held = true;
-	alarm_set(&ha->alarms, false, "00-52029", g->conf->name, "", g->conf->alarm_notify, ha->turn_ns);
-}
-
-static bool as_wanted(struct ha *ha, struct group *g)
-{
-	bool want = wants_addresses(g), all = true;
-
-	if (vip_present(&ha->nl, g->vips, g->conf->n_vips, g->present))
-		return true;	/* not known: the next look will tell */
-	for (uint32_t i = 0; i < g->conf->n_vips; i++)
-		all &= g->present[i] == want;
-	return all || leaves_addresses(g);
-}
-
-void group_place(struct ha *ha, struct group *g)
-{
-	if (g->held && as_wanted(ha, g))
-		return;
-	if (leaves_addresses(g) || g->role == ROLE_INIT)
-		return;
-	if (g->held)
-		log_event(LOG_WARNING, "vip repaired", "group=%s wanted=%s", g->conf->name,
-			  wants_addresses(g) ? "present" : "absent");
-	if (!wants_addresses(g)) {
-		del_addresses(ha, g);
-		return;
-	}
-	add_addresses(ha, g);
-	if (g->held)
-		announce_start(g->announce, ha->turn_ns);
+	group_say(ha, g);
+	ha_note_change(ha);
 }
 
 /* ---- what a role change does ------------------------------------------------------------------ */
@@ -125,17 +73,6 @@ static void announce(struct ha *ha, struct group *g)
 
 	if (err)
 		log_event(LOG_ERR, "announce failed", "group=%s error=\"%s\"", g->conf->name, strerror(-err));
-}
-
-static void routes(struct ha *ha, struct group *g, bool add)
-{
-	const struct conf_group *c = g->conf;
-	uint32_t ifindex = g->vips[0].ifindex;
-	int err = add ? route_add(&ha->nl, g->vips, c->n_vips, c->routes, c->n_routes, ifindex)
-		      : route_del(&ha->nl, c->routes, c->n_routes, ifindex);
-
-	if (err)
-		log_event(LOG_ERR, "route failed", "group=%s error=\"%s\"", g->conf->name, route_why());
 }
 
 static void notify(struct ha *ha, struct group *g)
@@ -158,22 +95,17 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 	case ACT_ANNOUNCE_STOP:
 		announce_stop(g->announce);
 		break;
-	case ACT_ROUTES_DEL:
-		if (g->conf->n_routes)
-			routes(ha, g, false);
+	case ACT_QUIET:
+		placer_ask(ha->placer, g->slot, PLACE_QUIET);
 		break;
 	case ACT_VIP_DEL:
-		del_addresses(ha, g);
+		placer_ask(ha->placer, g->slot, PLACE_ABSENT);
 		break;
 	case ACT_VIP_ADD:
-		add_addresses(ha, g);
+		placer_ask(ha->placer, g->slot, PLACE_HELD);
 		break;
-	case ACT_ANNOUNCE:
+	case ACT_ANNOUNCE:	/* at once: the local route serves before the address is there */
 		announce(ha, g);
-		break;
-	case ACT_ROUTES_ADD:
-		if (g->conf->n_routes)
-			routes(ha, g, true);
 		break;
 	case ACT_NOTIFY:
 		notify(ha, g);
@@ -280,6 +212,17 @@ static void linger(struct ha *ha, struct group *g)
 	atomic_store(&dp_lingers(ha->dp)[g->slot], ha->turn_ns + g->conf->linger_ns);
 }
 
+/* What a claim rests on; whoever asks in the morning why the role moved finds it here. */
+static void log_claim(const struct ha *ha, const struct group *g, const struct judgement *j)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+	uint64_t heard = facts_heard_ns(ha);
+
+	log_event(LOG_INFO, "claim", "group=%s why=%s peer_heard_us_ago=%" PRIu64 " peer_said=%s peer_term=%u peer_lease_left_us=%u",
+		  g->conf->name, j->why, heard ? (clock_now_ns() - heard) / NS_PER_US : 0, word_mode_text(h->word),
+		  BT_WORD_TERM(h->word), h->lease_left_us);
+}
+
 static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, const struct judgement *j)
 {
 	uint64_t next, was = f->word;
@@ -294,6 +237,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
 	g->claim_ns = j->cause == WORD_CLAIM ? ha->turn_ns : 0;
 	pulse_kick(ha->pulse);
+	if (j->cause == WORD_CLAIM)
+		log_claim(ha, g, j);
 	log_event(LOG_DEBUG, "word change", "group=%s cause=%s why=%s from=%#" PRIx64 " to=%#" PRIx64, g->conf->name,
 		  word_cause_text(j->cause), j->why, f->word, next);
 	return true;

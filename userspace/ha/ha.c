@@ -55,18 +55,7 @@ static void turn_group(struct ha *ha, struct group *g)
 		group_follow(ha, g);
 	}
 	group_renew_lease(ha, g);
-	if (!g->held && ha->turn_ns >= g->retry_ns)
-		group_place(ha, g);
-}
-
-/* The guide's VIP monitoring, on top of what this host does itself: somebody else may remove one. */
-static void look_at_addresses(struct ha *ha)
-{
-	if (ha->turn_ns < ha->look_ns)
-		return;
-	for (uint32_t i = 0; i < ha->n_groups; i++)
-		group_place(ha, &ha->group[i]);
-	ha->look_ns = ha->turn_ns + ha->conf->tserver.network_monitoring_timeout_s * NS_PER_S;
+	group_placed(ha, g);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -87,7 +76,7 @@ static uint64_t group_deadline(const struct ha *ha, const struct group *g)
 
 static uint64_t next_deadline(struct ha *ha)
 {
-	uint64_t next = earlier(ask_deadline(ha), ha->look_ns);
+	uint64_t next = ask_deadline(ha);
 
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		next = earlier(next, group_deadline(ha, &ha->group[i]));
@@ -103,7 +92,6 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		turn_group(ha, &ha->group[i]);
 	ask_turn(ha);
-	look_at_addresses(ha);
 	return next_deadline(ha);
 }
 

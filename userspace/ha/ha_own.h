@@ -10,6 +10,7 @@
 #include "ha/alarm.h"
 #include "ha/announce.h"
 #include "ha/ha.h"
+#include "ha/placer.h"
 #include "ha/pulse.h"
 #include "ha/store.h"
 #include "ha/tune.h"
@@ -52,9 +53,9 @@ struct group {
 	uint64_t asked_term;	/* reserved in a request under way */
 
 	bool asked, forced;
-	bool held;		/* addresses are as the role wants them */
-	uint64_t retry_ns;	/* when to try placing them again */
-	bool present[CONF_VIPS_MAX];	/* by the last look; index within the group */
+	bool held;		/* addresses are as the role wants them, by the kernel's word */
+	uint32_t repaired;	/* of the placer's report, as last logged */
+	uint64_t retry_ns;	/* when to try the disk again */
 };
 
 struct ha {
@@ -67,8 +68,9 @@ struct ha {
 	struct health *health;
 	struct pulse *pulse;
 	struct store *store;
+	struct placer *placer;
 	struct alarms alarms;
-	struct src pulse_src, store_src, event_src;
+	struct src pulse_src, store_src, placer_src, event_src;
 	struct group group[BT_GROUPS_MAX];
 	uint32_t n_groups;
 	struct asker asker[ASKERS_MAX];
@@ -78,7 +80,6 @@ struct ha {
 	bool found;		/* pinned maps of an earlier life were taken over */
 	uint64_t started_ns;
 	uint64_t turn_ns;	/* start of this turn */
-	uint64_t look_ns;	/* next look at the addresses */
 	struct pulse_report report;
 	enum peer_state peer;
 	bool stopping;
@@ -99,12 +100,15 @@ uint64_t group_word(const struct ha *ha, const struct group *g);
 void group_renew_lease(struct ha *ha, struct group *g);
 void group_follow(struct ha *ha, struct group *g);	/* role after word, actions */
 bool group_decide(struct ha *ha, struct group *g);	/* judge, change the word; true: it changed */
-void group_place(struct ha *ha, struct group *g);	/* addresses as the role wants them, again */
+void group_placed(struct ha *ha, struct group *g);	/* what the placer achieved */
 void group_say(struct ha *ha, const struct group *g);	/* health into our pulses */
 
 /* ask.c: what operators ask for */
 void ask_turn(struct ha *ha);
 uint64_t ask_deadline(const struct ha *ha);
+
+/* reload.c: what was asked for and nothing here does yet goes to the log */
+void ha_tell_idle(const struct conf *conf);
 
 void ha_note_change(struct ha *ha);
 

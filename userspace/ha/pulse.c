@@ -6,7 +6,6 @@
 #include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "core/detect.h"
 #include "core/pulse_msg.h"
 #include "sys/clock.h"
+#include "sys/thread.h"
 
 #define PRIORITY	50	/* above the main loop: a probe that is late knows nothing */
 #define ROUND_MAX	64	/* datagrams taken from one socket before the next is served */
@@ -355,7 +355,6 @@ static int path_open(struct path *path, const struct conf *conf, const struct co
 
 static int fill(struct pulse *p, const struct conf *conf)
 {
-	pthread_mutexattr_t attr;
 	int err = dp_get_node(p->dp, &p->node);
 
 	p->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -363,9 +362,8 @@ static int fill(struct pulse *p, const struct conf *conf)
 	p->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->timer < 0 || p->kick < 0 || p->quit < 0)
 		return -errno;
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
-	pthread_mutex_init(&p->lock, &attr);
+	if (thread_mutex(&p->lock))
+		return -ENOMEM;
 	p->interval_ns = conf->pulse_interval_ns;
 	p->misses = conf->pulse_misses;
 	p->n_groups = p->say.n_groups = conf->n_groups;
@@ -380,14 +378,10 @@ static int fill(struct pulse *p, const struct conf *conf)
 
 static int start(struct pulse *p)
 {
-	struct sched_param prio = { .sched_priority = PRIORITY };
-	int err = pthread_create(&p->thread, NULL, run, p);
+	int err = thread_start(&p->thread, "pulse", PRIORITY, run, p, &p->report.realtime);
 
-	if (err)
-		return -err;
-	p->running = true;
-	p->report.realtime = !pthread_setschedparam(p->thread, SCHED_FIFO | SCHED_RESET_ON_FORK, &prio);
-	return 0;
+	p->running = !err;
+	return err;
 }
 
 int pulse_open(struct pulse **ret, const struct conf *conf, struct dp *dp, int changed)

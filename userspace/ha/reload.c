@@ -98,6 +98,18 @@ static unsigned take_all(struct ha *ha, struct conf *next)
 	return n;
 }
 
+static void on_idle(void *arg, const char *section, const char *name, const char *option)
+{
+	(void)arg;
+	log_event(LOG_WARNING, "option idle", "section=\"%s%s%s\" option=%s text=\"read and checked, but nothing in this version acts on it\"",
+		  section, name[0] ? " " : "", name, option);
+}
+
+void ha_tell_idle(const struct conf *conf)
+{
+	opts_each_idle(conf, on_idle, NULL);
+}
+
 static int parse(struct ha *ha, struct conf *next, struct errors *e)
 {
 	char *text = malloc(CONF_BYTES);

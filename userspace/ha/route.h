@@ -9,7 +9,7 @@
  * An operator's own route to the same net stands back meanwhile, and counts again afterwards.
  * Errors:  negative errno; which route and the kernel's words in route_why(). -EADDRNOTAVAIL: the group
  *          has no VIP of the route's family. Already there, or already gone, counts as done.
- * Threads: main only. Blocks: at most one netlink deadline (sys/nl.h).
+ * Threads: as vip.h. Blocks: at most one netlink deadline (sys/nl.h).
  */
 #ifndef BATON_ROUTE_H
 #define BATON_ROUTE_H

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/word.h"
+#include "ha/route.h"
 #include "sys/clock.h"
 #include "sys/keys.h"
 #include "sys/log.h"
@@ -106,7 +107,7 @@ static int open_dp(struct ha *ha, const struct say *say)
 	int err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
 
 	if (err)
-		return fail(say, err, "data path", ha->dp ? dp_why(ha->dp) : strerror(-err));
+		return fail(say, err, "data path", dp_why(ha->dp));
 	if (!ha->found || pins_fit(ha))
 		return 0;
 	log_event(LOG_WARNING, "pins discarded", "pin-dir=%s why=\"made for another configuration\"", pins);
@@ -115,7 +116,7 @@ static int open_dp(struct ha *ha, const struct say *say)
 	ha->dp = NULL;
 	if (!err)
 		err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
-	return err ? fail(say, err, "data path", ha->dp ? dp_why(ha->dp) : strerror(-err)) : 0;
+	return err ? fail(say, err, "data path", dp_why(ha->dp)) : 0;
 }
 
 static int fill_vips(struct ha *ha, const struct group *g)
@@ -299,7 +300,6 @@ static int place_first(struct ha *ha, struct group *g, const struct say *say)
 		err = vip_route_add(&ha->nl, g->vips, g->conf->n_vips);
 	if (err)
 		snprintf(say->why, say->len, "group %s: %s", g->conf->name, vip_why());
-	g->held = true;
 	return err;
 }
 
@@ -359,6 +359,8 @@ static void on_health(void *arg, uint32_t slot, const struct service_verdict *v)
 		  g->conf->alarm_notify, clock_now_ns());
 	if (ha->pulse)
 		group_say(ha, g);
+	if (v->running && ha->placer)
+		placer_look(ha->placer);	/* a link that came back has lost IPv6 addresses and routes */
 	ha_note_change(ha);
 }
 
@@ -368,6 +370,8 @@ static int open_sources(struct ha *ha, const struct say *say)
 
 	if (!err)
 		err = open_eventfd(ha, &ha->store_src, "store");
+	if (!err)
+		err = open_eventfd(ha, &ha->placer_src, "placer");
 	ha->event_src = (struct src){ .fd = dp_events_fd(ha->dp), .name = "kernel", .ready = on_ring };
 	if (!err)
 		err = loop_add(ha->loop, &ha->event_src, EPOLLIN);
@@ -395,7 +399,14 @@ static int place_all(struct ha *ha, const struct say *say)
 		return fail(say, err, "netlink", strerror(-err));
 	for (uint32_t i = 0; i < ha->n_groups && !err; i++)
 		err = place_first(ha, &ha->group[i], say);
-	return err;
+	if (err)
+		return err;
+	err = placer_open(&ha->placer, ha->conf, ha->placer_src.fd);
+	if (err)
+		return fail(say, err, "placer", strerror(-err));
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		placer_know(ha->placer, i, ha->group[i].vips);
+	return 0;
 }
 
 static int tune_all(struct ha *ha, const struct say *say)
@@ -446,6 +457,7 @@ static int build(struct ha *ha, const struct say *say)
 		err = watch_all(ha, say);
 	if (err)
 		return err;
+	ha_tell_idle(ha->conf);
 	pulse_report(ha->pulse, &ha->report);
 	log_event(LOG_INFO, "started", "node=%s version=%s groups=%u pins=%s realtime=%s", ha->conf->name,
 		  ha->opt.version, ha->n_groups, ha->found ? "found" : "new", ha->report.realtime ? "yes" : "no");
@@ -481,7 +493,7 @@ int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct 
 	ha->n_groups = conf->n_groups;
 	ha->started_ns = ha->turn_ns = clock_now_ns();
 	ha->peer = PEER_UNKNOWN;
-	ha->pulse_src.fd = ha->store_src.fd = ha->event_src.fd = -1;
+	ha->pulse_src.fd = ha->store_src.fd = ha->placer_src.fd = ha->event_src.fd = -1;
 	err = build(ha, &say);
 	if (err) {
 		ha_close(ha);
@@ -509,6 +521,8 @@ static void leave_network(struct ha *ha)
 
 		if (!g->vips || !ha->nl.sock)
 			continue;
+		if (g->conf->n_routes)
+			route_del(&ha->nl, g->conf->routes, g->conf->n_routes, g->vips[0].ifindex);
 		vip_del(&ha->nl, g->vips, g->conf->n_vips);
 		vip_route_del(&ha->nl, g->vips, g->conf->n_vips);
 	}
@@ -521,6 +535,7 @@ void ha_close(struct ha *ha)
 
 	pulse_close(ha->pulse);
 	health_close(ha->health);
+	placer_close(ha->placer);
 	if (ours)
 		leave_network(ha);
 	if (ours && ha->dp)
@@ -531,6 +546,7 @@ void ha_close(struct ha *ha)
 	close_source(ha, &ha->event_src, false);
 	close_source(ha, &ha->pulse_src, true);
 	close_source(ha, &ha->store_src, true);
+	close_source(ha, &ha->placer_src, true);
 	dp_close(ha->dp);
 	if (ha->nl.sock)
 		nl_close(&ha->nl);

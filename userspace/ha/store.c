@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sys/file.h"
+#include "sys/thread.h"
 
 struct slot {
 	char name[BT_NAME_MAX];
@@ -138,9 +139,9 @@ int store_open(struct store **ret, const struct conf *conf, int done)
 		memcpy(s->slot[i].name, conf->groups[i].name, sizeof(s->slot[i].name));
 		load(s, &s->slot[i]);
 	}
-	pthread_mutex_init(&s->lock, NULL);
+	thread_mutex(&s->lock);
 	pthread_cond_init(&s->work, NULL);
-	err = -pthread_create(&s->thread, NULL, run, s);
+	err = thread_start(&s->thread, "store", 0, run, s, NULL);
 	if (err) {
 		snprintf(why, sizeof(why), "no thread for state-dir: %s", strerror(-err));
 		free(s);

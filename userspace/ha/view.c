@@ -24,16 +24,9 @@ bool ha_vip_present(const struct ha *ha, uint32_t vip_index)
 		uint32_t at = vip_index - g->conf->first_vip;
 
 		if (vip_index >= g->conf->first_vip && at < g->conf->n_vips)
-			return g->present[at];
+			return placer_present(ha->placer, g->slot, at);
 	}
 	return false;
-}
-
-/* Asked now: what an event has not told yet, a person should still see. */
-static void look_now(struct ha *ha)
-{
-	for (uint32_t i = 0; i < ha->n_groups; i++)
-		vip_present(&ha->nl, ha->group[i].vips, ha->group[i].conf->n_vips, ha->group[i].present);
 }
 
 static const char *owner_name(const struct ha *ha, uint64_t word)
@@ -105,7 +98,6 @@ static void view_path(const struct ha *ha, uint32_t i, struct ha_path_view *v)
 void ha_view(struct ha *ha, struct ha_view *v)
 {
 	memset(v, 0, sizeof(*v));
-	look_now(ha);
 	pulse_report(ha->pulse, &ha->report);
 	memcpy(v->node, ha->conf->name, sizeof(v->node));
 	v->version = ha->opt.version;

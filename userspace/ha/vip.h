@@ -12,7 +12,7 @@
  * address is there; it stays when the address goes. A link that goes down takes IPv6 addresses and
  * routes along: call vip_route_add(), and vip_add() where due, when it is back.
  * Errors:  negative errno; which address and the kernel's own words (extended ack) in vip_why().
- * Threads: main only. Blocks: at most one netlink deadline (sys/nl.h) after the kernel has carried the
+ * Threads: one at a time: main before the placer starts and after it ended, else the placer. Blocks: at most one netlink deadline (sys/nl.h) after the kernel has carried the
  *          batch out: 16 ms for 1000 IPv4 addresses; many IPv6 ones: kernel-notes/vip-addresses.md.
  */
 #ifndef BATON_VIP_H

@@ -86,10 +86,10 @@ static int wait_batch(struct loop *l, uint32_t events[LOOP_BATCH])
 
 static void tell_slow(struct loop *l, const char *name, uint64_t began)
 {
-	uint64_t took = clock_now_ns() - began;
+	uint64_t now = clock_now_ns();
 
-	if (l->slow && took > l->slow_ns)
-		l->slow(l->arg, name, took);
+	if (l->slow && now > began + l->slow_ns)
+		l->slow(l->arg, name, now - began);
 }
 
 static void serve(struct loop *l, struct src *src, uint32_t events)
@@ -112,15 +112,19 @@ static uint64_t take_turn(struct loop *l)
 int loop_run(struct loop *l)
 {
 	uint32_t events[LOOP_BATCH];
+	uint64_t due;
 	int err;
 
 	while (!l->stop) {
-		err = set_deadline(l, take_turn(l));
+		due = take_turn(l);
+		err = set_deadline(l, due);
 		if (err || l->stop)
 			return err;
 		l->n = wait_batch(l, events);
 		if (l->n < 0)
 			return l->n;
+		if (due != LOOP_NEVER)
+			tell_slow(l, "wakeup", due);
 		for (l->at = 0; l->at < l->n; l->at++)
 			if (l->batch[l->at])
 				serve(l, l->batch[l->at], events[l->at]);

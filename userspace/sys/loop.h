@@ -29,7 +29,8 @@ struct loop {
 	struct src *batch[LOOP_BATCH];
 	/* Called once before every wait; returns the next deadline. The loop's owner decides there. */
 	uint64_t (*turn)(void *arg);
-	/* Told when one handler, or the turn ("turn"), took longer than slow_ns; NULL: not measured. */
+	/* Told when one handler or the turn ("turn") took longer than slow_ns, or the CPU came that much
+	 * later than the deadline ("wakeup"); NULL: not measured. */
 	void (*slow)(void *arg, const char *name, uint64_t took_ns);
 	uint64_t slow_ns;
 	void *arg;

@@ -219,7 +219,7 @@ static void drain(struct nl *nl, void *buf, size_t len)
 static int collect(struct nl *nl, struct wanted *w)
 {
 	uint64_t deadline_ns = clock_now_ns() + NL_DEADLINE_MS * NS_PER_MS;
-	static char buf[RECV_BYTES] __attribute__((aligned(8)));
+	static _Thread_local char buf[RECV_BYTES] __attribute__((aligned(8)));
 	ssize_t n;
 	int err;
 
@@ -337,7 +337,7 @@ static int run_each(const void *buf, size_t len, mnl_cb_t each, void *arg)
 
 int nl_events(struct nl *nl, mnl_cb_t each, void *arg)
 {
-	static char buf[RECV_BYTES] __attribute__((aligned(8)));
+	static _Thread_local char buf[RECV_BYTES] __attribute__((aligned(8)));
 	int err = 0;
 	ssize_t n;
 

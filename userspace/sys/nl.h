@@ -7,6 +7,7 @@
  *          the request may still take effect, so close and reopen before asking again.
  *          -ENOBUFS from a request: answers were lost, ask what is really there.
  *          -EPERM from nl_events(): a message that did not come from the kernel was dropped.
+ * Threads: one at a time per struct nl.
  * Blocks:  at most NL_DEADLINE_MS per call.
  * Logs:    nothing; callers know what the request was for.
  * Source:  netlink(7), rtnetlink(7); kernel-notes/netlink-acks.md.

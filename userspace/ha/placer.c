@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ha/placer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ha/route.h"
+#include "sys/clock.h"
+#include "sys/thread.h"
+
+#define PRIORITY	30	/* below the main loop; a takeover is not finished without us */
+#define RETRY_NS	(100 * NS_PER_MS)
+
+struct slot {
+	const struct conf_group *conf;
+	const struct vip *vips;		/* NULL: not known yet */
+	enum place want, is;
+	bool asked;			/* want is newer than is */
+	struct place_report report;
+	bool *present;
+};
+
+struct placer {
+	struct nl nl;
+	int done;
+	bool quit, look;
+	uint64_t period_ns;
+	pthread_t thread;
+	bool running;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct slot slot[BT_GROUPS_MAX];
+	uint32_t n;
+	bool present[CONF_VIPS_MAX];	/* slots have slices of it */
+	bool found[CONF_VIPS_MAX];	/* the thread's own, while it looks */
+};
+
+static int note(struct place_report *r, int err, const char *what, const char *why)
+{
+	if (err)
+		snprintf(r->why, sizeof(r->why), "%s: %.120s", what, why);
+	return err;
+}
+
+/* One group as it is wanted; each step is idempotent. What failed is in @r. */
+static int carry_out(struct placer *p, const struct slot *s, enum place want, struct place_report *r)
+{
+	const struct conf_group *c = s->conf;
+	uint32_t ifindex = s->vips[0].ifindex;
+	int err = 0;
+
+	if (want == PLACE_HELD) {
+		err = note(r, vip_add(&p->nl, s->vips, c->n_vips), "cannot add", vip_why());
+		if (!err && c->n_routes)
+			err = note(r, route_add(&p->nl, s->vips, c->n_vips, c->routes, c->n_routes, ifindex),
+				   "cannot add route", route_why());
+		return err;
+	}
+	if (c->n_routes)
+		err = note(r, route_del(&p->nl, c->routes, c->n_routes, ifindex), "cannot remove route", route_why());
+	if (want == PLACE_ABSENT && !err)
+		err = note(r, vip_del(&p->nl, s->vips, c->n_vips), "cannot remove", vip_why());
+	return err;
+}
+
+/* Is everything there that must be, and nothing that must not? The local route included. */
+static bool as_wanted(struct placer *p, const struct slot *s, bool *found)
+{
+	bool ok = true;
+
+	if (vip_present(&p->nl, s->vips, s->conf->n_vips, found))
+		return true;	/* not known: the next look will tell */
+	for (uint32_t i = 0; i < s->conf->n_vips && s->is != PLACE_QUIET; i++)
+		ok &= found[i] == (s->is == PLACE_HELD);
+	return ok;
+}
+
+/* After -EAGAIN the answer may still come and would be taken for that of the next request. */
+static void reopen_if_late(struct placer *p, int err)
+{
+	struct nl fresh;
+
+	if (err != -EAGAIN || nl_open(&fresh, NETLINK_ROUTE, 0))
+		return;
+	nl_close(&p->nl);
+	p->nl = fresh;
+}
+
+/* With the lock held; it is dropped while the kernel works. */
+static void work(struct placer *p, struct slot *s, bool repair)
+{
+	enum place want = s->want;
+	struct place_report r = { 0 };
+	uint64_t one = 1;
+	int err;
+
+	s->asked = false;
+	pthread_mutex_unlock(&p->lock);
+	/* A link that was down has lost its IPv6 routes; there already costs nothing. */
+	err = note(&r, vip_route_add(&p->nl, s->vips, s->conf->n_vips), "cannot add local route", vip_why());
+	if (!err)
+		err = carry_out(p, s, want, &r);
+	reopen_if_late(p, err);
+	vip_present(&p->nl, s->vips, s->conf->n_vips, p->found);
+	pthread_mutex_lock(&p->lock);
+	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
+	s->is = want;
+	s->report.err = err;
+	memcpy(s->report.why, r.why, sizeof(r.why));
+	s->report.settled = !err && !s->asked;
+	s->report.repaired += repair;
+	if (err)
+		s->asked = true;
+	(void)!write(p->done, &one, sizeof(one));
+}
+
+static void look(struct placer *p, struct slot *s)
+{
+	bool ok;
+
+	pthread_mutex_unlock(&p->lock);
+	vip_route_add(&p->nl, s->vips, s->conf->n_vips);
+	ok = as_wanted(p, s, p->found);
+	pthread_mutex_lock(&p->lock);
+	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
+	if (!ok && !s->asked)
+		work(p, s, true);
+}
+
+static void wait_for_work(struct placer *p, uint64_t until_ns)
+{
+	struct timespec ts = { (time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S) };
+
+	pthread_cond_clockwait(&p->work, &p->lock, CLOCK_MONOTONIC, &ts);
+}
+
+static uint64_t monotonic_in(uint64_t ns)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);	/* what condition variables wait by */
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec + ns;
+}
+
+/* Every group that was asked for something; true when one has to be tried again. */
+static bool round_of_work(struct placer *p, bool everything)
+{
+	bool again = false;
+
+	for (uint32_t i = 0; i < p->n && !p->quit; i++) {
+		struct slot *s = &p->slot[i];
+
+		if (!s->vips)
+			continue;
+		if (s->asked)
+			work(p, s, false);
+		else if (everything)
+			look(p, s);
+		again |= s->asked;
+	}
+	return again;
+}
+
+static void *run(void *arg)
+{
+	struct placer *p = arg;
+	uint64_t next;
+	bool again;
+
+	pthread_mutex_lock(&p->lock);
+	next = monotonic_in(p->period_ns);
+	while (!p->quit) {
+		bool everything = p->look || monotonic_in(0) >= next;
+
+		p->look = false;
+		if (everything)
+			next = monotonic_in(p->period_ns);
+		again = round_of_work(p, everything);
+		if (!p->quit)
+			wait_for_work(p, again ? monotonic_in(RETRY_NS) : next);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static int start(struct placer *p)
+{
+	int err = thread_start(&p->thread, "placer", PRIORITY, run, p, NULL);
+
+	p->running = !err;
+	return err;
+}
+
+int placer_open(struct placer **ret, const struct conf *conf, int done)
+{
+	struct placer *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	p->done = done;
+	p->n = conf->n_groups;
+	p->period_ns = conf->tserver.network_monitoring_timeout_s * NS_PER_S;
+	for (uint32_t i = 0; i < p->n; i++) {
+		p->slot[i].conf = &conf->groups[i];
+		p->slot[i].present = &p->present[conf->groups[i].first_vip];
+	}
+	pthread_cond_init(&p->work, NULL);
+	err = thread_mutex(&p->lock);
+	if (!err)
+		err = nl_open(&p->nl, NETLINK_ROUTE, 0);
+	if (!err)
+		err = start(p);
+	if (err) {
+		placer_close(p);
+		return err;
+	}
+	*ret = p;
+	return 0;
+}
+
+void placer_close(struct placer *p)
+{
+	if (!p)
+		return;
+	if (p->running) {
+		pthread_mutex_lock(&p->lock);
+		p->quit = true;
+		pthread_cond_signal(&p->work);
+		pthread_mutex_unlock(&p->lock);
+		pthread_join(p->thread, NULL);
+	}
+	if (p->nl.sock)
+		nl_close(&p->nl);
+	free(p);
+}
+
+void placer_know(struct placer *p, uint32_t slot, const struct vip *vips)
+{
+	pthread_mutex_lock(&p->lock);
+	p->slot[slot].vips = vips;
+	pthread_mutex_unlock(&p->lock);
+}
+
+void placer_ask(struct placer *p, uint32_t slot, enum place want)
+{
+	pthread_mutex_lock(&p->lock);
+	p->slot[slot].want = want;
+	p->slot[slot].asked = true;
+	p->slot[slot].report.settled = false;
+	pthread_cond_signal(&p->work);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void placer_look(struct placer *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->look = true;
+	pthread_cond_signal(&p->work);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void placer_report(struct placer *p, uint32_t slot, struct place_report *ret)
+{
+	pthread_mutex_lock(&p->lock);
+	*ret = p->slot[slot].report;
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool placer_present(struct placer *p, uint32_t slot, uint32_t i)
+{
+	bool present;
+
+	pthread_mutex_lock(&p->lock);
+	present = p->slot[slot].present[i];
+	pthread_mutex_unlock(&p->lock);
+	return present;
+}

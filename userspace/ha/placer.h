@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * placer: are the addresses on the interfaces as the roles want them?
+ *
+ * A thread of its own: the kernel's rtnl lock is shared with everybody on the host (containers,
+ * network managers) and may be held for longer than a lease. It is asked and goes to work; it also
+ * looks by itself every `network-monitoring-timeout` and mends what somebody else changed, which is
+ * the guide's VIP monitoring. Neither frames nor the lease wait for it: with the local route an open
+ * gate serves before the address is there.
+ *
+ * Threads: all calls from main. Allocates only in placer_open().
+ */
+#ifndef BATON_PLACER_H
+#define BATON_PLACER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/conf.h"
+#include "ha/vip.h"
+
+struct placer;
+
+enum place {
+	PLACE_ABSENT,
+	PLACE_QUIET,		/* addresses stay as they are, the VIP's own routes go: lingering, claiming */
+	PLACE_HELD,		/* addresses, then routes */
+};
+
+struct place_report {
+	bool settled;		/* what was last asked for is confirmed by the kernel */
+	int err;		/* of the last try, 0: well */
+	char why[160];		/* names the address and the kernel's words */
+	uint32_t repaired;	/* how often somebody else's change was mended */
+};
+
+/* @done: an eventfd of the caller's, made readable after each piece of work. */
+int placer_open(struct placer **ret, const struct conf *conf, int done);
+void placer_close(struct placer *p);
+
+/* Before any ask: the addresses of @slot; @vips stays the caller's. */
+void placer_know(struct placer *p, uint32_t slot, const struct vip *vips);
+
+void placer_ask(struct placer *p, uint32_t slot, enum place want);
+/* Look at everything now: a link has come back. */
+void placer_look(struct placer *p);
+
+void placer_report(struct placer *p, uint32_t slot, struct place_report *ret);
+/* Is the i-th address of @slot there, by the last look? */
+bool placer_present(struct placer *p, uint32_t slot, uint32_t i);
+
+#endif
