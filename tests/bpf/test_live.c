@@ -185,6 +185,9 @@ static void test_seen(void **state)
 		last = w.seen[0].requests;
 		CHECK(w.live[0].request_ns && !w.seen[0].response_ns, "times");
 	}
+	expect("SIP/2.0 200 OK\r\n", RESPONSE_1 + 1);
+	rig_world(&w);
+	CHECK(w.live[0].response_ns && !w.seen[0].response_ns, "a response that came in is none of ours that left");
 	shut = w.live[0];
 	rig_set_word(0, 0);
 	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = "OPTIONS" REST });

@@ -349,6 +349,22 @@ static void test_broken(void **state)
 	expect(&p, BT_X_BROKEN, "group out of range");
 }
 
+/* Before cfg_node is filled there is no pulse port, and port 0 is not it. */
+static void test_no_pulse_port(void **state)
+{
+	struct bt_node none = { .my_id = 0 };
+	uint32_t zero = 0;
+	struct packet p;
+
+	(void)state;
+	rig_reset();
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_US4, .dport = 1, .text = OPTIONS });
+	p.data[p.l4 + 3] = 0;
+	expect(&p, BT_X_NOT_OURS, "port 0");
+	bpf_map_update_elem(rig_map("cfg_node"), &zero, &none, 0);
+	expect(&p, BT_X_NOT_OURS, "port 0, nothing configured");
+}
+
 /* Random bytes behind a right Ethernet header: rig_xdp() checks the sum every time. */
 static void test_noise(void **state)
 {
@@ -379,7 +395,8 @@ int main(void)
 		cmocka_unit_test(test_ihl), cmocka_unit_test(test_exts), cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_lengths_that_lie), cmocka_unit_test(test_arp), cmocka_unit_test(test_conflict),
 		cmocka_unit_test(test_conflict_again_after_a_second), cmocka_unit_test(test_other_arp),
-		cmocka_unit_test(test_broken), cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_broken), cmocka_unit_test(test_no_pulse_port),
+		cmocka_unit_test(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, rig_open, rig_close);
