@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 
 from lab import BUILD, HOSTS, PORT, VIP, LabError, _run, _write, wait_until
 
@@ -224,9 +225,11 @@ class Pair:
         assert not any(moved.values()), f"roles moved: {moved}"
 
     def stop(self):
+        """SIGTERM to both, also to one that stands still."""
         for batond in self.by_host.values():
-            if batond.process and batond.process.alive:
-                batond.process.signal(15)
+            if batond.process:
+                batond.process.signal(signal.SIGCONT)
+                batond.process.signal(signal.SIGTERM)
         for batond in self.by_host.values():
             if batond.process:
                 batond.process.stop()

@@ -6,6 +6,7 @@ fast: adverts every 10 ms, real-time priority, locked memory. Otherwise its defa
 """
 
 import os
+import signal
 
 from lab import HOSTS, PORT, VIP, LabError, _run, _write, wait_until
 
@@ -101,8 +102,8 @@ class KeepalivedPair:
 
     def stop(self):
         for k in self.by_host.values():
-            if k.process and k.process.alive:
-                k.process.signal(15)
+            if k.process:
+                k.process.signal(signal.SIGTERM)
         for k in self.by_host.values():
             if k.process:
                 try:

@@ -5,6 +5,7 @@ import contextlib
 import csv
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -114,7 +115,7 @@ class Calls:
 
     def stop(self, timeout=30):
         """No new calls; waits for those under way. The final figures."""
-        self.process.signal(10)			# SIGUSR1: SIPp's own way to end in order
+        self.process.signal(signal.SIGUSR1)	# SIPp's own way to end in order
         return self.wait(timeout)
 
     def wait(self, timeout=60):
