@@ -98,7 +98,11 @@ struct bt_vip {
 /* Map st_linger, u64 per group, mmapable: until then a relay gate's host may still send SIP
  * responses from the VIP. Writer: whoever left open. */
 
-/* What was heard of one group from the peer. Map st_heard, per group, mmapable. Writer: kernel. */
+/*
+ * What was heard of one group from the peer. Map st_heard, per group, mmapable. Writer: kernel, under the
+ * lock of bt_pair; at_ns last. A reader without it takes a piece when at_ns, same_path and same_seq are the
+ * same before and after.
+ */
 struct bt_heard {
 	__u64 word;		/* the peer's, from the newest believed pulse */
 	__u64 echo;		/* our word as the peer last heard it */

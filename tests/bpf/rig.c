@@ -408,11 +408,9 @@ static void block_in(struct rig_block *b, const struct pulse_group *g)
 	};
 }
 
-static __u64 sign(const uint64_t key[2], const void *msg, uint32_t len)
+static __u64 sign(const __u64 key[2], const void *msg, uint32_t len)
 {
-	__u64 k[2] = { key[0], key[1] };
-
-	return siphash(k, (const uint8_t *)msg + 8, len - 8);
+	return siphash(key, (const uint8_t *)msg + 8, len - 8);
 }
 
 void rig_frame(struct packet *p, const struct rig_pulse *m, uint32_t path, int vlans)
@@ -439,20 +437,26 @@ void rig_frame(struct packet *p, const struct rig_pulse *m, uint32_t path, int v
 
 bool rig_answer(const struct packet *p, struct rig_pulse *ret)
 {
-	const struct pulse_head *h = (const void *)(p->data + p->payload);
-	const struct pulse_group *g = (const void *)(h + 1);
-	uint32_t len = PULSE_HEAD_BYTES + h->n_groups * PULSE_GROUP_BYTES;
-	uint64_t key[2] = { node.key_out[0], node.key_out[1] };
+	struct {
+		struct pulse_head head;
+		struct pulse_group group[PULSE_GROUPS_MAX];
+	} msg;
+	const struct pulse_head *h = &msg.head;
+	uint32_t len;
 
+	memcpy(&msg, p->data + p->payload, sizeof(msg));	/* out of the frame: it is not aligned there */
+	len = PULSE_HEAD_BYTES + h->n_groups * PULSE_GROUP_BYTES;
+	if (h->n_groups > PULSE_GROUPS_MAX || p->payload + len > p->len)
+		return false;
 	*ret = (struct rig_pulse){
 		.magic = ntohs(h->magic), .version = h->version, .type = h->type, .pair_id = h->pair_id,
 		.from = h->from, .to = h->to, .n_groups = h->n_groups, .seq = be64toh(h->seq),
 		.boot = be64toh(h->boot), .to_boot = be64toh(h->to_boot), .nonce = be64toh(h->nonce),
 		.echo = be64toh(h->echo), .heard_ms = ntohl(h->heard_ms), .zero = ntohl(h->zero),
 	};
-	for (uint32_t i = 0; i < h->n_groups && i < PULSE_GROUPS_MAX; i++)
-		block_in(&ret->block[i], &g[i]);
-	return p->payload + len <= p->len && be64toh(h->mac) == sign(key, h, len);
+	for (uint32_t i = 0; i < h->n_groups; i++)
+		block_in(&ret->block[i], &msg.group[i]);
+	return be64toh(h->mac) == sign(node.key_out, h, len);
 }
 
 struct bt_pair rig_pair(void)

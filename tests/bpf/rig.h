@@ -90,7 +90,7 @@ struct rig_pulse {
 	uint64_t seq, boot, to_boot, nonce, echo;
 	uint32_t heard_ms, zero;
 	struct rig_block block[PULSE_GROUPS_MAX + 1];
-	uint64_t key[2];
+	__u64 key[2];
 };
 
 struct rig_pulse rig_pulse(uint64_t seq);
