@@ -82,17 +82,20 @@ static uint64_t next_deadline(struct ha *ha)
 		next = earlier(next, group_deadline(ha, &ha->group[i]));
 		next = earlier(next, announce_turn(ha->group[i].announce, ha->turn_ns));
 	}
-	return earlier(next, health_turn(ha->health, ha->turn_ns));
+	return next;
 }
 
 uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 {
+	uint64_t health_ns;
+
 	ha->turn_ns = now_ns;
+	health_ns = health_turn(ha->health, now_ns);	/* first: what it finds is judged in this turn */
 	note_peer(ha);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		turn_group(ha, &ha->group[i]);
 	ask_turn(ha);
-	return next_deadline(ha);
+	return earlier(next_deadline(ha), health_ns);
 }
 
 /* ---- stopping ------------------------------------------------------------------------------------ */
