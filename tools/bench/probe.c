@@ -9,6 +9,7 @@
  * Silence:  the time between two answers in a row, whoever gave them; a mark's is the longest that
  *           overlaps it. `late_ms` is the longest time between two of the probe's own sends (a
  *           mark's: within its silence): what lies below it says nothing about the servers.
+ * Before,   after: who answered when a mark began, and who once both it and its silence were over.
  * Lost:     a mark counts what was sent from 100 ms before it to 100 ms before the next.
  * Time:     CLOCK_MONOTONIC; SCHED_FIFO and locked memory where allowed (`realtime`).
  *
@@ -388,13 +389,13 @@ static void print_marks(void)
 		const struct mark *m = &pr.marks[i];
 		uint64_t lead = m->from_ns - MARK_LEAD_NS, at;
 		uint64_t next = i + 1 < pr.n_marks ? pr.marks[i + 1].from_ns - MARK_LEAD_NS : UINT64_MAX;
-		uint64_t silence = silence_in(m->from_ns, m->until_ns, &at);
+		uint64_t silence = silence_in(m->from_ns, m->until_ns, &at), end = at + silence - 1;
 
 		printf("%s{\"name\":\"%s\",\"at_ms\":%.3f,\"until_ms\":%.3f,\"silence_ms\":%.3f,"
 		       "\"silence_from_ms\":%.3f,\"late_ms\":%.3f,\"lost\":%" PRIu64 ",\"before\":\"%s\",\"after\":\"%s\"}",
 		       i ? "," : "", m->name, MS(m->from_ns - pr.start_ns), MS(m->until_ns - pr.start_ns),
-		       MS(silence), MS(at - pr.start_ns), MS(late_in(at, at + silence)), lost_between(lead, next), answered_by(at, false),
-		       answered_by(at + silence - 1, true));
+		       MS(silence), MS(at - pr.start_ns), MS(late_in(at, at + silence)), lost_between(lead, next),
+		       answered_by(m->from_ns, false), answered_by(end > m->until_ns ? end : m->until_ns, true));
 	}
 	printf("],");
 }

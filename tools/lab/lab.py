@@ -21,6 +21,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -243,6 +244,7 @@ class Lab:
         _mount_bpffs()
         sweep()
         self.owner = 0 if detached else os.getpid()
+        shutil.rmtree(self.dir, ignore_errors=True)	# logs kept of an earlier lab of this name
         os.makedirs(self.dir, mode=0o700)
         self._save()
         if not detached:
@@ -258,7 +260,7 @@ class Lab:
         """Come down whatever ends the program; only SIGKILL is left to the next sweep()."""
         atexit.register(self.down)
         if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, lambda *_: exit(143))
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def down(self, keep_logs=False):
         """Take it down; safe to call twice, and on a half-built lab."""
