@@ -2,8 +2,8 @@
 /*
  * baton_tc: what may leave in a VIP's name? Egress. Parse, decide, count, return.
  *
- * Linux is a weak host: it sends from any address it is asked to. Only what claims a VIP is ever held
- * back. Every frame is counted once as total and once by the way it went (enum bt_tc_exit).
+ * Linux is a weak host: it sends from any address it is asked to. Only what claims a VIP is ever
+ * held back. Every frame is counted once as total and once by the way it went (enum bt_tc_exit).
  */
 #include <linux/pkt_cls.h>
 
@@ -46,9 +46,12 @@ static __always_inline enum bt_tc_exit decide(const struct frame *f)
 {
 	struct bt_vip *vip;
 	struct who_has who;
+	bool open;
 
-	if (who_has_read(&who, f) && who.sender)
-		return group_is_open(who.sender->group, bpf_ktime_get_boot_ns()) ? BT_T_ARP_SENT : BT_T_ARP_HELD;
+	if (who_has_read(&who, f) && who.sender) {
+		open = group_is_open(who.sender->group, bpf_ktime_get_boot_ns());
+		return open ? BT_T_ARP_SENT : BT_T_ARP_HELD;
+	}
 	vip = vip_of(f, true);
 	if (vip)
 		return vip_out(f, vip);

@@ -46,7 +46,9 @@ static __always_inline enum bt_xdp_exit host_in(struct xdp_md *ctx, const struct
 	udp = frame_at(f, f->h.l4, sizeof(*udp));
 	if (!udp || f->h.end - f->h.l4 < sizeof(*udp))
 		return BT_X_TRUNCATED;
-	return node->pulse_port && udp->dest == node->pulse_port ? pulse_in(ctx, f, node) : BT_X_NOT_OURS;
+	if (!node->pulse_port || udp->dest != node->pulse_port)
+		return BT_X_NOT_OURS;
+	return pulse_in(ctx, f, node);
 }
 
 static __always_inline enum bt_xdp_exit decide(struct xdp_md *ctx, const struct frame *f)
@@ -63,7 +65,8 @@ static __always_inline enum bt_xdp_exit decide(struct xdp_md *ctx, const struct 
 __noinline int read_frame(struct xdp_md *ctx, struct headers *ret)
 {
 	if (ret)
-		frame_read(ret, (void *)(long)ctx->data, (void *)(long)ctx->data_end, ctx->data_end - ctx->data);
+		frame_read(ret, (void *)(long)ctx->data, (void *)(long)ctx->data_end,
+			   ctx->data_end - ctx->data);
 	return 0;
 }
 

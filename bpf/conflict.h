@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * conflict: a question or an answer about a VIP came in; may the kernel see it, and does it show that
- * another host uses a VIP that is open here? Such a host is reported, once a second, and not fought.
+ * conflict: a question or an answer about a VIP came in; may the kernel see it, and does it show
+ * that another host uses a VIP that is open here? Such a host is reported, once a second, and not
+ * fought.
  */
 #ifndef CONFLICT_H
 #define CONFLICT_H

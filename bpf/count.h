@@ -3,7 +3,8 @@
  * count: what went which way, and what was it by its first bytes?
  *
  * Two kinds of counters: one per exit of a program (sum of all exits = total, whatever comes), and
- * liveness of each VIP, from the first bytes of the payload alone: exact, case-sensitive, no parsing.
+ * liveness of each VIP, from the first bytes of the payload alone: exact, case-sensitive, no
+ * parsing.
  * Time:    boot clock, read once per VIP frame by the caller.
  * Cost:    per CPU, no atomics; what pulses tell of all CPUs together (st_seen) is written at most
  *          once a millisecond and CPU, so that it does not bounce between caches.
@@ -141,7 +142,8 @@ static __always_inline void seen_response(__u32 group, __u64 now)
 }
 
 /* One UDP or TCP frame, or fragment, that a VIP took (BT_IN) or sent (BT_OUT). */
-static __always_inline void live_count(const struct bt_vip *vip, enum bt_dir dir, __u32 kind, __u64 now)
+static __always_inline void live_count(const struct bt_vip *vip, enum bt_dir dir, __u32 kind,
+				       __u64 now)
 {
 	__u32 i = vip->index * BT_DIR__N + dir;
 	struct bt_live *live = bpf_map_lookup_elem(&st_live, &i);

@@ -8,7 +8,8 @@
 
 #include "maps.h"
 
-static __always_inline void event_emit(__u32 kind, __u32 group, __u64 now, __u64 from, __u64 to, __u64 arg)
+static __always_inline void event_emit(__u32 kind, __u32 group, __u64 now, __u64 from, __u64 to,
+				       __u64 arg)
 {
 	struct bt_event *ev = bpf_ringbuf_reserve(&ev_ring, sizeof(*ev), 0);
 

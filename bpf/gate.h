@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * gate: has this host, now, the right to take or to send a VIP's frame; and when does the word change?
+ * gate: has this host, now, the right to take or to send a VIP's frame; and when does the word
+ * change?
  *
- * The word and the lease are read once each; a frame is accepted by the reading of them, however late
- * the CPU then goes on. What cannot be read is shut.
+ * The word and the lease are read once each; a frame is accepted by the reading of them, however
+ * late the CPU then goes on. What cannot be read is shut.
  * Time:    boot clock, passed in.
  * Source:  design §4.2; include/word_table.h is the whole law of changes.
  */
@@ -74,7 +75,8 @@ static __always_inline bool gate_lingers(__u32 group, const struct gate *gate, _
 	return BT_WORD_MODE(gate->word) == BT_RELAY && until && now < READ_ONCE(*until);
 }
 
-#define WORD_KEY(mode, whose, cause) ((mode) * WORD_WHOSE__N * WORD_CAUSE__N + (whose) * WORD_CAUSE__N + (cause))
+#define WORD_KEY(mode, whose, cause) \
+	(((mode) * WORD_WHOSE__N + (whose)) * WORD_CAUSE__N + (cause))
 #define WORD_STEP(mode, after) ((mode) << 8 | (after))
 
 /* The table's answer as WORD_STEP(); 0: no such row, refused. */
@@ -111,7 +113,8 @@ static __always_inline enum word_cause word_cause(__u64 own, __u64 heard, __u8 p
 }
 
 /* Our word after @heard; @own itself when the table says no, or the terms have run out. */
-static __always_inline __u64 word_after(__u64 own, __u64 heard, __u8 my_id, __u8 peer_id, bool leased)
+static __always_inline __u64 word_after(__u64 own, __u64 heard, __u8 my_id, __u8 peer_id,
+					bool leased)
 {
 	enum word_cause cause = word_cause(own, heard, peer_id);
 	__u32 step = word_step(BT_WORD_MODE(own), word_whose(own, my_id), cause);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * maps: every map of the data path, and who writes it. The XDP object has them all; the tc object has
- * those of maps_tc.h. Layouts and meaning: include/baton_abi.h.
+ * maps: every map of the data path, and who writes it. The XDP object has them all; the tc object
+ * has those of maps_tc.h. Layouts and meaning: include/baton_abi.h.
  */
 #ifndef MAPS_H
 #define MAPS_H

@@ -2,9 +2,9 @@
 /*
  * parse: where does each header of this frame begin, and do its lengths agree with the frame?
  *
- * Ethernet, up to two VLAN tags, IPv4 with options, IPv6 with up to six extension headers, fragments
- * of both, ARP. Nothing is judged here: `broken` says that a header ends early or a length
- * contradicts another, `deep` that there are more headers than we follow.
+ * Ethernet, up to two VLAN tags, IPv4 with options, IPv6 with up to six extension headers,
+ * fragments of both, ARP. Nothing is judged here: `broken` says that a header ends early or a
+ * length contradicts another, `deep` that there are more headers than we follow.
  * Bytes:   offsets from the start of the frame; lengths of the IP packet, not of the frame, which
  *          Ethernet may have padded.
  * Source:  IEEE 802.1Q, RFC 791, RFC 8200, RFC 826, RFC 4861.
@@ -27,7 +27,7 @@
 
 #define FRAME_TAGS	2
 #define FRAME_EXTS	6
-#define FRAME_REACH	0x7fff		/* the verifier wants an offset bounded; no header is further in */
+#define FRAME_REACH	0x7fff		/* the verifier wants a bound; no header is further in */
 
 #define ARP_ETHERNET	1
 #define ARP_REQUEST	1
@@ -93,6 +93,7 @@ static __always_inline void *frame_at(const struct frame *f, __u32 off, __u32 si
 {
 	void *p;
 
+	barrier_var(off);	/* else a sum may be checked whole, added in parts: no bound to 6.1 */
 	if (off > FRAME_REACH)
 		return NULL;
 	p = f->data + off;
@@ -203,15 +204,17 @@ static __always_inline void frame_read_arp(struct frame *f)
 	struct frame_arp *arp = frame_at(f, f->h.l3, sizeof(*arp));
 
 	f->h.broken = !arp;
-	if (arp && arp->hardware == bpf_htons(ARP_ETHERNET) && arp->protocol == bpf_htons(ETH_P_IP) &&
+	if (arp && arp->hardware == bpf_htons(ARP_ETHERNET) &&
+	    arp->protocol == bpf_htons(ETH_P_IP) &&
 	    arp->hardware_len == ETH_ALEN && arp->protocol_len == sizeof(__be32))
 		f->h.kind = FRAME_ARP;
 }
 
 /*
- * Find the headers of data .. data_end, the first part of a frame of @len bytes. Each program calls it in
- * a function of its own that is not static: the verifier checks such a one once, by itself, and knows
- * nothing of what it returns, so that ways through here do not multiply with ways through the rest.
+ * Find the headers of data .. data_end, the first part of a frame of @len bytes. Each program calls
+ * it in a function of its own that is not static: the verifier checks such a one once, by itself,
+ * and knows nothing of what it returns, so that ways through here do not multiply with ways through
+ * the rest.
  */
 static __always_inline void frame_read(struct headers *ret, void *data, void *data_end, __u32 len)
 {

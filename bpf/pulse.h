@@ -2,48 +2,51 @@
 /*
  * pulse: is this message from the peer as it lives now, what does it tell, and what do we answer?
  *
- * Order: length, version, pair, MAC, freshness, range; then, and only then, anything is written (but
- * for unauth_ns, which says that somebody with another key is there). A refused message changes
- * nothing else.
+ * Order: length, version, pair, MAC, freshness, range; then, and only then, anything is written
+ *        (but for unauth_ns, which says that somebody with another key is there). A refused message
+ *        changes nothing else.
  *
  * Whom to believe. A life of a host is a boot id, as long as its maps; a restarted controller goes
  * on with it. We keep the peer's believed boot, and a nonce of our own that has been believed by
  * nobody yet. What is asked of a message before it is believed:
  *
  *   1. it is for this life of ours: to_boot is our boot;
- *   2. it is of the peer's believed life: boot is the believed one; or of a new life, that shows with
- *      echo = our present nonce that it was sent after that nonce was made. Then that boot becomes
- *      the believed one, its windows start empty, what we had heard of each group is forgotten, and
+ *   2. it is of the peer's believed life: boot is the believed one; or of a new life, that shows
+ *      with echo = our present nonce that it was sent after that nonce was made. Then that boot
+ *      becomes the believed one, its windows start empty, what we had heard of each group is forgotten, and
  *      the nonce is renewed;
  *   3. its sequence number is new: one window per path for probes, one for answers.
  *
  * Why a retired life cannot come back: all it ever sent echoes nonces that were ours before the one
  * that was renewed when its successor was believed. Why a message of a life that *we* have left
- * behind is nothing worth: it names that life in to_boot, and the MAC covers it. So neither side can
- * be told by a late or replayed message what was true only before somebody lost his memory
+ * behind is nothing worth: it names that life in to_boot, and the MAC covers it. So neither side
+ * can be told by a late or replayed message what was true only before somebody lost his memory
  * (hole H9 of the protocol notes).
  *
- * How two hosts meet. Every authentic probe is answered, believed or not, with our boot and nonce; the
- * answer names the probe's boot, nonce and number, so it is worth something to its sender alone.
- * A sends a probe that knows nothing (to_boot 0, echo 0). B does not believe it, and answers. The answer
- * has to_boot = A's boot and echo = A's present nonce: A believes B, and its next probe has B's boot
- * and nonce: B believes A. One and a half round trips, started by either, by both at once, or by only
- * one whose controller lives: the other's kernel is enough. After one reboots (A): B answers A's
- * new probes without believing, A believes B, A's next probe is believed. B's own probes still name
- * A's old life; A must answer them too, though it may already believe B (by an answer), or a B
- * whose probes alone get through would never learn of A's new life. So to_boot other than ours is no
- * reason to stay silent to a probe; it is one to take nothing in. After both reboot: as in the beginning.
- * A late probe of a former life that echoes the nonce of just then (made, sent, its host died, the new
- * life not yet believed) can be believed once; the new life's next probe echoes the renewed
- * nonce and replaces it. It says nothing that was not true when its number was made.
+ * How two hosts meet. Every authentic probe is answered, believed or not, with our boot and nonce;
+ * the answer names the probe's boot, nonce and number, so it is worth something to its sender
+ * alone. A sends a probe that knows nothing (to_boot 0, echo 0). B does not believe it, and
+ * answers. The answer has to_boot = A's boot and echo = A's present nonce: A believes B, and its
+ * next probe has B's boot and nonce: B believes A. One and a half round trips, started by either,
+ * by both at once, or by only one whose controller lives: the other's kernel is enough. After one
+ * reboots (A): B answers A's new probes without believing, A believes B, A's next probe is
+ * believed. B's own probes still name A's old life; A must answer them too, though it may already
+ * believe B (by an answer), or a B whose probes alone get through would never learn of A's new
+ * life. So to_boot other than ours is no reason to stay silent to a probe; it is one to take
+ * nothing in. After both reboot: as in the beginning.
+ *
+ * A late probe of a former life that echoes the
+ * nonce of just then (made, sent, its host died, the new life not yet believed) can be believed
+ * once; the new life's next probe echoes the renewed nonce and replaces it. It says nothing that
+ * was not true when its number was made.
  *
  * What the answers to replays give away: an attacker with a recorded probe gets our state of now,
  * which is on the wire anyway, one frame for one frame. A replay of a believed life gets none.
  * The nonce need not be secret, only new: who could use a foreseen one cannot make a MAC.
  *
- * The answer's lease. An answer at our own number is told on as same_seq / same_path: the departure of
- * that probe is what a lease is counted from. Its two halves are written under the pair's lock, so
- * they belong together; a reader without lock reads path, seq, path, seq until they agree.
+ * The answer's lease. An answer at our own number is told on as same_seq / same_path: the departure
+ * of that probe is what a lease is counted from. Its two halves are written under the pair's lock,
+ * so they belong together; a reader without lock reads path, seq, path, seq until they agree.
  *
  * Time:    boot clock, read once per pulse.
  * Source:  include/pulse_wire.h; design §4.1, §4.2; protocol notes H3, H9, H22, H23.
@@ -90,6 +93,7 @@ static __always_inline void *packet_at(struct xdp_md *ctx, __u32 off, __u32 size
 {
 	void *p = (void *)(long)ctx->data;
 
+	barrier_var(off);	/* else a sum may be checked whole, added in parts: no bound to 6.1 */
 	if (off > FRAME_REACH)
 		return NULL;
 	p += off;
@@ -98,9 +102,9 @@ static __always_inline void *packet_at(struct xdp_md *ctx, __u32 off, __u32 size
 }
 
 /*
- * SipHash of all after the mac field of the pulse at @at; 0 when it is not all there, which pulse_length()
- * has excluded. Functions that are not static are verified once by themselves, however many ways lead to
- * them: that keeps the verifier's work additive.
+ * SipHash of all after the mac field of the pulse at @at; 0 when it is not all there, which
+ * pulse_length() has excluded. Functions that are not static are verified once by themselves,
+ * however many ways lead to them: that keeps the verifier's work additive.
  */
 __noinline __u64 pulse_mac(struct xdp_md *ctx, __u32 at, __u32 groups, __u64 k0, __u64 k1)
 {
@@ -124,11 +128,13 @@ __noinline __u64 pulse_mac(struct xdp_md *ctx, __u32 at, __u32 groups, __u64 k0,
 	return siphash_end(&s, 0, PULSE_HASHED + groups * PULSE_GROUP_BYTES);
 }
 
-static __always_inline bool path_is(const struct bt_path *path, __u32 ifindex, const struct in6_addr *from)
+static __always_inline bool path_is(const struct bt_path *path, __u32 ifindex,
+				    const struct in6_addr *from)
 {
 	const __u32 *a = (const __u32 *)path->peer, *b = from->s6_addr32;
 
-	return path->ifindex == ifindex && a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3];
+	return path->ifindex == ifindex && a[0] == b[0] && a[1] == b[1] && a[2] == b[2] &&
+	       a[3] == b[3];
 }
 
 /* Index of the configured path from @from on @ifindex; BT_PATHS_MAX: none. */
@@ -146,7 +152,8 @@ static __always_inline __u32 pulse_path(__u32 ifindex, const struct in6_addr *fr
 }
 
 /* Of the source as the maps have it; IPv4 as v4-mapped. */
-static __always_inline bool pulse_source(struct xdp_md *ctx, const struct frame *f, struct in6_addr *from)
+static __always_inline bool pulse_source(struct xdp_md *ctx, const struct frame *f,
+					 struct in6_addr *from)
 {
 	struct ipv6hdr *ip6;
 	struct iphdr *ip;
@@ -163,7 +170,7 @@ static __always_inline bool pulse_source(struct xdp_md *ctx, const struct frame 
 	return ip;
 }
 
-/* Plain headers only, and exactly as long as its number of groups says. Fills head, at and groups. */
+/* Plain headers only, and exactly as long as its number of groups says. Fills head, at, groups. */
 static __always_inline bool pulse_length(struct xdp_md *ctx, const struct frame *f, struct pulse *m)
 {
 	__u32 plain = f->h.kind == FRAME_IP4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
@@ -171,7 +178,8 @@ static __always_inline bool pulse_length(struct xdp_md *ctx, const struct frame 
 	struct pulse_head *head;
 	__u32 len;
 
-	if (f->h.fragment || f->h.l4 - f->h.l3 != plain || !udp || bpf_ntohs(udp->len) != f->h.end - f->h.l4)
+	if (f->h.fragment || f->h.l4 - f->h.l3 != plain || !udp ||
+	    bpf_ntohs(udp->len) != f->h.end - f->h.l4)
 		return false;
 	m->at = f->h.l4 + sizeof(*udp);
 	len = f->h.end - m->at;
@@ -181,7 +189,8 @@ static __always_inline bool pulse_length(struct xdp_md *ctx, const struct frame 
 	m->head = *head;
 	m->groups = m->head.n_groups;
 	m->answer = m->head.type == PULSE_ANSWER;
-	return m->groups <= PULSE_GROUPS_MAX && len == PULSE_HEAD_BYTES + m->groups * PULSE_GROUP_BYTES;
+	return m->groups <= PULSE_GROUPS_MAX &&
+	       len == PULSE_HEAD_BYTES + m->groups * PULSE_GROUP_BYTES;
 }
 
 static __always_inline bool pulse_version(const struct pulse *m)
@@ -205,10 +214,13 @@ static __always_inline bool word_is_sane(__u64 word, __u8 sender, __u8 other)
 		return false;
 	if (!owner)
 		return word == 0;
-	return (owner == sender || owner == other) && BT_WORD_TERM(word) && (mode != BT_OPEN || owner == sender);
+	if (mode == BT_OPEN && owner != sender)
+		return false;
+	return (owner == sender || owner == other) && BT_WORD_TERM(word);
 }
 
-static __always_inline bool pulse_group_in_range(struct xdp_md *ctx, __u32 off, __u32 from, __u32 to)
+static __always_inline bool pulse_group_in_range(struct xdp_md *ctx, __u32 off, __u32 from,
+						 __u32 to)
 {
 	struct pulse_group *g = packet_at(ctx, off, sizeof(*g));
 
@@ -251,7 +263,7 @@ static __always_inline void window_add(__u64 *top, __u64 *bits, __u64 seq)
 	*top = seq;
 }
 
-/* The peer lives anew: nothing of its old life counts. When its host was heard, and by whom, stays. */
+/* The peer lives anew: nothing of its old life counts. When its host was heard stays. */
 static __always_inline void pair_rebirth(struct bt_pair *pair, __u64 boot, __u64 nonce)
 {
 	for (int i = 0; i < BT_PATHS_MAX; i++) {
@@ -277,7 +289,8 @@ static __always_inline __u64 pair_heard_ns(const struct bt_pair *pair)
 }
 
 /* Believed: enter it in the books of its path. */
-static __always_inline void pair_believe(struct bt_pair *pair, struct bt_path_st *st, struct pulse *m)
+static __always_inline void pair_believe(struct bt_pair *pair, struct bt_path_st *st,
+					 struct pulse *m)
 {
 	__u64 seq = bpf_be64_to_cpu(m->head.seq);
 
@@ -300,7 +313,8 @@ static __always_inline void pair_believe(struct bt_pair *pair, struct bt_path_st
  * Freshness and range, then the books; all under the lock, so that a message is judged by what the
  * one before it left. @fresh: a nonce to renew with, 0 when none was drawn.
  */
-static __always_inline enum bt_xdp_exit pair_judge(struct bt_pair *pair, struct bt_path_st *st, struct pulse *m,
+static __always_inline enum bt_xdp_exit pair_judge(struct bt_pair *pair, struct bt_path_st *st,
+						   struct pulse *m,
 						   __u64 boot, __u64 fresh, bool in_range)
 {
 	bool to_us = m->head.to_boot == bpf_cpu_to_be64(boot);
@@ -341,7 +355,8 @@ static __always_inline __u64 pulse_fresh_nonce(const struct bt_pair *pair, const
 	return nonce ? nonce : 1;
 }
 
-static __always_inline enum bt_xdp_exit pulse_judge(struct xdp_md *ctx, struct pulse *m, const struct bt_node *node)
+static __always_inline enum bt_xdp_exit pulse_judge(struct xdp_md *ctx, struct pulse *m,
+						    const struct bt_node *node)
 {
 	bool in_range = pulse_range(ctx, m);
 	struct bt_path_st *st;
@@ -404,7 +419,8 @@ static __always_inline void linger_begin(__u32 slot, __u64 now)
  * Change our word by what the peer's says; returns our word as it then stands. If somebody else was
  * faster the decision is dropped: the next pulse makes it anew.
  */
-static __always_inline __u64 word_hear(__u32 slot, __u64 *word, __u64 heard, const struct bt_node *node,
+static __always_inline __u64 word_hear(__u32 slot, __u64 *word, __u64 heard,
+				       const struct bt_node *node,
 				       bool leased, __u64 now)
 {
 	__u64 own = READ_ONCE(*word), to, seen;
@@ -425,7 +441,8 @@ static __always_inline __u64 word_hear(__u32 slot, __u64 *word, __u64 heard, con
  * Keep what was told. Under the pair's lock only because two paths may bring two messages at once;
  * numbers only grow within a life, so a slower path's older news is known by a lower one.
  */
-static __always_inline void heard_store(struct bt_pair *pair, struct bt_heard *h, const struct bt_heard *news,
+static __always_inline void heard_store(struct bt_pair *pair, struct bt_heard *h,
+					const struct bt_heard *news,
 					bool same)
 {
 	bpf_spin_lock(&pair->lock);
@@ -449,14 +466,16 @@ static __always_inline void heard_store(struct bt_pair *pair, struct bt_heard *h
 }
 
 /* Take one block of a believed message in. */
-static __always_inline void group_take(const struct pulse *m, const struct pulse_group *g, __u32 slot,
-				       __u64 *word, struct bt_heard *h, const struct bt_node *node, bool leased)
+static __always_inline void group_take(const struct pulse *m, const struct pulse_group *g,
+				       __u32 slot, __u64 *word, struct bt_heard *h,
+				       const struct bt_node *node, bool leased)
 {
 	struct bt_heard news = {
 		.word = bpf_be64_to_cpu(g->word), .echo = bpf_be64_to_cpu(g->echo), .at_ns = m->now,
 		.same_seq = bpf_be64_to_cpu(m->head.seq), .same_path = m->path,
-		.lease_left_us = bpf_ntohl(g->lease_left_us), .resp_age_ms = bpf_ntohl(g->resp_age_ms),
-		.flags = bpf_ntohl(g->flags), .digest = g->digest, .requests = bpf_ntohl(g->requests),
+		.lease_left_us = bpf_ntohl(g->lease_left_us),
+		.resp_age_ms = bpf_ntohl(g->resp_age_ms), .requests = bpf_ntohl(g->requests),
+		.flags = bpf_ntohl(g->flags), .digest = g->digest,
 	};
 	struct bt_pair *pair;
 	__u32 zero = 0;
@@ -465,7 +484,8 @@ static __always_inline void group_take(const struct pulse *m, const struct pulse
 	own = word_hear(slot, word, news.word, node, leased, m->now);
 	pair = bpf_map_lookup_elem(&st_pair, &zero);
 	if (pair && m->newest)
-		heard_store(pair, h, &news, m->answer && BT_WORD_NUMBER(own) == BT_WORD_NUMBER(news.word));
+		heard_store(pair, h, &news, m->answer &&
+			    BT_WORD_NUMBER(own) == BT_WORD_NUMBER(news.word));
 }
 
 /* @unit_ns since @then, at most one below PULSE_NEVER; a @then of another CPU may lie ahead. */
@@ -514,7 +534,7 @@ static __always_inline void group_tell(struct pulse_group *g, __u32 slot, __u64 
 	g->requests = bpf_htonl(READ_ONCE(seen->requests));
 }
 
-/* Block @i of the message: take it in if believed, answer in place if asked. 0, or -1 if it is not there. */
+/* Block @i: take it in if believed, answer in place if asked. 0, or -1 if it is not there. */
 __noinline int pulse_group(struct xdp_md *ctx, struct pulse *m, __u32 i)
 {
 	struct bt_node *node = pulse_node();
@@ -582,7 +602,8 @@ __noinline __u64 pulse_sum(struct xdp_md *ctx, __u32 off, __u32 words)
 	return sum;
 }
 
-static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *m, const struct bt_node *node)
+static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *m,
+					const struct bt_node *node)
 {
 	struct pulse_head *head = packet_at(ctx, m->at, sizeof(*head));
 
@@ -596,7 +617,8 @@ static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *
 	head->nonce = bpf_cpu_to_be64(m->nonce);
 	head->echo = m->head.nonce;
 	head->heard_ms = m->believed ? 0 : bpf_htonl(age_of(m->heard_ns, m->now, NS_PER_MS));
-	head->mac = bpf_cpu_to_be64(pulse_mac(ctx, m->at, m->groups, node->key_out[0], node->key_out[1]));
+	head->mac = bpf_cpu_to_be64(pulse_mac(ctx, m->at, m->groups, node->key_out[0],
+					      node->key_out[1]));
 	return true;
 }
 
@@ -629,7 +651,8 @@ static __always_inline bool answer_ip4(struct xdp_md *ctx, __u32 l3)
 }
 
 /* UDP over IPv4 may go without a checksum; the MAC guards more. */
-static __always_inline bool answer_udp(struct xdp_md *ctx, const struct pulse *m, __u64 pseudo, bool v6)
+static __always_inline bool answer_udp(struct xdp_md *ctx, const struct pulse *m, __u64 pseudo,
+				       bool v6)
 {
 	struct udphdr *udp = packet_at(ctx, m->at - sizeof(*udp), sizeof(*udp));
 	__be16 port;
@@ -668,7 +691,8 @@ static __always_inline bool answer_ip6(struct xdp_md *ctx, __u32 l3, __u64 *pseu
 }
 
 /* Turn the probe, its blocks already rewritten, into its answer. */
-static __always_inline bool pulse_answer(struct xdp_md *ctx, const struct frame *f, const struct pulse *m,
+static __always_inline bool pulse_answer(struct xdp_md *ctx, const struct frame *f,
+					 const struct pulse *m,
 					 const struct bt_node *node)
 {
 	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
@@ -694,7 +718,8 @@ static __always_inline void pulse_unauthentic(const struct pulse *m)
 		pair->path[m->path].unauth_ns = m->now;
 }
 
-static __always_inline enum bt_xdp_exit pulse_check(struct xdp_md *ctx, const struct frame *f, struct pulse *m,
+static __always_inline enum bt_xdp_exit pulse_check(struct xdp_md *ctx, const struct frame *f,
+						    struct pulse *m,
 						    const struct bt_node *node)
 {
 	__u64 mac;

@@ -58,7 +58,8 @@ static inline __attribute__((always_inline)) void siphash_word(struct siphash *s
 }
 
 /* @tail: the len % 8 last bytes, as they were loaded into a zeroed word. */
-static inline __attribute__((always_inline)) __u64 siphash_end(struct siphash *s, __u64 tail, __u64 len)
+static inline __attribute__((always_inline)) __u64 siphash_end(struct siphash *s, __u64 tail,
+							       __u64 len)
 {
 	siphash_word(s, siphash_le64(siphash_le64(tail) | len << 56));
 	s->v2 ^= 0xff;

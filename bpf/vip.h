@@ -2,10 +2,10 @@
 /*
  * vip: is one of our virtual addresses meant, and may this host answer for it?
  *
- * ARP and neighbour discovery are read as one thing: somebody asks who has an address, somebody says
- * that he has it. Questions for a VIP reach the kernel only while the gate is open; answers always do.
- * XDP does not know our MAC, but a NIC does not hear itself: who says from outside that he has a VIP that
- * is open here is another host.
+ * ARP and neighbour discovery are read as one thing: somebody asks who has an address, somebody
+ * says that he has it. Questions for a VIP reach the kernel only while the gate is open; answers
+ * always do. XDP does not know our MAC, but a NIC does not hear itself: who says from outside that
+ * he has a VIP that is open here is another host.
  * Source:  RFC 826, RFC 5227 (probes), RFC 4861 §4.3, §4.4; design §4.2 Every door.
  */
 #ifndef VIP_H
@@ -64,7 +64,8 @@ static __always_inline void arp_read(struct who_has *who, const struct frame_arp
 	__builtin_memcpy(who->mac, arp->sender_mac, ETH_ALEN);
 }
 
-static __always_inline void nd_read(struct who_has *who, const struct frame *f, const struct frame_nd *nd)
+static __always_inline void nd_read(struct who_has *who, const struct frame *f,
+				    const struct frame_nd *nd)
 {
 	struct ipv6hdr *ip = frame_at(f, f->h.l3, sizeof(*ip));
 	struct ethhdr *eth = frame_at(f, 0, sizeof(*eth));

@@ -2,10 +2,11 @@
 /*
  * bench_xdp: what does each case cost over a program that only passes?
  *
- * Prints one line `name ns` per case: the least of 15 runs of 4,000 repeats of one frame, less the least of
- * XDP_PASS in the same rounds. A pulse is believed only once, so an answer cannot be repeated; it is run
- * alone, and the same frame again, which is then a replay. What is printed for it is the cost of the
- * replay, repeated, and what the answer took more than the replay did when both ran alone.
+ * Prints one line `name ns` per case: the least of 15 runs of 4,000 repeats of one frame, less the
+ * least of XDP_PASS in the same rounds. A pulse is believed only once, so an answer cannot be
+ * repeated; it is run alone, and the same frame again, which is then a replay. What is printed for
+ * it is the cost of the replay, repeated, and what the answer took more than the replay did when
+ * both ran alone.
  */
 #include "rig.h"
 
@@ -22,7 +23,8 @@
 static uint32_t time_ns(int fd, const struct packet *p, int repeat)
 {
 	uint8_t out[PACKET_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = p->len, .data_out = out,
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = p->data, .data_size_in = p->len,
+		    .data_out = out,
 		    .data_size_out = sizeof(out), .repeat = repeat);
 	int err = bpf_prog_test_run_opts(fd, &opts);
 
@@ -85,11 +87,14 @@ int main(void)
 	pass = pass_fd();
 	rig_believe();
 	rig_open_gate(0);
-	packet_make(&p, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_US4, .text = "anything at all, sixteen" });
+	packet_make(&p, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_US4,
+					       .text = "anything at all, sixteen" });
 	repeated("not_ours", pass, &p);
-	packet_make(&p, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_VIP4, .proto = 132, .text = "sctp" });
+	packet_make(&p, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_VIP4, .proto = 132,
+					       .text = "sctp" });
 	repeated("vip_gate_only", pass, &p);
-	packet_make(&p, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_VIP4, .text = "OPTIONS sip:x@y SIP/2.0\r\n" });
+	packet_make(&p, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_VIP4,
+					       .text = "OPTIONS sip:x@y SIP/2.0\r\n" });
 	repeated("vip_accepted_counted", pass, &p);
 	rig_frame(&p, &m, 0, 0);
 	replay = repeated("pulse_replay", pass, &p);

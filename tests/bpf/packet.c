@@ -86,7 +86,8 @@ static void put_ip4(struct packet *p, const struct packet_spec *s)
 	put8(p, 0);
 	put16(p, 0);			/* total length: later */
 	put16(p, 0x1234);
-	put16(p, s->fragmented ? (s->frag & PACKET_MORE ? 0x2000 : 0) | (s->frag & 0x1fff) : 0x4000);
+	put16(p,
+	      s->fragmented ? (s->frag & PACKET_MORE ? 0x2000 : 0) | (s->frag & 0x1fff) : 0x4000);
 	put8(p, 63);
 	put8(p, s->proto);
 	put16(p, 0);
@@ -165,7 +166,8 @@ static void finish(struct packet *p, bool v6, uint8_t proto)
 	}
 	if (proto != IPPROTO_UDP || p->payload != p->l4 + 8)
 		return;
-	sum = ~sum16(p->data + p->l4, p->len - p->l4, pseudo_sum(p, proto, p->len - p->l4)) & 0xffff;
+	sum = ~sum16(p->data + p->l4, p->len - p->l4, pseudo_sum(p, proto,
+								 p->len - p->l4)) & 0xffff;
 	set16(p, p->l4 + 6, sum ? sum : 0xffff);
 }
 
@@ -199,7 +201,8 @@ void packet_arp(struct packet *p, int vlans, uint16_t op, const char *sender, co
 	put_ip(p, target);
 }
 
-void packet_nd(struct packet *p, int vlans, uint8_t type, const char *from, const char *to, const char *target)
+void packet_nd(struct packet *p, int vlans, uint8_t type, const char *from, const char *to,
+	       const char *target)
 {
 	uint8_t body[24] = { type };
 	struct in6_addr ip;
@@ -207,7 +210,8 @@ void packet_nd(struct packet *p, int vlans, uint8_t type, const char *from, cons
 
 	packet_ip(target, &ip);
 	memcpy(body + 8, &ip, 16);
-	packet_make(p, &(struct packet_spec){ .vlans = vlans, .from = from, .to = to, .proto = IPPROTO_ICMPV6,
+	packet_make(p, &(struct packet_spec){ .vlans = vlans, .from = from, .to = to,
+					      .proto = IPPROTO_ICMPV6,
 					      .payload = body, .payload_len = sizeof(body) });
 	p->data[p->l3 + 7] = 255;
 	sum = sum16(p->data + p->l4, sizeof(body), pseudo_sum(p, IPPROTO_ICMPV6, sizeof(body)));

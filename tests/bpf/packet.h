@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * packet: a frame made from a few words, for tests. Lengths and checksums are right unless a test spoils
- * them afterwards; this code shares nothing with bpf/parse.h.
+ * packet: a frame made from a few words, for tests. Lengths and checksums are right unless a test
+ * spoils them afterwards; this code shares nothing with bpf/parse.h.
  */
 #ifndef TEST_PACKET_H
 #define TEST_PACKET_H
@@ -42,7 +42,8 @@ struct packet_spec {
 void packet_make(struct packet *p, const struct packet_spec *spec);
 void packet_arp(struct packet *p, int vlans, uint16_t op, const char *sender, const char *target);
 /* NS (135) or NA (136). */
-void packet_nd(struct packet *p, int vlans, uint8_t type, const char *from, const char *to, const char *target);
+void packet_nd(struct packet *p, int vlans, uint8_t type, const char *from, const char *to,
+	       const char *target);
 
 void packet_ip(const char *text, struct in6_addr *ret);	/* v4-mapped for IPv4 */
 /* Right checksums in IP and UDP? UDP over IPv4 may have none. */

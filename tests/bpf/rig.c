@@ -70,7 +70,8 @@ static struct bpf_object *load(const char *which, struct bpf_object *maps)
 	CHECK(obj, "%s: %s (run from the top, after make)", path, strerror(errno));
 	bpf_object__for_each_map(map, obj)
 		if (maps && !bpf_map__is_internal(map))
-			CHECK(!bpf_map__reuse_fd(map, map_of(maps, bpf_map__name(map))), "reuse %s", bpf_map__name(map));
+			CHECK(!bpf_map__reuse_fd(map, map_of(maps, bpf_map__name(map))), "reuse %s",
+			      bpf_map__name(map));
 	CHECK(!bpf_object__load(obj), "%s does not load: %s", path, strerror(errno));
 	return obj;
 }
@@ -134,8 +135,10 @@ static void fill_groups(void)
 static void fill_vips(void)
 {
 	static const struct { const char *ip; struct bt_vip vip; } vips[] = {
-		{ RIG_VIP4, { .group = 0, .index = RIG_V_SIP4 } }, { RIG_VIP6, { .group = 0, .index = RIG_V_SIP6 } },
-		{ RIG_OTHER4, { .group = 1, .index = RIG_V_OTHER4 } }, { RIG_OTHER6, { .group = 1, .index = RIG_V_OTHER6 } },
+		{ RIG_VIP4, { .group = 0, .index = RIG_V_SIP4 } }, { RIG_VIP6, { .group = 0,
+				.index = RIG_V_SIP6 } },
+		{ RIG_OTHER4, { .group = 1, .index = RIG_V_OTHER4 } }, { RIG_OTHER6, { .group = 1,
+				.index = RIG_V_OTHER6 } },
 	};
 	struct in6_addr ip;
 
@@ -292,7 +295,8 @@ static uint32_t moved(const uint64_t *before, const uint64_t *after, uint32_t n,
 	uint32_t exit = 0;
 
 	CHECK(after[0] == before[0] + 1, "total moved by %d", (int)(after[0] - before[0]));
-	CHECK(after[1] == before[1] + len, "total bytes moved by %d, not %u", (int)(after[1] - before[1]), len);
+	CHECK(after[1] == before[1] + len, "total bytes moved by %d, not %u",
+	      (int)(after[1] - before[1]), len);
 	for (uint32_t i = 1; i < n; i++) {
 		if (after[2 * i] == before[2 * i])
 			continue;
@@ -385,7 +389,8 @@ struct rig_pulse rig_pulse(uint64_t seq)
 		.magic = PULSE_MAGIC, .version = PULSE_VERSION, .type = PULSE_PROBE, .pair_id = 7, .from = 2, .to = 1,
 		.n_groups = 1, .seq = seq, .boot = RIG_PEER_BOOT, .to_boot = RIG_BOOT, .nonce = 0x77, .echo = RIG_NONCE,
 		.heard_ms = 3, .key = { node.key_in[0], node.key_in[1] },
-		.block = { { .name_hash = rig_name_hash(0), .digest = 0x0a0b0c0d, .lease_left_us = 1000,
+		.block = { { .name_hash = rig_name_hash(0), .digest = 0x0a0b0c0d,
+			     .lease_left_us = 1000,
 			     .resp_age_ms = 5, .flags = PULSE_F_KNOWN, .requests = 9 } },
 	};
 }
@@ -431,7 +436,8 @@ void rig_frame(struct packet *p, const struct rig_pulse *m, uint32_t path, int v
 	for (uint32_t i = 0; i < n; i++)
 		block_out(&msg.group[i], &m->block[i]);
 	msg.head.mac = htobe64(sign(m->key, &msg, len));
-	packet_make(p, &(struct packet_spec){ .from = from[path], .to = path == 1 ? RIG_US6 : RIG_US4, .vlans = vlans,
+	packet_make(p, &(struct packet_spec){ .from = from[path],
+					      .to = path == 1 ? RIG_US6 : RIG_US4, .vlans = vlans,
 					      .sport = 4999, .dport = RIG_PORT, .payload = &msg, .payload_len = len });
 }
 
@@ -444,7 +450,8 @@ bool rig_answer(const struct packet *p, struct rig_pulse *ret)
 	const struct pulse_head *h = &msg.head;
 	uint32_t len;
 
-	memcpy(&msg, p->data + p->payload, sizeof(msg));	/* out of the frame: it is not aligned there */
+	memcpy(&msg, p->data + p->payload,
+	       sizeof(msg));	/* out of the frame: it is not aligned there */
 	len = PULSE_HEAD_BYTES + h->n_groups * PULSE_GROUP_BYTES;
 	if (h->n_groups > PULSE_GROUPS_MAX || p->payload + len > p->len)
 		return false;

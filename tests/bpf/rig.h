@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * rig: both programs loaded, maps filled as batond would, nothing attached; a frame in, what came out.
+ * rig: both programs loaded, maps filled as batond would, nothing attached; a frame in, what came
+ * out.
  *
  * This host is 1, its peer 2. Two groups: "sip" (slot 0) and "other" (slot 1). Three paths, all by
  * the interface that test runs arrive on: two IPv4, one IPv6.

@@ -2,8 +2,8 @@
 /*
  * test_live: which payload counts as what, by its first bytes?
  *
- * With BATON_CORPUS set to a folder that has rfc4475/ *.dat (messages of RFC 4475), those are counted
- * too, and compared with a reading of their first line by other means.
+ * With BATON_CORPUS set to a folder that has rfc4475/ *.dat (messages of RFC 4475), those are
+ * counted too, and compared with a reading of their first line by other means.
  */
 #include "rig.h"
 
@@ -53,7 +53,8 @@ static int count(const struct packet_spec *spec)
 
 static int count_bytes(const void *payload, uint32_t len)
 {
-	struct packet_spec spec = { .from = CLIENT4, .to = RIG_VIP4, .payload = payload, .payload_len = len };
+	struct packet_spec spec = { .from = CLIENT4, .to = RIG_VIP4, .payload = payload,
+				    .payload_len = len };
 	int udp = count(&spec), tcp;
 
 	spec.proto = IPPROTO_TCP;
@@ -144,13 +145,18 @@ static void test_short_and_foreign(void **state)
 static void test_fragments_and_others(void **state)
 {
 	static const struct { struct packet_spec spec; int want; } cases[] = {
-		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .fragmented = true, .frag = PACKET_MORE },
+		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .fragmented = true,
+		    .frag = PACKET_MORE },
 		  BT_M_INVITE },
-		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .fragmented = true, .frag = 64 }, OTHER },
-		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .proto = IPPROTO_ICMP }, NOTHING },
-		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .padding = 20 }, BT_M_INVITE },
+		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .fragmented = true,
+		    .frag = 64 }, OTHER },
+		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .proto = IPPROTO_ICMP },
+		  NOTHING },
+		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .padding = 20 },
+		  BT_M_INVITE },
 		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "", .padding = 18 }, KEEPALIVE },
-		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .vlans = 2, .ihl = 15 }, BT_M_INVITE },
+		{ { .from = CLIENT4, .to = RIG_VIP4, .text = "INVITE" REST, .vlans = 2, .ihl = 15 },
+		  BT_M_INVITE },
 	};
 
 	(void)state;
@@ -181,16 +187,19 @@ static void test_seen(void **state)
 		expect("OPTIONS" REST, BT_M_OPTIONS);	/* two frames each: UDP and TCP */
 		n += 2;
 		rig_world(&w);
-		CHECK(w.seen[0].requests > last && w.seen[0].requests <= n, "%lu of %lu", (long)w.seen[0].requests, n);
+		CHECK(w.seen[0].requests > last && w.seen[0].requests <= n, "%lu of %lu",
+		      (long)w.seen[0].requests, n);
 		last = w.seen[0].requests;
 		CHECK(w.live[0].request_ns && !w.seen[0].response_ns, "times");
 	}
 	expect("SIP/2.0 200 OK\r\n", RESPONSE_1 + 1);
 	rig_world(&w);
-	CHECK(w.live[0].response_ns && !w.seen[0].response_ns, "a response that came in is none of ours that left");
+	CHECK(w.live[0].response_ns && !w.seen[0].response_ns,
+	      "a response that came in is none of ours that left");
 	shut = w.live[0];
 	rig_set_word(0, 0);
-	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = "OPTIONS" REST });
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4,
+					       .text = "OPTIONS" REST });
 	CHECK(rig_xdp(&p, NULL, NULL) == BT_X_VIP_SHUT, "shut");
 	rig_world(&w);
 	CHECK(!memcmp(&shut, &w.live[0], sizeof(shut)), "what is not accepted was counted");
@@ -210,7 +219,8 @@ static int by_hand(const char *msg, size_t len)
 
 	memcpy(head, msg, len < 16 ? len : 16);
 	if (!strncmp(head, "SIP/2.0 ", 8))
-		return sscanf(head + 8, "%4u", &code) == 1 && code >= 100 && code < 700 ? (int)(RESPONSE_1 + code / 100 - 1)
+		return sscanf(head + 8, "%4u",
+			      &code) == 1 && code >= 100 && code < 700 ? (int)(RESPONSE_1 + code / 100 - 1)
 										       : OTHER;
 	if (sscanf(head, "%16[A-Z]%n", word, &n) != 1 || head[n] != ' ')
 		return OTHER;

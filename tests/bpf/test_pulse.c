@@ -20,8 +20,10 @@ static void test_siphash(void **state)
 {
 	static const __u64 key[2] = { 0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL };
 	static const struct { unsigned len; __u64 hash; } vectors[] = {
-		{ 0, 0x726fdb47dd0e0e31ULL }, { 1, 0x74f839c593dc67fdULL }, { 2, 0x0d6c8009d9a94f5aULL },
-		{ 7, 0xab0200f58b01d137ULL }, { 8, 0x93f5f5799a932462ULL }, { 15, 0xa129ca6149be45e5ULL },
+		{ 0, 0x726fdb47dd0e0e31ULL }, { 1, 0x74f839c593dc67fdULL }, { 2,
+				0x0d6c8009d9a94f5aULL },
+		{ 7, 0xab0200f58b01d137ULL }, { 8, 0x93f5f5799a932462ULL }, { 15,
+				0xa129ca6149be45e5ULL },
 		{ 63, 0x958a324ceb064572ULL },
 	};
 	unsigned char msg[64];
@@ -32,7 +34,8 @@ static void test_siphash(void **state)
 	for (size_t i = 0; i < N(vectors); i++) {
 		__u64 h = siphash(key, msg, vectors[i].len);
 
-		CHECK(h == vectors[i].hash, "of %u bytes: %016llx, not %016llx", vectors[i].len, h, vectors[i].hash);
+		CHECK(h == vectors[i].hash, "of %u bytes: %016llx, not %016llx", vectors[i].len, h,
+		      vectors[i].hash);
 	}
 }
 
@@ -58,7 +61,8 @@ static void refused(const struct packet *p, uint32_t want, const char *what)
 	rig_world(&before);
 	exit = rig_xdp(p, NULL, NULL);
 	rig_world(&after);
-	CHECK(!want || exit == want, "%s: %s, not %s", what, rig_xdp_name(exit), rig_xdp_name(want));
+	CHECK(!want || exit == want, "%s: %s, not %s", what, rig_xdp_name(exit),
+	      rig_xdp_name(want));
 	for (int i = 0; i < BT_PATHS_MAX; i++)
 		if (exit == BT_X_PULSE_MAC)
 			after.pair.path[i].unauth_ns = before.pair.path[i].unauth_ns;
@@ -93,11 +97,14 @@ static void check_frame(const struct packet *in, struct packet *out, uint32_t pa
 	uint32_t ip = path == 1 ? 16 : 4, src = in->l3 + (path == 1 ? 8 : 12);
 
 	CHECK(out->len == in->len, "answer of %u bytes to a probe of %u", out->len, in->len);
-	CHECK(!memcmp(out->data, in->data + 6, 6) && !memcmp(out->data + 6, in->data, 6), "MACs not swapped");
+	CHECK(!memcmp(out->data, in->data + 6, 6) && !memcmp(out->data + 6, in->data, 6),
+	      "MACs not swapped");
 	CHECK(!memcmp(out->data + 12, in->data + 12, in->l3 - 12), "tags changed");
-	CHECK(!memcmp(out->data + src, in->data + src + ip, ip) && !memcmp(out->data + src + ip, in->data + src, ip),
+	CHECK(!memcmp(out->data + src, in->data + src + ip, ip) && !memcmp(out->data + src + ip,
+			in->data + src, ip),
 	      "addresses not swapped");
-	CHECK(!memcmp(out->data + out->l4, in->data + in->l4 + 2, 2) && !memcmp(out->data + out->l4 + 2,
+	CHECK(!memcmp(out->data + out->l4, in->data + in->l4 + 2, 2) &&
+	      !memcmp(out->data + out->l4 + 2,
 	      in->data + in->l4, 2), "ports not swapped");
 	CHECK(out->data[out->l3 + (path == 1 ? 7 : 8)] == 64, "TTL is not 64");
 	CHECK(packet_sums_ok(out), "a checksum is wrong");
@@ -116,15 +123,19 @@ static void test_answer(void **state)
 			rig_open_gate(0);
 			m = rig_pulse(41);
 			rig_frame(&in, &m, path, vlans);
-			CHECK(rig_xdp(&in, &out, NULL) == BT_X_PULSE_ANSWERED, "path %u vlans %d", path, vlans);
+			CHECK(rig_xdp(&in, &out, NULL) == BT_X_PULSE_ANSWERED, "path %u vlans %d",
+			      path, vlans);
 			check_frame(&in, &out, path);
 			CHECK(rig_answer(&out, &a), "MAC of the answer is wrong");
 			pair = rig_pair();
-			CHECK(a.type == PULSE_ANSWER && a.from == 1 && a.to == 2 && a.pair_id == 7 && a.n_groups == 1 &&
+			CHECK(a.type == PULSE_ANSWER && a.from == 1 && a.to == 2 &&
+			      a.pair_id == 7 && a.n_groups == 1 &&
 			      a.version == PULSE_VERSION && a.magic == PULSE_MAGIC, "head");
-			CHECK(a.seq == 41 && a.boot == RIG_BOOT && a.to_boot == RIG_PEER_BOOT && a.echo == m.nonce,
+			CHECK(a.seq == 41 && a.boot == RIG_BOOT && a.to_boot == RIG_PEER_BOOT &&
+			      a.echo == m.nonce,
 			      "seq %lu boot %lx to %lx echo %lx", a.seq, a.boot, a.to_boot, a.echo);
-			CHECK(a.nonce == pair.nonce && a.nonce != RIG_NONCE && a.nonce, "nonce %lx", a.nonce);
+			CHECK(a.nonce == pair.nonce && a.nonce != RIG_NONCE && a.nonce, "nonce %lx",
+			      a.nonce);
 			CHECK(a.heard_ms == 0 && a.zero == 0, "just heard, yet %u ms", a.heard_ms);
 		}
 }
@@ -149,19 +160,27 @@ static void test_answer_tells_our_groups(void **state)
 	m.block[2].name_hash = htonl(0xdeadbeef);
 	m.block[1].word = BT_WORD(7, 1, BT_ARMED);
 	rig_frame(&in, &m, 0, 0);
-	CHECK(rig_xdp(&in, &out, NULL) == BT_X_PULSE_ANSWERED && rig_answer(&out, &a), "three groups");
+	CHECK(rig_xdp(&in, &out, NULL) == BT_X_PULSE_ANSWERED && rig_answer(&out, &a),
+	      "three groups");
 
-	CHECK(a.block[1].name_hash == rig_name_hash(0) && a.block[1].word == BT_WORD(7, 1, BT_OPEN) &&
-	      a.block[1].echo == BT_WORD(7, 1, BT_ARMED) && a.block[1].digest == RIG_DIGEST, "our word %lx echo %lx",
+	CHECK(a.block[1].name_hash == rig_name_hash(0) && a.block[1].word == BT_WORD(7, 1,
+			BT_OPEN) &&
+	      a.block[1].echo == BT_WORD(7, 1,
+					 BT_ARMED) && a.block[1].digest == RIG_DIGEST, "our word %lx echo %lx",
 	      a.block[1].word, a.block[1].echo);
-	CHECK(a.block[1].lease_left_us > 150000 && a.block[1].lease_left_us <= 200000, "%u us", a.block[1].lease_left_us);
-	CHECK(a.block[1].resp_age_ms >= 50 && a.block[1].resp_age_ms < 90, "%u ms", a.block[1].resp_age_ms);
+	CHECK(a.block[1].lease_left_us > 150000 && a.block[1].lease_left_us <= 200000, "%u us",
+	      a.block[1].lease_left_us);
+	CHECK(a.block[1].resp_age_ms >= 50 && a.block[1].resp_age_ms < 90, "%u ms",
+	      a.block[1].resp_age_ms);
 	CHECK(a.block[1].requests == 0x34567890, "requests %x", a.block[1].requests);
-	CHECK(a.block[1].flags == (PULSE_F_KNOWN | PULSE_F_RUNNING | PULSE_F_VIP | PULSE_F_LEASED), "flags %x",
+	CHECK(a.block[1].flags == (PULSE_F_KNOWN | PULSE_F_RUNNING | PULSE_F_VIP | PULSE_F_LEASED),
+	      "flags %x",
 	      a.block[1].flags);
-	CHECK(a.block[0].name_hash == rig_name_hash(1) && a.block[0].word == 0 && a.block[0].lease_left_us == 0 &&
+	CHECK(a.block[0].name_hash == rig_name_hash(1) && a.block[0].word == 0 &&
+	      a.block[0].lease_left_us == 0 &&
 	      a.block[0].resp_age_ms == PULSE_NEVER && !(a.block[0].flags & PULSE_F_LEASED), "the other group");
-	CHECK(!memcmp(&a.block[2], &(struct rig_block){ .name_hash = htonl(0xdeadbeef) }, sizeof(a.block[2])),
+	CHECK(!memcmp(&a.block[2], &(struct rig_block){ .name_hash = htonl(0xdeadbeef) },
+		      sizeof(a.block[2])),
 	      "a group that we do not have");
 }
 
@@ -179,9 +198,12 @@ static void test_heard(void **state)
 	before = rig_now();
 	send_as(&m, 0, BT_X_PULSE_ANSWERED, "a probe");
 	rig_world(&w);
-	CHECK(w.heard[0].word == m.block[0].word && w.heard[0].echo == m.block[0].echo, "word or echo");
-	CHECK(w.heard[0].at_ns >= before && w.heard[0].at_ns <= rig_now(), "at %lu", (long)w.heard[0].at_ns);
-	CHECK(w.heard[0].lease_left_us == 1000 && w.heard[0].resp_age_ms == 5 && w.heard[0].flags == PULSE_F_KNOWN &&
+	CHECK(w.heard[0].word == m.block[0].word && w.heard[0].echo == m.block[0].echo,
+	      "word or echo");
+	CHECK(w.heard[0].at_ns >= before && w.heard[0].at_ns <= rig_now(), "at %lu",
+	      (long)w.heard[0].at_ns);
+	CHECK(w.heard[0].lease_left_us == 1000 && w.heard[0].resp_age_ms == 5 &&
+	      w.heard[0].flags == PULSE_F_KNOWN &&
 	      ntohl(w.heard[0].digest) == 0x0a0b0c0d && w.heard[0].requests == 9, "details");
 	CHECK(w.heard[0].same_seq == 0, "a probe is no answer");
 	CHECK(w.pair.path[0].heard_ns == w.heard[0].at_ns && w.pair.path[0].peer_heard_ms == 3 &&
@@ -203,23 +225,27 @@ static void test_same_seq(void **state)
 	m.block[0].word = BT_WORD(6, 2, BT_ARMED);
 	send_as(&m, 2, BT_X_PULSE_HEARD, "an answer at a lower number");
 	rig_world(&w);
-	CHECK(w.heard[0].same_seq == 0 && w.pair.path[2].answer_top == 9 && w.pair.path[2].answer_ns, "lower number");
+	CHECK(w.heard[0].same_seq == 0 && w.pair.path[2].answer_top == 9 &&
+	      w.pair.path[2].answer_ns, "lower number");
 	m.seq = 10;
 	m.block[0].word = BT_WORD(7, 1, BT_ARMED);
 	send_as(&m, 2, BT_X_PULSE_HEARD, "an answer at our number");
 	rig_world(&w);
-	CHECK(w.heard[0].same_seq == 10 && w.heard[0].same_path == 2, "seq %lu path %u", (long)w.heard[0].same_seq,
+	CHECK(w.heard[0].same_seq == 10 && w.heard[0].same_path == 2, "seq %lu path %u",
+	      (long)w.heard[0].same_seq,
 	      w.heard[0].same_path);
 	m.seq = 8;	/* late, in the window: believed, but no news */
 	send_as(&m, 2, BT_X_PULSE_HEARD, "a late answer");
 	rig_world(&w);
-	CHECK(w.heard[0].same_seq == 10, "a late answer took same_seq back to %lu", (long)w.heard[0].same_seq);
+	CHECK(w.heard[0].same_seq == 10, "a late answer took same_seq back to %lu",
+	      (long)w.heard[0].same_seq);
 	m.type = PULSE_PROBE;
 	m.seq = 11;
 	m.block[0].word = BT_WORD(8, 2, BT_SHUT);	/* higher, but neither open nor claimed */
 	send_as(&m, 2, BT_X_PULSE_ANSWERED, "a probe");
 	rig_world(&w);
-	CHECK(w.heard[0].same_seq == 10 && w.heard[0].word == m.block[0].word, "a probe moved same_seq");
+	CHECK(w.heard[0].same_seq == 10 && w.heard[0].word == m.block[0].word,
+	      "a probe moved same_seq");
 }
 
 /* The slower path's older news: the lower number does not come back. */
@@ -236,16 +262,20 @@ static void test_slow_path(void **state)
 	m.block[0].word = BT_WORD(8, 2, BT_ARMED);
 	send_as(&m, 1, BT_X_PULSE_ANSWERED, "slow path");
 	rig_world(&w);
-	CHECK(w.heard[0].word == BT_WORD(9, 2, BT_RELAY), "slow path brought back %lx", (long)w.heard[0].word);
+	CHECK(w.heard[0].word == BT_WORD(9, 2, BT_RELAY), "slow path brought back %lx",
+	      (long)w.heard[0].word);
 	CHECK(w.pair.path[1].heard_ns > w.pair.path[0].heard_ns, "it was heard all the same");
 }
 
 static void test_window(void **state)
 {
 	static const struct { uint64_t seq; bool new; } steps[] = {
-		{ 1, false }, { 2, true }, { 2, false }, { 100, true }, { 100, false }, { 99, true }, { 99, false },
-		{ 37, true }, { 37, false }, { 36, false }, { 2, false }, { 101, true }, { 38, true }, { 37, false },
-		{ 164, true }, { 101, false }, { 100, false }, { 228, true }, { 164, false }, { 165, true },
+		{ 1, false }, { 2, true }, { 2, false }, { 100, true }, { 100, false }, { 99,
+				true }, { 99, false },
+		{ 37, true }, { 37, false }, { 36, false }, { 2, false }, { 101, true }, { 38,
+				true }, { 37, false },
+		{ 164, true }, { 101, false }, { 100, false }, { 228, true }, { 164, false }, { 165,
+				true },
 		{ ~0ULL - 1, true }, { 228, false }, { ~0ULL, true }, { ~0ULL, false },
 	};
 	struct rig_pulse m;
@@ -262,11 +292,13 @@ static void test_window(void **state)
 			if (!steps[i].new)
 				refused_pulse(&m, BT_X_PULSE_REPLAY, what);
 			else
-				send_as(&m, 0, type == PULSE_PROBE ? BT_X_PULSE_ANSWERED : BT_X_PULSE_HEARD, what);
+				send_as(&m, 0,
+					type == PULSE_PROBE ? BT_X_PULSE_ANSWERED : BT_X_PULSE_HEARD, what);
 		}
 		m = rig_pulse(2);
 		m.type = type;
-		send_as(&m, 1, type == PULSE_PROBE ? BT_X_PULSE_ANSWERED : BT_X_PULSE_HEARD, "other paths have their own");
+		send_as(&m, 1, type == PULSE_PROBE ? BT_X_PULSE_ANSWERED : BT_X_PULSE_HEARD,
+			"other paths have their own");
 	}
 }
 
@@ -286,7 +318,8 @@ static void test_every_length(void **state)
 	for (uint32_t len = 0; len <= 2000; len++) {
 		if (len == PULSE_HEAD_BYTES + PULSE_GROUP_BYTES)
 			continue;
-		packet_make(&p, &(struct packet_spec){ .from = RIG_PEER4, .to = RIG_US4, .dport = RIG_PORT,
+		packet_make(&p, &(struct packet_spec){ .from = RIG_PEER4, .to = RIG_US4,
+						       .dport = RIG_PORT,
 						       .payload = payload, .payload_len = len });
 		refused(&p, BT_X_PULSE_LENGTH, "length");
 	}
@@ -350,8 +383,10 @@ static void test_every_bit(void **state)
 		CHECK(rig_word(0) == BT_WORD(7, 1, BT_OPEN), "word %lx", rig_word(0));
 		refused(&p, BT_X_PULSE_MAC, "the last bit");
 		CHECK(rig_pair().path[0].unauth_ns, "a wrong MAC left no trace");
-		send_as(&m, 0, type == PULSE_PROBE ? BT_X_PULSE_ANSWERED : BT_X_PULSE_HEARD, "unspoilt");
-		CHECK(rig_word(0) == BT_WORD(8, 2, BT_RELAY), "unspoilt, it closes us: %lx", rig_word(0));
+		send_as(&m, 0, type == PULSE_PROBE ? BT_X_PULSE_ANSWERED : BT_X_PULSE_HEARD,
+			"unspoilt");
+		CHECK(rig_word(0) == BT_WORD(8, 2, BT_RELAY), "unspoilt, it closes us: %lx",
+		      rig_word(0));
 	}
 }
 
@@ -371,13 +406,18 @@ struct bad {
 static void test_refusals(void **state)
 {
 	static const struct bad bad[] = {
-		HEAD(magic, 0, VERSION), HEAD(version, 0, VERSION), HEAD(version, 2, VERSION), HEAD(type, 0, VERSION),
-		HEAD(type, 3, VERSION), HEAD(pair_id, 8, PAIR), HEAD(from, 1, PAIR), HEAD(from, 3, PAIR),
+		HEAD(magic, 0, VERSION), HEAD(version, 0, VERSION), HEAD(version, 2,
+				VERSION), HEAD(type, 0, VERSION),
+		HEAD(type, 3, VERSION), HEAD(pair_id, 8, PAIR), HEAD(from, 1, PAIR), HEAD(from, 3,
+				PAIR),
 		HEAD(to, 2, PAIR), HEAD(to, 0, PAIR), HEAD(key[0], 1, MAC), HEAD(key[1], 1, MAC),
-		HEAD(seq, 1, REPLAY), HEAD(seq, 0, RANGE), HEAD(zero, 1, RANGE), HEAD(boot, 0, RANGE),
+		HEAD(seq, 1, REPLAY), HEAD(seq, 0, RANGE), HEAD(zero, 1, RANGE), HEAD(boot, 0,
+				RANGE),
 		BLOCK(name_hash, 0), BLOCK(flags, 0x40), BLOCK(flags, 0x80000000),
-		BLOCK(word, 1), BLOCK(word, 0x8000), BLOCK(word, BT_WORD(9, 2, BT_MODE__N)), BLOCK(word, BT_WORD(9, 3, BT_SHUT)),
-		BLOCK(word, BT_WORD(9, 1, BT_OPEN)), BLOCK(word, BT_WORD(9, 0, BT_SHUT)), BLOCK(word, BT_WORD(0, 2, BT_SHUT)),
+		BLOCK(word, 1), BLOCK(word, 0x8000), BLOCK(word, BT_WORD(9, 2,
+				BT_MODE__N)), BLOCK(word, BT_WORD(9, 3, BT_SHUT)),
+		BLOCK(word, BT_WORD(9, 1, BT_OPEN)), BLOCK(word, BT_WORD(9, 0,
+				BT_SHUT)), BLOCK(word, BT_WORD(0, 2, BT_SHUT)),
 		BLOCK(word, BT_WORD(0, 0, BT_ARMED)), BLOCK(word, BT_WORD(0, 0, BT_OPEN)),
 		BLOCK(echo, 1), BLOCK(echo, BT_WORD(9, 2, BT_OPEN)), BLOCK(echo, BT_WORD(9, 1, 77)),
 		BLOCK(echo, BT_WORD(9, 7, BT_SHUT)),
@@ -438,13 +478,16 @@ static void test_headers(void **state)
 	p = good;
 	p.data[p.l4 + 5]--;
 	refused(&p, BT_X_PULSE_LENGTH, "udp len one less");
-	packet_make(&p, &(struct packet_spec){ .from = RIG_PEER4, .to = RIG_US4, .dport = RIG_PORT, .ihl = 6,
+	packet_make(&p, &(struct packet_spec){ .from = RIG_PEER4, .to = RIG_US4, .dport = RIG_PORT,
+					       .ihl = 6,
 		    .payload = good.data + good.payload, .payload_len = good.len - good.payload });
 	refused(&p, BT_X_PULSE_LENGTH, "IP options");
-	packet_make(&p, &(struct packet_spec){ .from = RIG_PEER6, .to = RIG_US6, .dport = RIG_PORT, .exts = 1,
+	packet_make(&p, &(struct packet_spec){ .from = RIG_PEER6, .to = RIG_US6, .dport = RIG_PORT,
+					       .exts = 1,
 		    .payload = good.data + good.payload, .payload_len = good.len - good.payload });
 	refused(&p, BT_X_PULSE_LENGTH, "extension header");
-	packet_make(&p, &(struct packet_spec){ .from = "10.77.0.3", .to = RIG_US4, .dport = RIG_PORT,
+	packet_make(&p, &(struct packet_spec){ .from = "10.77.0.3", .to = RIG_US4,
+					       .dport = RIG_PORT,
 		    .payload = good.data + good.payload, .payload_len = good.len - good.payload });
 	refused(&p, BT_X_PULSE_STRANGER, "from another address");
 	packet_ip(RIG_PEER4, &ip);
@@ -473,7 +516,8 @@ static void test_reflection(void **state)
 	m = rig_pulse(2);
 	rig_frame(&in, &m, 0, 0);
 	CHECK(rig_xdp(&in, &out, NULL) == BT_X_PULSE_ANSWERED, "a probe");
-	memcpy(out.data + out.l3, in.data + in.l3, 20 + 8);	/* as if it came from the peer's address */
+	memcpy(out.data + out.l3, in.data + in.l3,
+	       20 + 8);	/* as if it came from the peer's address */
 	refused(&out, BT_X_PULSE_PAIR, "our own answer");
 	witness(3);
 }
@@ -519,9 +563,12 @@ static void test_meeting(void **state)
 	rig_world(&before);
 	CHECK(rig_xdp(&p, &out, NULL) == BT_X_PULSE_UNBELIEVED, "knows nothing");
 	rig_world(&after);
-	CHECK(!rig_world_diff(&before, &after), "not believed, yet %s changed", rig_world_diff(&before, &after));
-	CHECK(rig_answer(&out, &a) && a.boot == RIG_BOOT && a.nonce == RIG_NONCE && a.to_boot == RIG_PEER_BOOT &&
-	      a.echo == m.nonce && a.heard_ms == PULSE_NEVER && a.block[0].word == BT_WORD(7, 1, BT_OPEN),
+	CHECK(!rig_world_diff(&before, &after), "not believed, yet %s changed",
+	      rig_world_diff(&before, &after));
+	CHECK(rig_answer(&out, &a) && a.boot == RIG_BOOT && a.nonce == RIG_NONCE &&
+	      a.to_boot == RIG_PEER_BOOT &&
+	      a.echo == m.nonce && a.heard_ms == PULSE_NEVER && a.block[0].word == BT_WORD(7, 1,
+			      BT_OPEN),
 	      "what it is told: heard %u ms ago", a.heard_ms);
 
 	m = rig_pulse(2);
@@ -530,7 +577,8 @@ static void test_meeting(void **state)
 	send_as(&m, 0, BT_X_PULSE_ANSWERED, "echoes");
 	ev = rig_event();
 	CHECK(ev.kind == BT_EV_BOOT && ev.from == 0 && ev.to == RIG_PEER_BOOT, "event %u", ev.kind);
-	CHECK(rig_pair().boots == 1 && rig_pair().peer_boot == RIG_PEER_BOOT && rig_pair().nonce != RIG_NONCE, "books");
+	CHECK(rig_pair().boots == 1 && rig_pair().peer_boot == RIG_PEER_BOOT &&
+	      rig_pair().nonce != RIG_NONCE, "books");
 	m.seq = 1;		/* the first one, late, from before it knew us: believed boot, not for us */
 	m.to_boot = m.echo = 0;
 	refused_pulse(&m, BT_X_PULSE_UNBELIEVED, "late first probe");
@@ -554,7 +602,8 @@ static void test_meeting_by_answer(void **state)
 	refused_pulse(&m, BT_X_PULSE_BOOT, "an answer to an earlier life of ours");
 	m.to_boot = RIG_BOOT;
 	send_as(&m, 0, BT_X_PULSE_HEARD, "an answer to our probe");
-	CHECK(rig_pair().peer_boot == RIG_PEER_BOOT && rig_pair().path[0].answer_top == 17, "books");
+	CHECK(rig_pair().peer_boot == RIG_PEER_BOOT && rig_pair().path[0].answer_top == 17,
+	      "books");
 	refused_pulse(&m, BT_X_PULSE_REPLAY, "its duplicate");
 }
 
@@ -600,11 +649,13 @@ static void test_peer_reborn(void **state)
 	send_as(&new, 0, BT_X_PULSE_ANSWERED, "new life, right echo");
 	rig_world(&w);
 	ev = rig_event();
-	CHECK(ev.kind == BT_EV_BOOT && ev.from == RIG_PEER_BOOT && ev.to == RIG_PEER_BOOT + 1, "event %u", ev.kind);
+	CHECK(ev.kind == BT_EV_BOOT && ev.from == RIG_PEER_BOOT && ev.to == RIG_PEER_BOOT + 1,
+	      "event %u", ev.kind);
 	CHECK(w.pair.boots == 2 && w.pair.nonce != nonce && w.pair.path[0].probe_top == 1 &&
 	      w.pair.path[1].probe_top == 0 && w.pair.path[1].heard_ns, "boots %u tops %ld %ld", w.pair.boots,
 	      (long)w.pair.path[0].probe_top, (long)w.pair.path[1].probe_top);
-	CHECK(w.heard[0].word == 0 && w.heard[0].at_ns, "what the old life said is still there: %lx", (long)w.heard[0].word);
+	CHECK(w.heard[0].word == 0 && w.heard[0].at_ns,
+	      "what the old life said is still there: %lx", (long)w.heard[0].word);
 
 	old.seq = 51;		/* late frames of the old life, with every echo that it can have had */
 	refused_pulse(&old, BT_X_PULSE_UNBELIEVED, "old life's probe");
@@ -631,7 +682,8 @@ static void test_dead_mans_probe(void **state)
 	send_as(&live, 0, BT_X_PULSE_ANSWERED, "with what it was answered");
 	dead.seq = 2;
 	refused_pulse(&dead, BT_X_PULSE_UNBELIEVED, "the dead do not come back");
-	CHECK(rig_pair().peer_boot == RIG_PEER_BOOT && rig_pair().boots == 2, "boots %u", rig_pair().boots);
+	CHECK(rig_pair().peer_boot == RIG_PEER_BOOT && rig_pair().boots == 2, "boots %u",
+	      rig_pair().boots);
 }
 
 /* We were reborn and believe the peer by its answer, before it knows of our new life. */
@@ -650,7 +702,8 @@ static void test_we_reborn(void **state)
 	m.block[0].word = BT_WORD(8, 2, BT_OPEN);
 	refused_pulse(&m, BT_X_PULSE_UNBELIEVED, "its probe to our former life");
 	rig_frame(&p, &m, 0, 0);
-	CHECK(rig_xdp(&p, &out, NULL) == BT_X_PULSE_UNBELIEVED && rig_answer(&out, &a) && a.boot == RIG_BOOT &&
+	CHECK(rig_xdp(&p, &out, NULL) == BT_X_PULSE_UNBELIEVED && rig_answer(&out, &a) &&
+	      a.boot == RIG_BOOT &&
 	      a.echo == m.nonce && a.to_boot == m.boot && a.heard_ms < 1000, "it learns of our new life");
 	m.to_boot = RIG_BOOT;
 	m.echo = a.nonce;

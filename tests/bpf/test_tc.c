@@ -21,14 +21,22 @@ static const struct state {
 	uint32_t request, response, arp;
 } states[] = {
 	{ "zeroed map", 0, 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD },
-	{ "shut, lingering", BT_WORD(7, 2, BT_SHUT), 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD },
-	{ "armed, lingering", BT_WORD(7, 2, BT_ARMED), 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD },
-	{ "open, leased", BT_WORD(7, 1, BT_OPEN), 60, 0, BT_T_VIP_SENT, BT_T_VIP_SENT, BT_T_ARP_SENT },
-	{ "open, lease ended", BT_WORD(7, 1, BT_OPEN), -1, 60, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD },
-	{ "relay, lingering", BT_WORD(7, 1, BT_RELAY), 60, 60, BT_T_VIP_HELD, BT_T_VIP_LINGER, BT_T_ARP_HELD },
-	{ "relay, lingering, no lease", BT_WORD(7, 1, BT_RELAY), -1, 60, BT_T_VIP_HELD, BT_T_VIP_LINGER, BT_T_ARP_HELD },
-	{ "relay, lingered", BT_WORD(7, 1, BT_RELAY), 60, -1, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD },
-	{ "relay, never", BT_WORD(7, 1, BT_RELAY), 60, 0, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD },
+	{ "shut, lingering", BT_WORD(7, 2, BT_SHUT), 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD,
+	  BT_T_ARP_HELD },
+	{ "armed, lingering", BT_WORD(7, 2, BT_ARMED), 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD,
+	  BT_T_ARP_HELD },
+	{ "open, leased", BT_WORD(7, 1, BT_OPEN), 60, 0, BT_T_VIP_SENT, BT_T_VIP_SENT,
+	  BT_T_ARP_SENT },
+	{ "open, lease ended", BT_WORD(7, 1, BT_OPEN), -1, 60, BT_T_VIP_HELD, BT_T_VIP_HELD,
+	  BT_T_ARP_HELD },
+	{ "relay, lingering", BT_WORD(7, 1, BT_RELAY), 60, 60, BT_T_VIP_HELD, BT_T_VIP_LINGER,
+	  BT_T_ARP_HELD },
+	{ "relay, lingering, no lease", BT_WORD(7, 1, BT_RELAY), -1, 60, BT_T_VIP_HELD,
+	  BT_T_VIP_LINGER, BT_T_ARP_HELD },
+	{ "relay, lingered", BT_WORD(7, 1, BT_RELAY), 60, -1, BT_T_VIP_HELD, BT_T_VIP_HELD,
+	  BT_T_ARP_HELD },
+	{ "relay, never", BT_WORD(7, 1, BT_RELAY), 60, 0, BT_T_VIP_HELD, BT_T_VIP_HELD,
+	  BT_T_ARP_HELD },
 };
 
 static uint64_t in_s(int s)
@@ -55,17 +63,22 @@ static void send_all(const struct state *s, const char *vip, const char *client,
 {
 	struct packet p;
 
-	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client, .text = REQUEST });
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .text = REQUEST });
 	expect(&p, s->request, s->what);
-	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client, .text = RESPONSE });
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .text = RESPONSE });
 	expect(&p, s->response, s->what);
-	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client, .text = RESPONSE,
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .text = RESPONSE,
 					       .proto = IPPROTO_TCP });
 	expect(&p, s->response, s->what);
-	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client, .text = "12345678",
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .text = "12345678",
 					       .proto = IPPROTO_ICMP });
 	expect(&p, s->request, s->what);
-	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client, .text = RESPONSE,
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .text = RESPONSE,
 					       .fragmented = true, .frag = 64 });
 	expect(&p, s->request, "a later fragment is no response");
 }
@@ -117,9 +130,11 @@ static void test_not_ours(void **state)
 	expect(&p, BT_T_NOT_OURS, "our own address");
 	packet_make(&p, &(struct packet_spec){ .from = RIG_US4, .to = RIG_VIP4, .text = REQUEST });
 	expect(&p, BT_T_NOT_OURS, "to a VIP");
-	packet_make(&p, &(struct packet_spec){ .from = RIG_US6, .to = RIG_VIP6, .exts = 6, .text = REQUEST });
+	packet_make(&p, &(struct packet_spec){ .from = RIG_US6, .to = RIG_VIP6, .exts = 6,
+					       .text = REQUEST });
 	expect(&p, BT_T_NOT_OURS, "six extension headers");
-	packet_make(&p, &(struct packet_spec){ .from = RIG_US6, .to = RIG_VIP6, .exts = 7, .text = REQUEST });
+	packet_make(&p, &(struct packet_spec){ .from = RIG_US6, .to = RIG_VIP6, .exts = 7,
+					       .text = REQUEST });
 	expect(&p, BT_T_TRUNCATED, "seven extension headers");
 	packet_arp(&p, 0, 1, RIG_US4, RIG_VIP4);
 	expect(&p, BT_T_NOT_OURS, "asking for the VIP");
@@ -127,7 +142,8 @@ static void test_not_ours(void **state)
 	expect(&p, BT_T_NOT_OURS, "probing for the VIP");
 	packet_nd(&p, 0, 136, RIG_US6, CLIENT6, RIG_US6);
 	expect(&p, BT_T_NOT_OURS, "our own NA");
-	packet_make(&p, &(struct packet_spec){ .from = RIG_US4, .to = CLIENT4, .text = REQUEST, .vlans = 3 });
+	packet_make(&p, &(struct packet_spec){ .from = RIG_US4, .to = CLIENT4, .text = REQUEST,
+					       .vlans = 3 });
 	expect(&p, BT_T_TRUNCATED, "three tags");
 }
 
@@ -140,7 +156,8 @@ static void test_truncated(void **state)
 	(void)state;
 	rig_reset();
 	for (int i = 0; i < 2; i++) {
-		packet_make(&p, &(struct packet_spec){ .from = from[i], .to = CLIENT4, .text = REQUEST });
+		packet_make(&p, &(struct packet_spec){ .from = from[i], .to = CLIENT4,
+						       .text = REQUEST });
 		expect(&p, i ? BT_T_NOT_OURS : BT_T_VIP_HELD, "whole");
 		for (p.len--; p.len >= 14 + 20; p.len--)
 			expect(&p, i ? BT_T_TRUNCATED : BT_T_VIP_HELD, "cut");
@@ -163,7 +180,8 @@ static void test_counts(void **state)
 	expect(&p, BT_T_VIP_SENT, "a request");
 	rig_world(&w);
 	CHECK(w.live[1].response[1] == 1 && w.live[1].response_ns >= before, "2xx not counted");
-	CHECK(w.live[1].request[BT_M_OPTIONS] == 1 && !w.live[0].request[BT_M_OPTIONS], "direction");
+	CHECK(w.live[1].request[BT_M_OPTIONS] == 1 && !w.live[0].request[BT_M_OPTIONS],
+	      "direction");
 	CHECK(w.seen[0].response_ns >= before && !w.seen[0].requests, "what pulses tell");
 	rig_set_word(0, BT_WORD(8, 2, BT_SHUT));
 	expect(&p, BT_T_VIP_HELD, "shut");

@@ -2,8 +2,8 @@
 /*
  * test_word: does the kernel change the word by the table, and by nothing else?
  *
- * Every mode and owner of our word meets every mode and owner of the peer's, with a lower, the same and a
- * higher number, by probe and by answer, with and without a lease. What should come out is
+ * Every mode and owner of our word meets every mode and owner of the peer's, with a lower, the same
+ * and a higher number, by probe and by answer, with and without a lease. What should come out is
  * worked out here from the rows of word_table.h as an array, and the two conditions of a pulse.
  */
 #include "rig.h"
@@ -49,7 +49,8 @@ static uint64_t apply(const struct row *r, uint64_t own, uint64_t heard)
 	case WORD_THE_PEERS:
 		return BT_WORD(BT_WORD_TERM(heard), BT_WORD_OWNER(heard), r->to);
 	case WORD_NEXT:
-		return BT_WORD_TERM(own) == UINT32_MAX ? own : BT_WORD(BT_WORD_TERM(own) + 1, 1, r->to);
+		return BT_WORD_TERM(own) == UINT32_MAX ? own : BT_WORD(BT_WORD_TERM(own) + 1, 1,
+								       r->to);
 	default:
 		fail_msg("the kernel has no business with row %ld", (long)(r - rows));
 	}
@@ -64,7 +65,8 @@ static uint64_t expected(uint64_t own, uint64_t heard, bool leased)
 	if (cause == WORD_HEARD_LETGO && !leased)
 		return own;
 	for (size_t i = 0; i < N(rows); i++)
-		if (rows[i].mode == BT_WORD_MODE(own) && rows[i].whose == whose && rows[i].cause == cause) {
+		if (rows[i].mode == BT_WORD_MODE(own) && rows[i].whose == whose &&
+		    rows[i].cause == cause) {
 			used[i]++;
 			return apply(&rows[i], own, heard);
 		}
@@ -76,7 +78,8 @@ static void check_linger(uint64_t own, uint64_t now_word, uint64_t linger)
 	uint64_t now = rig_now(), until = RIG_LINGER_MS * 1000000ULL;
 
 	if (BT_WORD_MODE(own) == BT_OPEN && BT_WORD_MODE(now_word) == BT_RELAY)
-		CHECK(linger > now + until - RIG_SEC && linger <= now + until, "lingers until %lu at %lu", linger, now);
+		CHECK(linger > now + until - RIG_SEC && linger <= now + until,
+		      "lingers until %lu at %lu", linger, now);
 	else
 		CHECK(!linger, "lingers, though %016lx -> %016lx", own, now_word);
 }
@@ -97,14 +100,18 @@ static void meet(uint64_t own, uint64_t heard, bool leased, uint8_t type)
 	m.block[0].word = heard;
 	rig_frame(&p, &m, 0, 0);
 	exit = rig_xdp(&p, NULL, NULL);
-	CHECK(exit == (type == PULSE_PROBE ? BT_X_PULSE_ANSWERED : BT_X_PULSE_HEARD), "%s", rig_xdp_name(exit));
+	CHECK(exit == (type == PULSE_PROBE ? BT_X_PULSE_ANSWERED : BT_X_PULSE_HEARD), "%s",
+	      rig_xdp_name(exit));
 	got = rig_word(0);
-	CHECK(got == want, "own %016lx heard %016lx leased %d: %016lx, not %016lx", own, heard, leased, got, want);
+	CHECK(got == want, "own %016lx heard %016lx leased %d: %016lx, not %016lx", own, heard,
+	      leased, got, want);
 	bpf_map_lookup_elem(rig_map("st_linger"), &zero, &linger);
 	check_linger(own, got, linger);
 	ev = rig_event();
-	CHECK((got != own) == (ev.kind == BT_EV_WORD), "word %s, event %u", got != own ? "changed" : "stayed", ev.kind);
-	CHECK(!ev.kind || (ev.from == own && ev.to == got && ev.group == 0 && ev.at_ns), "event says %llx -> %llx", ev.from, ev.to);
+	CHECK((got != own) == (ev.kind == BT_EV_WORD), "word %s, event %u",
+	      got != own ? "changed" : "stayed", ev.kind);
+	CHECK(!ev.kind || (ev.from == own && ev.to == got && ev.group == 0 && ev.at_ns),
+	      "event says %llx -> %llx", ev.from, ev.to);
 	got == own ? refusals++ : changes++;
 }
 
@@ -147,7 +154,8 @@ static void test_every_meeting(void **state)
 				meet_all(BT_WORD(terms[t], owner, mode));
 	CHECK(changes > 100 && refusals > 100, "%u changes, %u refusals", changes, refusals);
 	for (size_t i = 0; i < N(rows); i++)
-		CHECK(rows[i].cause > WORD_HEARD_LETGO || used[i], "row %zu of the table was never met", i);
+		CHECK(rows[i].cause > WORD_HEARD_LETGO || used[i],
+		      "row %zu of the table was never met", i);
 }
 
 /* A claim is acknowledged by the very answer to the probe that brings it. */
@@ -178,7 +186,8 @@ static void test_hand_over(void **state)
 	rig_believe();
 	rig_set_word(0, BT_WORD(7, 2, BT_ARMED));
 	rig_set_lease(0, rig_now() + 60 * RIG_SEC);
-	packet_make(&vip, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_VIP4, .text = "OPTIONS sip:a SIP/2.0\r\n" });
+	packet_make(&vip, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_VIP4,
+						 .text = "OPTIONS sip:a SIP/2.0\r\n" });
 	CHECK(rig_xdp(&vip, NULL, NULL) == BT_X_VIP_ARMED, "backup");
 	m.block[0].word = BT_WORD(7, 2, BT_OPEN);
 	rig_frame(&p, &m, 0, 0);
@@ -190,7 +199,8 @@ static void test_hand_over(void **state)
 	rig_xdp(&p, NULL, NULL);
 	CHECK(rig_word(0) == BT_WORD(8, 1, BT_OPEN), "let go, yet our word is %lx", rig_word(0));
 	CHECK(rig_xdp(&vip, NULL, NULL) == BT_X_VIP_ACCEPTED, "the new holder");
-	CHECK(rig_xdp(&p, NULL, NULL) == BT_X_PULSE_REPLAY && rig_word(0) == BT_WORD(8, 1, BT_OPEN), "repeated");
+	CHECK(rig_xdp(&p, NULL, NULL) == BT_X_PULSE_REPLAY && rig_word(0) == BT_WORD(8, 1, BT_OPEN),
+	      "repeated");
 }
 
 int main(void)

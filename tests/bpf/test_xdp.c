@@ -21,15 +21,23 @@ static const struct state {
 	int lease_s;
 	uint32_t exit, arp;
 } states[] = {
-	{ "zeroed map",		0,			  60, BT_X_VIP_SHUT,	 BT_X_ARP_HELD_BACK },
-	{ "shut",		BT_WORD(7, 2, BT_SHUT),	  60, BT_X_VIP_SHUT,	 BT_X_ARP_HELD_BACK },
-	{ "armed",		BT_WORD(7, 2, BT_ARMED),  60, BT_X_VIP_ARMED,	 BT_X_ARP_HELD_BACK },
-	{ "claim",		BT_WORD(7, 1, BT_ARMED),  60, BT_X_VIP_ARMED,	 BT_X_ARP_HELD_BACK },
-	{ "relay",		BT_WORD(7, 1, BT_RELAY),  60, BT_X_VIP_RELAY,	 BT_X_ARP_HELD_BACK },
+	{ "zeroed map",		0,			  60,
+	  BT_X_VIP_SHUT,	 BT_X_ARP_HELD_BACK },
+	{ "shut",		BT_WORD(7, 2, BT_SHUT),	  60,
+	  BT_X_VIP_SHUT,	 BT_X_ARP_HELD_BACK },
+	{ "armed",		BT_WORD(7, 2, BT_ARMED),  60,
+	  BT_X_VIP_ARMED,	 BT_X_ARP_HELD_BACK },
+	{ "claim",		BT_WORD(7, 1, BT_ARMED),  60,
+	  BT_X_VIP_ARMED,	 BT_X_ARP_HELD_BACK },
+	{ "relay",		BT_WORD(7, 1, BT_RELAY),  60,
+	  BT_X_VIP_RELAY,	 BT_X_ARP_HELD_BACK },
 	{ "open, leased",	BT_WORD(7, 1, BT_OPEN),	  60, BT_X_VIP_ACCEPTED, BT_X_ARP_PASSED },
-	{ "open, lease ended",	BT_WORD(7, 1, BT_OPEN),	  -1, BT_X_VIP_UNLEASED, BT_X_ARP_HELD_BACK },
-	{ "open, never leased",	BT_WORD(7, 1, BT_OPEN),	   0, BT_X_VIP_UNLEASED, BT_X_ARP_HELD_BACK },
-	{ "mode out of range",	BT_WORD(7, 1, 99),	  60, BT_X_VIP_SHUT,	 BT_X_ARP_HELD_BACK },
+	{ "open, lease ended",	BT_WORD(7, 1, BT_OPEN),	  -1, BT_X_VIP_UNLEASED,
+	  BT_X_ARP_HELD_BACK },
+	{ "open, never leased",	BT_WORD(7, 1, BT_OPEN),	   0, BT_X_VIP_UNLEASED,
+	  BT_X_ARP_HELD_BACK },
+	{ "mode out of range",	BT_WORD(7, 1, 99),	  60,
+	  BT_X_VIP_SHUT,	 BT_X_ARP_HELD_BACK },
 };
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -58,15 +66,21 @@ static void test_gate(void **state)
 		{ .from = CLIENT4, .to = RIG_VIP4, .proto = IPPROTO_TCP, .text = OPTIONS },
 		{ .from = CLIENT4, .to = RIG_VIP4, .proto = IPPROTO_ICMP, .text = "12345678" },
 		{ .from = CLIENT4, .to = RIG_VIP4, .proto = 132, .text = "12345678" },
-		{ .from = CLIENT4, .to = RIG_VIP4, .dport = RIG_PORT, .text = "the pulse port is the VIP's too" },
-		{ .from = RIG_PEER4, .to = RIG_VIP4, .dport = RIG_PORT, .text = "from the peer even" },
+		{ .from = CLIENT4, .to = RIG_VIP4, .dport = RIG_PORT,
+		  .text = "the pulse port is the VIP's too" },
+		{ .from = RIG_PEER4, .to = RIG_VIP4, .dport = RIG_PORT,
+		  .text = "from the peer even" },
 		{ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS, .padding = 30 },
-		{ .from = CLIENT4, .to = RIG_VIP4, .text = "first", .fragmented = true, .frag = PACKET_MORE },
-		{ .from = CLIENT4, .to = RIG_VIP4, .text = "middle", .fragmented = true, .frag = PACKET_MORE | 64 },
+		{ .from = CLIENT4, .to = RIG_VIP4, .text = "first", .fragmented = true,
+		  .frag = PACKET_MORE },
+		{ .from = CLIENT4, .to = RIG_VIP4, .text = "middle", .fragmented = true,
+		  .frag = PACKET_MORE | 64 },
 		{ .from = CLIENT4, .to = RIG_VIP4, .text = "last", .fragmented = true, .frag = 64 },
-		{ .from = CLIENT4, .to = RIG_VIP4, .text = "half a TCP header", .proto = IPPROTO_TCP,
+		{ .from = CLIENT4, .to = RIG_VIP4, .text = "half a TCP header",
+		  .proto = IPPROTO_TCP,
 		  .fragmented = true, .frag = 1 },
-		{ .from = CLIENT6, .to = RIG_VIP6, .text = "first", .fragmented = true, .frag = PACKET_MORE },
+		{ .from = CLIENT6, .to = RIG_VIP6, .text = "first", .fragmented = true,
+		  .frag = PACKET_MORE },
 		{ .from = CLIENT6, .to = RIG_VIP6, .text = "last", .fragmented = true, .frag = 64 },
 	};
 	struct packet p;
@@ -91,7 +105,8 @@ static void test_groups_are_apart(void **state)
 	rig_open_gate(1);
 	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS });
 	expect(&p, BT_X_VIP_SHUT, "VIP of the other group");
-	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_OTHER4, .text = OPTIONS });
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_OTHER4,
+					       .text = OPTIONS });
 	expect(&p, BT_X_VIP_ACCEPTED, "VIP of the open group");
 }
 
@@ -102,8 +117,10 @@ static void test_not_ours(void **state)
 		{ .from = CLIENT6, .to = RIG_US6, .text = OPTIONS },
 		{ .from = RIG_VIP4, .to = RIG_US4, .text = OPTIONS },
 		{ .from = CLIENT4, .to = "224.0.0.1", .proto = 2, .text = "igmp" },
-		{ .from = CLIENT4, .to = RIG_US4, .proto = IPPROTO_TCP, .dport = RIG_PORT, .text = "TCP is no pulse" },
-		{ .from = CLIENT4, .to = RIG_US4, .dport = RIG_PORT, .fragmented = true, .frag = 64, .text = "tail" },
+		{ .from = CLIENT4, .to = RIG_US4, .proto = IPPROTO_TCP, .dport = RIG_PORT,
+		  .text = "TCP is no pulse" },
+		{ .from = CLIENT4, .to = RIG_US4, .dport = RIG_PORT, .fragmented = true, .frag = 64,
+		  .text = "tail" },
 	};
 	struct packet p;
 
@@ -117,9 +134,11 @@ static void test_not_ours(void **state)
 	packet_make(&p, &specs[0]);
 	p.data[12] = 0x88, p.data[13] = 0xcc;	/* LLDP */
 	expect(&p, BT_X_NOT_OURS, "another ethertype");
-	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_US4, .vlans = 3, .text = OPTIONS });
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_US4, .vlans = 3,
+					       .text = OPTIONS });
 	expect(&p, BT_X_TRUNCATED, "three VLAN tags");
-	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_US4, .dport = RIG_PORT, .text = "hello" });
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_US4, .dport = RIG_PORT,
+					       .text = "hello" });
 	expect(&p, BT_X_PULSE_STRANGER, "pulse port, no configured path");
 }
 
@@ -132,14 +151,16 @@ static void test_ihl(void **state)
 	rig_reset();
 	rig_open_gate(0);
 	for (int ihl = 5; ihl <= 15; ihl++) {
-		packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .ihl = ihl, .text = OPTIONS });
+		packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .ihl = ihl,
+						       .text = OPTIONS });
 		expect(&p, BT_X_VIP_ACCEPTED, "options");
 	}
 	rig_world(&w);
 	CHECK(w.live[0].request[BT_M_OPTIONS] == 11, "%d of 11 OPTIONS found behind IP options",
 	      (int)w.live[0].request[BT_M_OPTIONS]);
 	for (int ihl = 0; ihl < 5; ihl++) {
-		packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS });
+		packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4,
+						       .text = OPTIONS });
 		p.data[p.l3] = 0x40 | ihl;
 		expect(&p, BT_X_VIP_MALFORMED, "ihl below 5");
 	}
@@ -154,18 +175,23 @@ static void test_exts(void **state)
 	rig_reset();
 	rig_open_gate(0);
 	for (int exts = 0; exts <= 6; exts++) {
-		packet_make(&p, &(struct packet_spec){ .from = CLIENT6, .to = RIG_VIP6, .exts = exts, .text = OPTIONS });
+		packet_make(&p, &(struct packet_spec){ .from = CLIENT6, .to = RIG_VIP6,
+						       .exts = exts, .text = OPTIONS });
 		expect(&p, BT_X_VIP_ACCEPTED, "extension headers");
 	}
 	rig_world(&w);
-	CHECK(w.live[2].request[BT_M_OPTIONS] == 7, "%d of 7 OPTIONS found behind extension headers",
+	CHECK(w.live[2].request[BT_M_OPTIONS] == 7,
+	      "%d of 7 OPTIONS found behind extension headers",
 	      (int)w.live[2].request[BT_M_OPTIONS]);
-	packet_make(&p, &(struct packet_spec){ .from = CLIENT6, .to = RIG_VIP6, .exts = 7, .text = OPTIONS });
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT6, .to = RIG_VIP6, .exts = 7,
+					       .text = OPTIONS });
 	expect(&p, BT_X_VIP_ACCEPTED, "seven: gated by destination all the same");
-	packet_make(&p, &(struct packet_spec){ .from = CLIENT6, .to = RIG_US6, .exts = 7, .text = OPTIONS });
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT6, .to = RIG_US6, .exts = 7,
+					       .text = OPTIONS });
 	expect(&p, BT_X_TRUNCATED, "seven, not a VIP's");
 	rig_set_word(0, 0);
-	packet_make(&p, &(struct packet_spec){ .from = CLIENT6, .to = RIG_VIP6, .exts = 7, .text = OPTIONS });
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT6, .to = RIG_VIP6, .exts = 7,
+					       .text = OPTIONS });
 	expect(&p, BT_X_VIP_SHUT, "seven, shut");
 }
 
@@ -194,7 +220,8 @@ static void test_truncated(void **state)
 		for (uint32_t len = 14; len < p.len; len++) {
 			cut = p;
 			cut.len = len;
-			expect(&cut, vip && len >= base ? BT_X_VIP_MALFORMED : BT_X_TRUNCATED, "cut");
+			expect(&cut, vip && len >= base ? BT_X_VIP_MALFORMED : BT_X_TRUNCATED,
+			       "cut");
 		}
 		expect(&p, vip ? BT_X_VIP_ACCEPTED : BT_X_PULSE_STRANGER, "the whole frame");
 	}
@@ -211,14 +238,18 @@ static void test_lengths_that_lie(void **state)
 {
 	static const struct packet_spec v4 = { .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS };
 	static const struct packet_spec v6 = { .from = CLIENT6, .to = RIG_VIP6, .text = OPTIONS };
-	static const struct packet_spec tcp = { .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS, .proto = IPPROTO_TCP };
+	static const struct packet_spec tcp = { .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS,
+						.proto = IPPROTO_TCP };
 	const struct lie lies[] = {
 		{ "tot_len 0", v4, 2, 0, 0 }, { "tot_len below the header", v4, 2, 0, 19 },
-		{ "tot_len above the frame", v4, 2, 0, 1400 }, { "tot_len without room for UDP", v4, 2, 0, 27 },
+		{ "tot_len above the frame", v4, 2, 0, 1400 }, { "tot_len without room for UDP", v4,
+								 2, 0, 27 },
 		{ "payload_len 0", v6, 4, 0, 0 }, { "payload_len above the frame", v6, 4, 0, 1400 },
-		{ "udp len 0", v4, 0, 4, 0 }, { "udp len 7", v4, 0, 4, 7 }, { "udp len above IP", v4, 0, 4, 900 },
+		{ "udp len 0", v4, 0, 4, 0 }, { "udp len 7", v4, 0, 4, 7 }, { "udp len above IP",
+				v4, 0, 4, 900 },
 		{ "udp len above IP", v6, 0, 4, 900 }, { "doff 4", tcp, 0, 12, 0x4010 },
-		{ "tot_len within the TCP header", tcp, 2, 0, 39 }, { "version 6 in IPv4", v4, 0, 0, 0 },
+		{ "tot_len within the TCP header", tcp, 2, 0, 39 }, { "version 6 in IPv4", v4, 0, 0,
+								      0 },
 	};
 	struct packet p;
 	uint32_t off;
@@ -285,7 +316,8 @@ static void test_conflict(void **state)
 	rig_open_gate(0);
 	expect(&p, BT_X_ARP_CONFLICT, "announcement of a VIP open here");
 	ev = rig_event();
-	CHECK(ev.kind == BT_EV_CONFLICT && ev.group == 0 && ev.arg == 0x020000000002ULL, "event %u arg %llx", ev.kind,
+	CHECK(ev.kind == BT_EV_CONFLICT && ev.group == 0 && ev.arg == 0x020000000002ULL,
+	      "event %u arg %llx", ev.kind,
 	      (unsigned long long)ev.arg);
 	packet_arp(&p, 0, 2, RIG_VIP4, CLIENT4);
 	expect(&p, BT_X_ARP_CONFLICT, "a reply to somebody in our VIP's name");
@@ -358,7 +390,8 @@ static void test_no_pulse_port(void **state)
 
 	(void)state;
 	rig_reset();
-	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_US4, .dport = 1, .text = OPTIONS });
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_US4, .dport = 1,
+					       .text = OPTIONS });
 	p.data[p.l4 + 3] = 0;
 	expect(&p, BT_X_NOT_OURS, "port 0");
 	bpf_map_update_elem(rig_map("cfg_node"), &zero, &none, 0);
