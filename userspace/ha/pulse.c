@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "core/detect.h"
@@ -36,7 +35,7 @@ struct pulse {
 	struct dp *dp;
 	struct bt_node node;
 	uint32_t n_groups;
-	int timer, kick, quit, changed;
+	int kick, quit, changed;
 	pthread_t thread;
 	bool running;
 	_Atomic uint64_t interval_ns;
@@ -164,15 +163,6 @@ static void look(struct pulse *p, const struct bt_pair *pair)
 
 /* ---- the schedule --------------------------------------------------------------------------- */
 
-static void set_timer(struct pulse *p)
-{
-	struct itimerspec it = {
-		.it_value = { (time_t)(p->due_ns / NS_PER_S), (long)(p->due_ns % NS_PER_S) },
-	};
-
-	timerfd_settime(p->timer, TFD_TIMER_ABSTIME, &it, NULL);
-}
-
 static void retime(struct pulse *p)
 {
 	uint64_t interval = atomic_load(&p->interval_ns);
@@ -197,7 +187,6 @@ static void beat(struct pulse *p, uint64_t now)
 		retime(p);
 	p->late += !punctual;
 	p->due_ns = punctual ? p->due_ns + interval : now + interval;
-	set_timer(p);
 	if (dp_pair(p->dp, &pair))
 		return;
 	if (punctual)
@@ -234,30 +223,39 @@ static void answer(struct pulse *p, struct path *path)
 	}
 }
 
+/* Until the next beat is due or something happens. One call: timers of their own would cost two more. */
+static int wait_for(struct pulse *p, struct pollfd *fds, nfds_t n)
+{
+	uint64_t left = ns_since(p->due_ns, clock_now_ns());
+	struct timespec ts = { (time_t)(left / NS_PER_S), (long)(left % NS_PER_S) };
+
+	return ppoll(fds, n, &ts, NULL);
+}
+
 static void *run(void *arg)
 {
 	struct pulse *p = arg;
-	struct pollfd fds[3 + BT_PATHS_MAX] = {
+	struct pollfd fds[2 + BT_PATHS_MAX] = {
 		{ .fd = p->quit, .events = POLLIN }, { .fd = p->kick, .events = POLLIN },
-		{ .fd = p->timer, .events = POLLIN },
 	};
-	uint64_t n;
+	uint64_t now;
+	int n;
 
 	for (uint32_t i = 0; i < p->n_paths; i++)
-		fds[3 + i] = (struct pollfd){ .fd = p->path[i].fd, .events = POLLIN };
+		fds[2 + i] = (struct pollfd){ .fd = p->path[i].fd, .events = POLLIN };
 	p->due_ns = clock_now_ns();
-	set_timer(p);
-	for (;;) {
-		if (poll(fds, 3 + p->n_paths, -1) < 0 && errno != EINTR)
-			break;
+	while ((n = wait_for(p, fds, 2 + p->n_paths)) >= 0 || errno == EINTR) {
+		now = clock_now_ns();
+		if (now >= p->due_ns)
+			beat(p, now);
+		if (n <= 0)
+			continue;
 		if (fds[0].revents)
 			break;
-		if (fds[2].revents && read(p->timer, &n, sizeof(n)) == sizeof(n))
-			beat(p, clock_now_ns());
 		if (fds[1].revents)
 			probe_besides(p);
 		for (uint32_t i = 0; i < p->n_paths; i++)
-			if (fds[3 + i].revents)
+			if (fds[2 + i].revents)
 				answer(p, &p->path[i]);
 	}
 	return NULL;
@@ -357,10 +355,9 @@ static int fill(struct pulse *p, const struct conf *conf)
 {
 	int err = dp_get_node(p->dp, &p->node);
 
-	p->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	p->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	p->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->timer < 0 || p->kick < 0 || p->quit < 0)
+	if (p->kick < 0 || p->quit < 0)
 		return -errno;
 	if (thread_mutex(&p->lock))
 		return -ENOMEM;
@@ -420,7 +417,6 @@ void pulse_close(struct pulse *p)
 	for (int i = 0; i < BT_PATHS_MAX; i++)
 		if (p->path[i].fd >= 0)
 			close(p->path[i].fd);
-	close(p->timer);
 	close(p->kick);
 	close(p->quit);
 	free(p);
