@@ -171,6 +171,54 @@ static void a_role_on_the_ground_is_picked_up_once(void **state)
 	expect(&f, 0, NULL);
 }
 
+/* A while on the ground that ended in this very look is no cause: somebody was quicker. */
+static void a_role_picked_up_meanwhile_is_left(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.nobody_ns = 10000 * MS;
+	expect(&f, 0, NULL);
+	f.word = BT_WORD(7, ME, BT_RELAY);
+	f.said.word = BT_WORD(8, PEER, BT_ARMED);	/* a claim, and alive */
+	expect(&f, 0, NULL);
+	f.said.word = BT_WORD(7, ME, BT_SHUT);
+	f.said.fresh = false;
+	expect(&f, 0, NULL);
+}
+
+/* Killed between claiming and opening: its kernel says "claim" for ever, and can never open. */
+static void a_claim_without_a_lease_is_nobodys(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.word = BT_WORD(8, PEER, BT_RELAY);
+	f.said.word = BT_WORD(8, PEER, BT_ARMED);
+	assert_false(judge_nobody_holds(&f));
+	f.said.leased = false;
+	assert_true(judge_nobody_holds(&f));
+	f.nobody_ns = 61 * MS;
+	expect(&f, WORD_CLAIM, "nobody-holds");
+	f.word = BT_WORD(8, ME, BT_ARMED);		/* our own claim is ours to end */
+	assert_false(judge_nobody_holds(&f));
+}
+
+static void what_was_handed_over_is_not_pulled_back(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.asked = true;
+	f.word = BT_WORD(7, ME, BT_RELAY);
+	f.said.word = BT_WORD(7, ME, BT_ARMED);
+	expect(&f, 0, NULL);
+	f.word = BT_WORD(8, PEER, BT_RELAY);
+	f.said.word = BT_WORD(8, PEER, BT_OPEN);
+	f.settled = false;
+	expect(&f, 0, NULL);
+}
+
 static void rearming_waits_for_health(void **state)
 {
 	struct judge_facts f = backup();
@@ -312,7 +360,10 @@ int main(void)
 		cmocka_unit_test(a_well_pair_stays), cmocka_unit_test(death_is_claimed_then_opened),
 		cmocka_unit_test(terms_go_to_disk_first), cmocka_unit_test(illness_hands_over_only_to_a_ready_peer),
 		cmocka_unit_test(an_ill_backup_is_not_armed), cmocka_unit_test(no_preemption), cmocka_unit_test(first_start),
-		cmocka_unit_test(a_role_on_the_ground_is_picked_up_once), cmocka_unit_test(rearming_waits_for_health),
+		cmocka_unit_test(a_role_on_the_ground_is_picked_up_once),
+		cmocka_unit_test(a_role_picked_up_meanwhile_is_left), cmocka_unit_test(a_claim_without_a_lease_is_nobodys),
+		cmocka_unit_test(what_was_handed_over_is_not_pulled_back),
+		cmocka_unit_test(rearming_waits_for_health),
 		cmocka_unit_test(operators_words), cmocka_unit_test(stopping), cmocka_unit_test(both_open),
 		cmocka_unit_test(unauthentic_peer_moves_nothing), cmocka_unit_test(laws_hold_over_all_facts),
 	};

@@ -58,11 +58,22 @@ static bool may_serve(const struct judge_facts *f)
 	return f->link_up && (f->running || f->peer == PEER_DOWN);
 }
 
+bool judge_nobody_holds(const struct judge_facts *f)
+{
+	if (!f->said.fresh || !f->said.known)
+		return false;		/* an old word proves nothing either way */
+	if (BT_WORD_MODE(f->word) == BT_OPEN || word_is_claim(f->word, f->me))
+		return false;
+	return BT_WORD_MODE(f->said.word) != BT_OPEN &&
+	       !(word_is_claim(f->said.word, f->peer_id) && f->said.leased);
+}
+
 static bool lies_on_the_ground(const struct judge_facts *f)
 {
 	uint64_t wait = f->prefers_me ? f->patience_ns : 2 * f->patience_ns;	/* one of us first */
 
-	return f->running && f->link_up && f->nobody_ns > wait && f->peer != PEER_UNAUTHENTIC;
+	return f->running && f->link_up && judge_nobody_holds(f) && f->nobody_ns > wait &&
+	       f->peer != PEER_UNAUTHENTIC;
 }
 
 static bool both_new(const struct judge_facts *f)
@@ -80,7 +91,8 @@ static struct judgement judge_claim(const struct judge_facts *f)
 		return change(f, WORD_CLAIM, BT_WORD_NUMBER(f->seen) ? "peer-lost" : "alone");
 	if (f->peer == PEER_STALLED && f->said.known && BT_WORD_MODE(f->said.word) == BT_OPEN)
 		return change(f, WORD_CLAIM, "peer-stalled");
-	if (f->asked && (f->peer == PEER_UP || f->forced))
+	/* Pulled, but never back: in relay this host has just let go, perhaps for that very asking. */
+	if (f->asked && BT_WORD_MODE(f->word) != BT_RELAY && (f->peer == PEER_UP || f->forced))
 		return change(f, WORD_CLAIM, "switchover");
 	if (both_new(f) && f->prefers_me)
 		return change(f, WORD_CLAIM, "first-start");
@@ -141,7 +153,7 @@ static struct judgement judge_backup(const struct judge_facts *f)
 static struct judgement judge_claiming(const struct judge_facts *f)
 {
 	if (f->stopping || !may_serve(f))
-		return change(f, WORD_CLOSE, f->stopping ? "stop" : "service-unavailable");
+		return change(f, WORD_CLOSE, f->stopping ? "stop" : f->link_up ? "service-unavailable" : "link-down");
 	if (f->peer == PEER_DOWN)
 		return change(f, WORD_OPEN_ALONE, "peer-lost");
 	/* Acknowledged only at our own number: a peer that remembers a higher one never says ours. */

@@ -48,7 +48,7 @@ struct judge_facts {
 	uint32_t term_on_disk;	/* terms up to this may be used */
 	enum peer_state peer;
 	struct peer_facts said;
-	uint64_t nobody_ns;	/* for how long nobody was seen open or claiming while the peer was fresh */
+	uint64_t nobody_ns;	/* for how long judge_nobody_holds() has been true */
 	uint64_t patience_ns;	/* 10 intervals: how long a role may lie on the ground */
 	uint64_t claim_ns;	/* how long our claim stands */
 };
@@ -64,6 +64,12 @@ struct judgement judge(const struct judge_facts *f);
 
 /* Would a planned hand-over to the peer be taken up now? NULL: yes; else why not, for people. */
 const char *judge_unready(const struct judge_facts *f);
+
+/*
+ * Is the role seen lying on the ground? A claim that gets no lease is nobody's: its controller died
+ * between claiming and opening, and its kernel would say so for ever. False while the peer's word is old.
+ */
+bool judge_nobody_holds(const struct judge_facts *f);
 
 /* The word with the higher number. */
 uint64_t judge_higher(uint64_t a, uint64_t b);

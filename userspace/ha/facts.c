@@ -134,7 +134,6 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.term_on_disk = store_reserved(ha->store, g->slot, &err),
 		.peer = ha->peer,
 		.patience_ns = PATIENCE * ha->conf->pulse_interval_ns,
-		.nobody_ns = g->nobody_ns ? ha->turn_ns - g->nobody_ns : 0,
 		.claim_ns = g->claim_ns ? ha->turn_ns - g->claim_ns : 0,
 	};
 	peer_said(ha, g, &f->said);

@@ -244,20 +244,14 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 	return true;
 }
 
-static bool somebody_holds(const struct ha *ha, const struct judge_facts *f)
+/* Before judging, not after: a while that has just ended must not be judged by. */
+static void note_nobody(struct ha *ha, struct group *g, struct judge_facts *f)
 {
-	return BT_WORD_MODE(f->word) == BT_OPEN || word_is_claim(f->word, ha->me) ||
-	       BT_WORD_MODE(f->said.word) == BT_OPEN || word_is_claim(f->said.word, ha->peer_id);
-}
-
-static void note_nobody(struct ha *ha, struct group *g, const struct judge_facts *f)
-{
-	if (!f->said.fresh || !f->said.known)
-		return;		/* an old word proves nothing either way */
-	if (somebody_holds(ha, f))
+	if (!judge_nobody_holds(f))
 		g->nobody_ns = 0;
 	else if (!g->nobody_ns)
 		g->nobody_ns = ha->turn_ns;
+	f->nobody_ns = g->nobody_ns ? ha->turn_ns - g->nobody_ns : 0;
 }
 
 bool group_decide(struct ha *ha, struct group *g)
