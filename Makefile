@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Baton. `make help` tells the targets; everything is built under build/.
 
-O       := build
+O       ?= build
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
 LIBEXEC ?= $(PREFIX)/lib/baton
@@ -10,8 +10,8 @@ CLANG   ?= clang
 
 PKGS    := libmnl jansson libsystemd libcrypto libbpf
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Werror
-SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -O1)
 comma   := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -O1)
 CFLAGS  := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -fstack-protector-strong -Iinclude -Iuserspace -I. \
            -DBATON_VERSION='"$(VERSION)"' -DBATON_LIBEXEC='"$(LIBEXEC)"' $(SANFLAGS)
 LDFLAGS := -pthread $(SANFLAGS)
@@ -29,36 +29,39 @@ TOOLS   := $(patsubst tools/bench/%.c,$O/tools/%,$(wildcard tools/bench/*.c))
 HEADERS := $(wildcard include/*.h userspace/*/*.h)
 MAN     := $(patsubst man/%.scd,$O/man/%,$(wildcard man/*.scd))
 
+# `make V=1` shows whole commands.
+define run
+$(if $(V),,@echo '  $(1) $@')
+$(if $(V),,@)mkdir -p $(@D) && $(2)
+endef
+
 all: $O/batond $O/baton $(BPF) $(TOOLS) $(MAN)	## build everything into build/
 
 $O/batond: $(DAEMON)
-	$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ $(LIBS) -o $@)
 $O/baton: $O/tools/baton.o $O/tools/cli_link.o $O/tools/cli_show.o $O/tools/cli_table.o
-	$(CC) $(LDFLAGS) $^ -ljansson -o $@
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -ljansson -o $@)
 $O/tools/%: $O/tools/bench/%.o
-	$(CC) $(LDFLAGS) $^ -o $@
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -o $@)
 $O/%.o: %.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call run,CC ,$(CC) $(CFLAGS) -MMD -MP -c $< -o $@)
 $O/bpf/%.bpf.o: bpf/%.bpf.c Makefile
-	@mkdir -p $(@D)
-	$(CLANG) $(BPFFLAGS) -MMD -MP -c $< -o $@
+	$(call run,BPF,$(CLANG) $(BPFFLAGS) -MMD -MP -c $< -o $@)
 $O/man/%: man/%.scd
-	@mkdir -p $(@D)
-	scdoc < $< > $@
+	$(call run,MAN,scdoc < $< > $@)
 
 # Unit tests see core/ only: what does not link here does I/O and belongs elsewhere.
 $O/tests/unit/%: $O/tests/unit/%.o $(CORE)
-	$(CC) $(LDFLAGS) $^ -lcmocka -linih -o $@
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -linih -o $@)
 $O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $O/tests/bpf/rig.o $(CORE)
-	$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -linih -o $@
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -linih -o $@)
 
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.
 # The control socket before a conductor made of cardboard: no ha/.
 $O/tests/sys/test_ctl: $O/tests/sys/test_ctl.o $(CORE) $(filter $O/userspace/ctl/% %/loop.o %/log.o %/clock.o,$(DAEMON))
-	$(CC) $(LDFLAGS) $^ -lcmocka -ljansson -linih -o $@
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -ljansson -linih -o $@)
 $O/tests/sys/%: $O/tests/sys/%.o $(filter-out %/main.o,$(DAEMON))
-	$(CC) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@)
 
 deps:	## install what is missing (Debian 12, as root)
 	@tools/deps.sh
@@ -69,7 +72,7 @@ check-headers:
 	  $(CC) $(CFLAGS) -fsyntax-only -x c $$h || { echo "$$h does not compile alone"; exit 1; }; done
 check-bpf: all $(BPFTEST)	## the real programs through BPF_PROG_TEST_RUN; root
 	@set -e; for t in $(BPFTEST); do $$t; done
-check-sys: $(SYSTEST)	## netlink, sockets and processes against the real kernel; root
+check-sys: $(SYSTEST) $(BPF)	## netlink, sockets and processes against the real kernel; root
 	@set -e; for t in $(SYSTEST); do unshare -n $$t; done
 check-net: all	## two hosts and a client in namespaces; root; K=word picks tests
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/net $(if $(K),-k '$(K)')
@@ -90,7 +93,7 @@ clean:	## remove build/
 	rm -rf $O
 help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); split($$0, t, "## "); printf "  make %-12s %s\n", $$1, t[2] }' Makefile
-	@echo "  SAN=1 builds with ASan and UBSan (use after make clean); K=word picks net tests"
+	@echo "  SAN=1 builds with ASan and UBSan (O=build/san keeps both); V=1 shows commands; K=word picks net tests"
 
 .PHONY: all deps check check-headers check-sys check-bpf check-net test demo bench install clean help
 .DEFAULT_GOAL := all
