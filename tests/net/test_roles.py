@@ -2,6 +2,7 @@
 """Who leads, and why: starts, restarts and returns of two real batonds."""
 
 import contextlib
+import json
 import time
 
 import pytest
@@ -193,3 +194,14 @@ def test_corrupt_state_file_is_refused_and_the_number_learnt(lab, pair, text, wo
         pair.settle()
     assert word in str(pair.a.json("alarms")), pair.a.json("alarms")
     assert pair.a.term == term
+
+
+def test_pulses_tell_of_the_peers_traffic(lab, pair, probe):
+    """What the holder's programs see of SIP, XDP in and tc out, the other host hears in pulses."""
+    probe().wait_answered_by("a")
+
+    def heard():
+        dump = json.loads(lab.b.run("bpftool", "-j", "map", "dump", "pinned", f"{pair.b.pin_dir}/st_heard").stdout)
+        return dump[0]["formatted"]["value"]
+    wait_until(lambda: heard()["resp_age_ms"] < 1000 and heard()["requests"] > 100, 3,
+               f"b to hear of requests and responses at a: {heard()}")

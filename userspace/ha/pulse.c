@@ -72,15 +72,17 @@ static void say_group(struct pulse *p, uint32_t slot, uint64_t now, struct pulse
 {
 	uint64_t until = atomic_load(&dp_leases(p->dp)[slot]);
 	const volatile struct bt_heard *heard = &dp_heard(p->dp)[slot];
+	const volatile struct bt_seen *seen = &dp_seen(p->dp)[slot];
+	uint64_t responded = seen->response_ns;
 
 	g->name_hash = p->group[slot].name_hash;
 	g->digest = p->group[slot].digest;
 	g->word = atomic_load(&dp_words(p->dp)[slot]);
 	g->echo = heard->word;
 	g->lease_left_us = pulse_us(ns_since(until, now));
-	g->resp_age_ms = PULSE_NEVER;	/* the kernel knows, and says so in its answers */
+	g->resp_age_ms = responded ? pulse_ms(ns_since(now, responded)) : PULSE_NEVER;
 	g->flags = atomic_load(&p->health[slot]) | PULSE_F_KNOWN | (until > now ? PULSE_F_LEASED : 0);
-	g->requests = 0;
+	g->requests = (uint32_t)seen->requests;
 }
 
 static uint64_t newest_heard(const struct bt_pair *pair)

@@ -300,6 +300,8 @@ static int map_views(struct dp *dp)
 		err = map_view(&dp->linger, dp->map[DP_st_linger], sizeof(__u64), PROT_READ | PROT_WRITE);
 	if (!err)	/* the kernel alone says what was heard */
 		err = map_view(&dp->heard, dp->map[DP_st_heard], sizeof(struct bt_heard), PROT_READ);
+	if (!err)
+		err = map_view(&dp->seen, dp->map[DP_st_seen], sizeof(struct bt_seen), PROT_READ);
 	return err;
 }
 
@@ -382,6 +384,7 @@ void dp_close(struct dp *dp)
 	ring_buffer__free(dp->ring);
 	free(dp->per_cpu);
 	unmap_view(&dp->heard);
+	unmap_view(&dp->seen);
 	unmap_view(&dp->linger);
 	unmap_view(&dp->lease);
 	unmap_view(&dp->word);
@@ -426,4 +429,9 @@ _Atomic uint64_t *dp_lingers(struct dp *dp)
 const volatile struct bt_heard *dp_heard(struct dp *dp)
 {
 	return dp->heard.at;
+}
+
+const volatile struct bt_seen *dp_seen(struct dp *dp)
+{
+	return dp->seen.at;
 }

@@ -75,6 +75,7 @@ _Atomic uint64_t *dp_words(struct dp *dp);
 _Atomic uint64_t *dp_leases(struct dp *dp);
 _Atomic uint64_t *dp_lingers(struct dp *dp);
 const volatile struct bt_heard *dp_heard(struct dp *dp);
+const volatile struct bt_seen *dp_seen(struct dp *dp);
 
 /* A consistent copy (BPF_F_LOCK). One system call. */
 int dp_pair(struct dp *dp, struct bt_pair *ret);

@@ -24,7 +24,7 @@
 #define DP_MAPS(X) \
 	X(meta) X(cfg_node) X(cfg_path) X(cfg_group) X(cfg_vip4) X(cfg_vip6) X(cfg_gidx) \
 	X(st_word) X(ct_lease) X(st_linger) X(st_heard) X(st_pair) \
-	X(st_count) X(st_count_tc) X(st_live) X(ev_ring)
+	X(st_count) X(st_count_tc) X(st_live) X(st_seen) X(st_due) X(ev_ring)
 
 enum dp_map {
 #define DP_ENUM(name) DP_##name,
@@ -45,7 +45,7 @@ struct dp {
 	int xdp_prog, tc_prog;
 	int map[DP_MAP__N];
 	char dir[PATH_MAX];
-	struct dp_view word, lease, linger, heard;
+	struct dp_view word, lease, linger, heard, seen;
 	int n_cpus;
 	void *per_cpu;		/* room for one value of every CPU */
 	struct ring_buffer *ring;
