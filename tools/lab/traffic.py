@@ -127,4 +127,5 @@ class Calls:
 
 
 def flood(lab, pps=100000, seconds=10, address=VIP):
-    return lab.c.start("flood", f"{BUILD}/tools/flood", "-p", str(PORT), "-r", str(pps), "-s", str(seconds), address)
+    """So many requests a second at the address; in real time, or it would wait for those who answer."""
+    return lab.c.start("flood", "chrt", "-f", "5", f"{BUILD}/tools/flood", "-p", str(PORT), "-r", str(pps), "-s", str(seconds), address)
