@@ -357,6 +357,12 @@ class Lab:
                       f"link set dev {n}{i} xdpdrv obj {obj} sec xdp"]
         self.switch.sysctl(net__ipv6__conf__default__disable_ipv6=1)
         self.switch.ip(*lines)
+        self._no_firewall_on_the_bridge()
+
+    def _no_firewall_on_the_bridge(self):
+        """A switch costs its hosts nothing: without this every frame also walks iptables' hooks."""
+        bridge = "/proc/sys/net/bridge"
+        self.switch.run("sh", "-c", f"for f in {bridge}/bridge-nf-call-*; do [ ! -e $f ] || echo 0 > $f; done")
 
     # -- faults -------------------------------------------------------------------------------
 
@@ -418,6 +424,11 @@ class Lab:
     def cut(self, frm, to, path=None):
         """One way only: `to` hears nothing of `frm` any more, `frm` still hears `to`."""
         self.loss(100, frm, to, path)
+
+    def uncut(self, frm, to, path=None):
+        """That one cut is mended; other losses stay."""
+        self._losses.remove((100, frm, to, path))
+        self._load_losses()
 
     def partition(self, path=None):
         """The hosts do not hear each other; the client hears both."""

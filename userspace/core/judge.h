@@ -50,7 +50,6 @@ struct judge_facts {
 	struct peer_facts said;
 	uint64_t nobody_ns;	/* for how long judge_nobody_holds() has been true */
 	uint64_t patience_ns;	/* 10 intervals: how long a role may lie on the ground */
-	uint64_t claim_ns;	/* how long our claim stands */
 };
 
 struct judgement {

@@ -33,6 +33,14 @@ static void names_of(const struct ha *ha, char *buf, size_t len)
 		n += (size_t)snprintf(buf + n, len - n, "%s%s", i ? ", " : "", ha->group[i].conf->name);
 }
 
+static bool is_waited_for(const struct ha *ha, const struct group *g)
+{
+	for (int i = 0; i < ASKERS_MAX; i++)
+		if (ha->asker[i].done && ha->asker[i].groups & 1u << g->slot)
+			return true;
+	return false;
+}
+
 /* Why not, as a sentence; NULL: it can begin. */
 static const char *refusal(struct ha *ha, struct group *g, bool force)
 {
@@ -42,6 +50,8 @@ static const char *refusal(struct ha *ha, struct group *g, bool force)
 	facts_of(ha, g, &f);
 	if (ha->stopping)
 		return "this host is stopping";
+	if (is_waited_for(ha, g))
+		return "a switchover is under way";
 	if (BT_WORD_MODE(f.word) == BT_OPEN) {
 		why = judge_unready(&f);
 		if (why && force && f.said.known && BT_WORD_MODE(f.said.word) == BT_ARMED)
@@ -81,11 +91,16 @@ static void begin(struct ha *ha, struct asker *a, uint32_t groups, bool force)
 {
 	a->groups = groups;
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		struct group *g = &ha->group[i];
+		uint64_t word = group_word(ha, g);
+
 		if (!(groups & 1u << i))
 			continue;
-		ha->group[i].asked = true;
-		ha->group[i].forced = force;
-		log_event(LOG_INFO, "switchover asked", "group=%s force=%s", ha->group[i].conf->name, force ? "yes" : "no");
+		g->asked = true;
+		g->forced = force;
+		g->pushed = BT_WORD_MODE(word) == BT_OPEN;
+		g->asked_number = BT_WORD_NUMBER(word);
+		log_event(LOG_INFO, "switchover asked", "group=%s force=%s", g->conf->name, force ? "yes" : "no");
 	}
 }
 
@@ -112,34 +127,44 @@ void ha_switchover(struct ha *ha, const char *group, bool force, uint64_t timeou
 	begin(ha, a, g ? 1u << g->slot : (1u << ha->n_groups) - 1, force);
 }
 
-void ha_ask_forget(struct ha *ha, void *arg)
-{
-	for (int i = 0; i < ASKERS_MAX; i++)
-		if (ha->asker[i].done && ha->asker[i].arg == arg)
-			ha->asker[i].done = NULL;
-}
-
 /* The new holder serves: we, with our addresses; or the peer, by its own word. */
 static bool moved(struct ha *ha, struct group *g)
 {
 	struct judge_facts f;
 
-	if (!g->asked)
-		return true;
 	facts_of(ha, g, &f);
-	if (g->role == ROLE_PRIMARY && g->held && !strcmp(g->reason, "switchover"))
-		return true;
-	return g->role != ROLE_PRIMARY && f.said.fresh && BT_WORD_MODE(f.said.word) == BT_OPEN &&
-	       g->reason[0] && !strcmp(g->reason, "switchover") && BT_WORD_NUMBER(f.said.word) >= BT_WORD_NUMBER(f.word);
+	if (!g->pushed)
+		return g->role == ROLE_PRIMARY && g->held && BT_WORD_NUMBER(f.word) > g->asked_number;
+	return f.said.fresh && f.said.known && BT_WORD_MODE(f.said.word) == BT_OPEN &&
+	       BT_WORD_NUMBER(f.said.word) > g->asked_number;
+}
+
+/* Of these groups, what has not begun will not. */
+static void withdraw(struct ha *ha, uint32_t groups)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (groups & 1u << i)
+			ha->group[i].asked = ha->group[i].forced = false;
+}
+
+/* Whoever asked has gone: nobody would know why the role moves an hour later. */
+void ha_ask_forget(struct ha *ha, void *arg)
+{
+	for (int i = 0; i < ASKERS_MAX; i++) {
+		struct asker *a = &ha->asker[i];
+
+		if (!a->done || a->arg != arg)
+			continue;
+		withdraw(ha, a->groups);
+		a->done = NULL;
+	}
 }
 
 static void finish(struct ha *ha, struct asker *a, int code, const char *text)
 {
 	ha_done_fn *done = a->done;
 
-	for (uint32_t i = 0; i < ha->n_groups; i++)
-		if (a->groups & 1u << i)
-			ha->group[i].asked = ha->group[i].forced = false;
+	withdraw(ha, a->groups);
 	a->done = NULL;
 	done(a->arg, code, text);
 }
@@ -152,8 +177,8 @@ static void check(struct ha *ha, struct asker *a)
 		a->deadline_ns = ha->turn_ns + a->timeout_ns;
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		if (a->groups & 1u << i && moved(ha, &ha->group[i])) {
+			withdraw(ha, 1u << i);
 			a->groups &= ~(1u << i);
-			ha->group[i].asked = ha->group[i].forced = false;
 		}
 	if (!a->groups) {
 		finish(ha, a, 0, "done");

@@ -10,7 +10,7 @@
 #include "sys/clock.h"
 
 #define LISTEN_NS	NS_PER_S		/* before a peer never heard counts as down */
-#define UNHEARD_MS	100			/* design §4.4: then whoever hears steps down */
+#define UNHEARD_MS	100			/* design §4.4: so long, and whoever hears steps down */
 #define SETTLE_NS	NS_PER_S		/* of health, before arming after a move */
 #define UNAUTH_NS	NS_PER_S		/* a wrong MAC younger than this explains a silence */
 #define PATIENCE	10			/* intervals a role may lie on the ground */
@@ -80,12 +80,21 @@ enum peer_state facts_peer(const struct ha *ha)
 	return PEER_DOWN;
 }
 
+/* It speaks for all its paths; what a path said that died since is no news. */
+bool facts_peer_hears_us(const struct ha *ha)
+{
+	const struct pulse_path_report *newest = &ha->report.path[0];
+
+	for (uint32_t i = 1; i < ha->report.n_paths; i++)
+		if (ha->report.path[i].heard_ns > newest->heard_ns)
+			newest = &ha->report.path[i];
+	return newest->peer_heard_ms < UNHEARD_MS;
+}
+
+/* When a cut heals, whoever is heard first has not heard us yet: it gets the time to. */
 static bool hears_us(const struct ha *ha)
 {
-	for (uint32_t i = 0; i < ha->report.n_paths; i++)
-		if (ha->report.path[i].peer_heard_ms < UNHEARD_MS)
-			return true;
-	return false;
+	return !ha->unheard_ns || ha->turn_ns - ha->unheard_ns < UNHEARD_MS * NS_PER_MS;
 }
 
 static void peer_said(const struct ha *ha, const struct group *g, struct peer_facts *ret)
@@ -134,7 +143,6 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.term_on_disk = store_reserved(ha->store, g->slot, &err),
 		.peer = ha->peer,
 		.patience_ns = PATIENCE * ha->conf->pulse_interval_ns,
-		.claim_ns = g->claim_ns ? ha->turn_ns - g->claim_ns : 0,
 	};
 	peer_said(ha, g, &f->said);
 	f->rested = ha->turn_ns - g->moved_ns >= SETTLE_NS;

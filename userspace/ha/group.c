@@ -235,7 +235,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		return false;	/* the kernel was quicker: judge anew */
 	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */
 		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
-	g->claim_ns = j->cause == WORD_CLAIM ? ha->turn_ns : 0;
+	if (j->cause == WORD_LEAVE || j->cause == WORD_CLAIM)
+		g->asked = g->forced = false;	/* once: or the role would be moved again and again */
 	pulse_kick(ha->pulse);
 	if (j->cause == WORD_CLAIM)
 		log_claim(ha, g, j);

@@ -27,12 +27,21 @@ void ha_on_change(struct ha *ha, void (*changed)(void *arg), void *arg)
 
 /* ---- the peer, as one --------------------------------------------------------------------------- */
 
+static void note_unheard(struct ha *ha)
+{
+	if (ha->peer != PEER_UP || facts_peer_hears_us(ha))
+		ha->unheard_ns = 0;
+	else if (!ha->unheard_ns)
+		ha->unheard_ns = ha->turn_ns;
+}
+
 static void note_peer(struct ha *ha)
 {
 	enum peer_state was = ha->peer;
 
 	pulse_report(ha->pulse, &ha->report);
 	ha->peer = facts_peer(ha);
+	note_unheard(ha);
 	if (ha->peer == was)
 		return;
 	log_event(ha->peer == PEER_UP ? LOG_INFO : LOG_WARNING, "peer change", "peer=%s from=%s to=%s heard_ago_ms=%" PRIu64,
@@ -67,7 +76,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static uint64_t group_deadline(const struct ha *ha, const struct group *g)
 {
 	uint64_t word = group_word(ha, g);
-	bool moving = word_is_claim(word, ha->me) || BT_WORD_MODE(word) == BT_RELAY || g->nobody_ns ||
+	bool moving = word_is_claim(word, ha->me) || BT_WORD_MODE(word) == BT_RELAY || g->nobody_ns || ha->unheard_ns ||
 		      (BT_WORD_MODE(word) == BT_ARMED && dp_leases(ha->dp)[g->slot] <= ha->turn_ns) || ha->stopping;
 	uint64_t step = moving ? ha->conf->pulse_interval_ns : ha->conf->lease_ns / 5;
 

@@ -49,10 +49,11 @@ struct group {
 	uint64_t moved_ns;	/* last role change, or start */
 	uint64_t ill_ns;	/* last moment the service or link was seen ill */
 	uint64_t nobody_ns;	/* since when nobody was seen to hold or claim; 0: somebody does */
-	uint64_t claim_ns;
 	uint64_t asked_term;	/* reserved in a request under way */
 
-	bool asked, forced;
+	bool asked, forced;	/* by an operator, until this host has changed the word for it */
+	bool pushed;		/* asked while it was open here: away; else: to this host */
+	uint64_t asked_number;	/* the word's then: whoever serves at a higher one is the new holder */
 	bool held;		/* addresses are as the role wants them, by the kernel's word */
 	uint32_t repaired;	/* of the placer's report, as last logged */
 	uint64_t retry_ns;	/* when to try the disk again */
@@ -82,6 +83,7 @@ struct ha {
 	uint64_t turn_ns;	/* start of this turn */
 	struct pulse_report report;
 	enum peer_state peer;
+	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
 	bool stopping;
 	uint64_t stop_ns;
 	void (*changed)(void *arg);
@@ -94,6 +96,7 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *re
 uint64_t facts_heard_ns(const struct ha *ha);
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g);
 uint64_t facts_fresh_ns(const struct ha *ha);
+bool facts_peer_hears_us(const struct ha *ha);	/* by its newest message; that may be older than ours to it */
 
 /* group.c: what one group does */
 uint64_t group_word(const struct ha *ha, const struct group *g);

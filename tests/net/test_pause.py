@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A controller that stands still, dies in the middle, or wakes up late: one host serves, and no other."""
+
+import itertools
+import time
+
+import pytest
+
+from controller import other
+from lab import BUILD, VIP, wait_until
+
+
+def segments(probe):
+    """Who answered, in order, without repetitions; silence is no answer."""
+    return [tag for tag, _ in itertools.groupby(line["answered_by"] for line in probe._lines()
+                                                if line.get("answered_by"))]
+
+
+def one_serves(lab, pair):
+    """The only host whose gate is open, whose role is primary and which has the address."""
+    holder = pair.settle(10).settled()
+    assert [h for h in "ab" if lab.nodes[h].holds(VIP)] == [holder]
+    return holder
+
+
+@pytest.mark.parametrize("seconds", [0.08, 1, 5])
+def test_a_primary_that_stood_still(lab, pair, probe, seconds):
+    p = probe()
+    p.wait_answered_by("a")
+    was = pair.a.term
+    pair.a.pause()
+    time.sleep(seconds)
+    pair.a.resume()
+    holder = one_serves(lab, pair)
+    result = p.stop()
+    if seconds < 0.125:			# less than half a lease
+        assert (holder, pair.a.term) == ("a", was), f"moved: {pair.role_changes()}"
+    else:
+        assert (holder, pair.b.term) == ("b", was + 1), f"one claim was due, and no more: {pair.role_changes()}"
+        assert pair.b.group()["reason"] == "peer-stalled"
+    assert segments(p) == ["a", "b"][:1 + (holder == "b")], f"answers alternated: {segments(p)}"
+    assert result["lost"] < 100, result
+
+
+@pytest.mark.parametrize("seconds", [1, 5])
+def test_a_backup_that_stood_still(lab, pair, probe, seconds):
+    p = probe()
+    p.wait_answered_by("a")
+    with pair.nothing_moves():
+        pair.b.pause()
+        time.sleep(seconds)
+        pair.b.resume()
+        assert one_serves(lab, pair) == "a"
+    p.stop()
+    assert segments(p) == ["a"]
+
+
+def test_both_stood_still(lab, pair, probe):
+    p = probe()
+    p.wait_answered_by("a")
+    for host in "ab":
+        pair[host].pause()
+    time.sleep(1)			# every lease has ended
+    for host in "ab":
+        pair[host].resume()
+    holder = one_serves(lab, pair)
+    p.wait_answered_by(holder)
+    p.stop()
+    assert segments(p) in (["a"], ["a", "b"])
+
+
+def test_a_primary_that_stood_still_while_its_peer_was_dark(lab, pair, probe):
+    """It wakes as one of two that hold, before it has heard of the other."""
+    p = probe()
+    p.wait_answered_by("a")
+    pair.a.pause()
+    lab.death("a")
+    pair.b.wait_role("primary")
+    p.wait_answered_by("b")
+    lab.revive("a")
+    wait_until(lambda: pair.b.group()["peer"]["gate"] != "open", 2, "the kernel of a to obey, its controller stopped")
+    pair.a.resume()
+    assert one_serves(lab, pair) == "b"
+    p.stop()
+    assert segments(p) == ["a", "b"]
+
+
+@pytest.mark.parametrize("host", ["a", "b"])
+def test_a_controller_killed_while_the_role_moves(lab, pair, host):
+    """Whatever word kill -9 leaves, the other host serves, and the restarted one finds its place."""
+    for delay in (0, 0.0005, 0.001, 0.002, 0.004):
+        asked = pair[pair.primary].node.start("ask", f"{BUILD}/baton", "--run-dir",
+                                              pair[pair.primary].run_dir, "switchover")
+        time.sleep(0.003 + delay)
+        pair[host].kill()
+        pair[other(host)].wait_role("primary", 3)
+        asked.wait()
+        pair[host].start()
+        one_serves(lab, pair)
+
+
+def test_a_partition_heals_with_one_change(lab, pair):
+    """Two hold while they cannot hear each other; then the lower number yields, and only that one."""
+    for _ in range(12):
+        high, low = pair.backup, pair.primary
+        lab.partition()
+        pair[high].wait_role("primary")
+        time.sleep(0.5)
+        before = {h: len(pair[h].role_changes()) for h in "ab"}
+        lab.heal()
+        assert one_serves(lab, pair) == high
+        moved = {h: pair[h].role_changes()[before[h]:] for h in "ab"}
+        assert not moved[high], f"the holder of the higher number moved too: {moved}"
+        assert [line.split(" to=")[1].split()[0] for line in moved[low]] in (["yielding", "backup"], ["backup"]), moved
+
+
+@pytest.mark.parametrize("paths", [1, 2])
+def test_one_way_heal_ends_two_holders(lab, pair, paths):
+    """Only the one who hears knows of both: it steps down, also when another path has long been dead."""
+    for path in reversed(range(paths)):
+        lab.partition(path=path)
+        time.sleep(0.3)
+    pair.b.wait_role("primary")
+    time.sleep(0.3)
+    lab.uncut("a", "b", path=0)		# b hears a, a hears nothing: the higher number has to go
+    wait_until(lambda: pair.b.gate != "open", 1, "b, who alone knows of both, to step down")
+    assert pair.b.group()["reason"] == "not-heard"
+    assert pair.a.gate == "open"
+    lab.heal()
+    one_serves(lab, pair)
