@@ -29,13 +29,15 @@ struct path {
 	uint64_t seq;
 	struct detect detect;
 	bool silent;
+	bool by_hand;		/* XDP is off on its interface: answers come from here */
 };
 
 struct pulse {
 	struct dp *dp;
 	struct bt_node node;
 	uint32_t n_groups;
-	int kick, quit, changed;
+	int kick, changed;
+	atomic_bool quit;
 	pthread_t thread;
 	bool running;
 	_Atomic uint64_t interval_ns;
@@ -237,28 +239,27 @@ static int wait_for(struct pulse *p, struct pollfd *fds, nfds_t n)
 static void *run(void *arg)
 {
 	struct pulse *p = arg;
-	struct pollfd fds[2 + BT_PATHS_MAX] = {
-		{ .fd = p->quit, .events = POLLIN }, { .fd = p->kick, .events = POLLIN },
-	};
+	struct pollfd fds[1 + BT_PATHS_MAX] = { { .fd = p->kick, .events = POLLIN } };
+	struct path *by_hand[BT_PATHS_MAX];
+	nfds_t n_fds = 1;
 	uint64_t now;
 	int n;
 
 	for (uint32_t i = 0; i < p->n_paths; i++)
-		fds[2 + i] = (struct pollfd){ .fd = p->path[i].fd, .events = POLLIN };
+		if (p->path[i].by_hand) {	/* elsewhere XDP takes pulses before a socket sees them */
+			by_hand[n_fds - 1] = &p->path[i];
+			fds[n_fds++] = (struct pollfd){ .fd = p->path[i].fd, .events = POLLIN };
+		}
 	p->due_ns = clock_now_ns();
-	while ((n = wait_for(p, fds, 2 + p->n_paths)) >= 0 || errno == EINTR) {
+	while (((n = wait_for(p, fds, n_fds)) >= 0 || errno == EINTR) && !atomic_load(&p->quit)) {
 		now = clock_now_ns();
 		if (now >= p->due_ns)
 			beat(p, now);
-		if (n <= 0)
-			continue;
-		if (fds[0].revents)
-			break;
-		if (fds[1].revents)
+		if (n > 0 && fds[0].revents)
 			probe_besides(p);
-		for (uint32_t i = 0; i < p->n_paths; i++)
-			if (fds[2 + i].revents)
-				answer(p, &p->path[i]);
+		for (nfds_t i = 1; n > 0 && i < n_fds; i++)
+			if (fds[i].revents)
+				answer(p, by_hand[i - 1]);
 	}
 	return NULL;
 }
@@ -328,6 +329,7 @@ static int path_open(struct path *path, const struct conf *conf, const struct co
 	socklen_t len;
 
 	path->peer = c->peer;
+	path->by_hand = conf_xdp_of(conf, c->dev) == XDP_OFF;
 	path->ifindex = if_nametoindex(c->dev);
 	if (!path->ifindex)
 		return path_fail(c, "no such interface");
@@ -358,8 +360,7 @@ static int fill(struct pulse *p, const struct conf *conf)
 	int err = dp_get_node(p->dp, &p->node);
 
 	p->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	p->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->kick < 0 || p->quit < 0)
+	if (p->kick < 0)
 		return -errno;
 	if (thread_mutex(&p->lock))
 		return -ENOMEM;
@@ -414,13 +415,15 @@ void pulse_close(struct pulse *p)
 
 	if (!p)
 		return;
-	if (p->running && write(p->quit, &one, sizeof(one)) == sizeof(one))
+	if (p->running) {
+		atomic_store(&p->quit, true);
+		(void)!write(p->kick, &one, sizeof(one));
 		pthread_join(p->thread, NULL);
+	}
 	for (int i = 0; i < BT_PATHS_MAX; i++)
 		if (p->path[i].fd >= 0)
 			close(p->path[i].fd);
 	close(p->kick);
-	close(p->quit);
 	free(p);
 }
 
