@@ -81,7 +81,7 @@ test: deps	## every test
 demo: deps	## two hosts, real SIP calls, three outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance table, keepalived measured in the same run
-	@$(MAKE) --no-print-directory all && tools/bench/run
+	@$(MAKE) --no-print-directory all $O/tests/bpf/bench_xdp && tools/bench/run && $O/tests/bpf/bench_xdp
 install: all	## DESTDIR= PREFIX=
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $O/batond
 	install -D -t $(DESTDIR)$(PREFIX)/bin $O/baton

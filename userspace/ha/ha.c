@@ -78,7 +78,8 @@ static uint64_t group_deadline(const struct ha *ha, const struct group *g)
 	uint64_t word = group_word(ha, g);
 	bool moving = word_is_claim(word, ha->me) || BT_WORD_MODE(word) == BT_RELAY || g->nobody_ns || ha->unheard_ns ||
 		      (BT_WORD_MODE(word) == BT_ARMED && dp_leases(ha->dp)[g->slot] <= ha->turn_ns) || ha->stopping;
-	uint64_t step = moving ? ha->conf->pulse_interval_ns : ha->conf->lease_ns / 5;
+	/* The peer claims at half a lease: ten steps leave it room for a stall of two fifths. */
+	uint64_t step = moving ? ha->conf->pulse_interval_ns : ha->conf->lease_ns / 10;
 
 	return ha->turn_ns + step;
 }
