@@ -144,6 +144,11 @@ static void first_start(void **state)
 	expect(&f, WORD_CLAIM, "first-start");
 	f.prefers_me = false;
 	expect(&f, 0, NULL);
+	f.nobody_ns = 999 * MS;			/* the preferred one may wait for its disk */
+	expect(&f, 0, NULL);
+	f.nobody_ns = 1001 * MS;
+	expect(&f, WORD_CLAIM, "nobody-holds");
+	f.nobody_ns = 0;
 	f.peer = PEER_UNKNOWN;
 	f.said.fresh = f.said.known = false;
 	expect(&f, 0, NULL);

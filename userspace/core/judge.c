@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#define FIRST_START_NS	UINT64_C(1000000000)	/* for the preferred host to lead when both are new */
+
 static const struct judgement stay;
 
 uint64_t judge_higher(uint64_t a, uint64_t b)
@@ -68,18 +70,23 @@ bool judge_nobody_holds(const struct judge_facts *f)
 	       !(word_is_claim(f->said.word, f->peer_id) && f->said.leased);
 }
 
-static bool lies_on_the_ground(const struct judge_facts *f)
-{
-	uint64_t wait = f->prefers_me ? f->patience_ns : 2 * f->patience_ns;	/* one of us first */
-
-	return f->running && f->link_up && judge_nobody_holds(f) && f->nobody_ns > wait &&
-	       f->peer != PEER_UNAUTHENTIC;
-}
-
 static bool both_new(const struct judge_facts *f)
 {
-	return !BT_WORD_NUMBER(f->word) && !BT_WORD_NUMBER(f->seen) && f->said.fresh && f->said.known &&
-	       !BT_WORD_NUMBER(f->said.word);
+	return !BT_WORD_NUMBER(f->word) && !BT_WORD_NUMBER(f->seen) && f->said.known && !BT_WORD_NUMBER(f->said.word);
+}
+
+/* One of us first; and when both are new the preferred one has its disk to wait for. */
+static uint64_t patience(const struct judge_facts *f)
+{
+	if (f->prefers_me)
+		return f->patience_ns;
+	return both_new(f) && f->patience_ns < FIRST_START_NS ? FIRST_START_NS : 2 * f->patience_ns;
+}
+
+static bool lies_on_the_ground(const struct judge_facts *f)
+{
+	return f->running && f->link_up && judge_nobody_holds(f) && f->nobody_ns > patience(f) &&
+	       f->peer != PEER_UNAUTHENTIC;
 }
 
 /* Causes to claim that hold in every mode that does not hold the role already. */
@@ -94,7 +101,7 @@ static struct judgement judge_claim(const struct judge_facts *f)
 	/* Pulled, but never back: in relay this host has just let go, perhaps for that very asking. */
 	if (f->asked && BT_WORD_MODE(f->word) != BT_RELAY && (f->peer == PEER_UP || f->forced))
 		return change(f, WORD_CLAIM, "switchover");
-	if (both_new(f) && f->prefers_me)
+	if (both_new(f) && f->said.fresh && f->prefers_me)
 		return change(f, WORD_CLAIM, "first-start");
 	if (lies_on_the_ground(f))
 		return change(f, WORD_CLAIM, "nobody-holds");
