@@ -51,10 +51,12 @@ static void answered(struct world *w, uint64_t seq, uint64_t at)
 /* One beat; true when the path counts as silent just before the probe leaves. */
 static bool beat(struct world *w, bool alive, uint32_t loss, bool punctual)
 {
-	bool silent;
+	bool silent = false;
 
-	detect_heard(&w->d, &w->st);
-	silent = detect_is_silent(&w->d, w->st.heard_ns, w->now);
+	if (punctual) {		/* whoever comes late looks at nothing */
+		detect_heard(&w->d, &w->st);
+		silent = detect_is_silent(&w->d, w->st.heard_ns, w->now);
+	}
 	detect_sent(&w->d, ++w->seq, w->now, punctual);
 	if (alive && !lost(w, loss) && !lost(w, loss))
 		answered(w, w->seq, w->now + w->rtt);
@@ -161,6 +163,23 @@ static void slow_answers_stretch_and_shrink_back(void **state)
 	assert_int_equal(detect_time_ns(&w.d), 30 * MS);
 }
 
+/* The whole machine stood still: the answers were late, but so were we. */
+static void our_own_stall_does_not_stretch(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 100, 0);
+	w.rtt = 28 * MS;
+	beat(&w, true, 0, true);
+	w.rtt = 40000;
+	w.now += 27 * MS;
+	beat(&w, true, 0, false);
+	live_for(&w, 10, 0);
+	assert_int_equal(detect_time_ns(&w.d), 30 * MS);
+}
+
 static void stretch_has_a_ceiling(void **state)
 {
 	struct world w;
@@ -209,7 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(death_is_found_in_time), cmocka_unit_test(ten_percent_loss_moves_nothing),
 		cmocka_unit_test(late_prober_gives_no_verdict), cmocka_unit_test(waking_up_proves_nothing),
-		cmocka_unit_test(slow_answers_stretch_and_shrink_back), cmocka_unit_test(stretch_has_a_ceiling),
+		cmocka_unit_test(slow_answers_stretch_and_shrink_back), cmocka_unit_test(our_own_stall_does_not_stretch), cmocka_unit_test(stretch_has_a_ceiling),
 		cmocka_unit_test(peers_own_probes_are_life), cmocka_unit_test(departures_are_remembered),
 	};
 

@@ -66,20 +66,34 @@ static uint64_t oldest_answered(uint64_t from, uint64_t to, uint64_t bits)
 	return to;
 }
 
-void detect_heard(struct detect *d, const struct bt_path_st *st)
+/* The longest wait among the newly answered. What left before we were late ourselves tells of us. */
+static void note_wait(struct detect *d, const struct bt_path_st *st)
 {
-	uint64_t sent, rtt;
+	uint64_t seq = oldest_answered(d->answered_seq, st->answer_top, st->answer_bits), sent;
 
-	if (st->answer_top <= d->answered_seq || st->answer_top > d->newest_seq)
+	if (seq < d->streak_seq)
 		return;
-	sent = detect_departure_ns(d, oldest_answered(d->answered_seq, st->answer_top, st->answer_bits));
+	sent = detect_departure_ns(d, seq);
 	if (sent && st->answer_ns > sent && st->answer_ns - sent > d->wait_ns)
 		d->wait_ns = st->answer_ns - sent;
-	sent = detect_departure_ns(d, st->answer_top);
-	if (sent && st->answer_ns > sent) {
-		rtt = st->answer_ns - sent;
-		d->rtt_ns = d->rtt_ns ? (d->rtt_ns * 15 + rtt) / 16 : rtt;
-	}
+}
+
+static void note_rtt(struct detect *d, const struct bt_path_st *st)
+{
+	uint64_t sent = detect_departure_ns(d, st->answer_top), rtt;
+
+	if (!sent || st->answer_ns <= sent)
+		return;
+	rtt = st->answer_ns - sent;
+	d->rtt_ns = d->rtt_ns ? (d->rtt_ns * 15 + rtt) / 16 : rtt;
+}
+
+void detect_heard(struct detect *d, const struct bt_path_st *st)
+{
+	if (st->answer_top <= d->answered_seq || st->answer_top > d->newest_seq)
+		return;
+	note_wait(d, st);
+	note_rtt(d, st);
 	if (d->heard_once)	/* what went unanswered before the peer was there is no loss */
 		note_loss(d, d->answered_seq, st->answer_top, st->answer_bits);
 	d->heard_once = true;

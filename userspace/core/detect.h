@@ -7,7 +7,7 @@
  * Silent means: nothing authentic was heard, by the kernel's time stamps, and at least `misses`
  * probes *sent on time* since then are unanswered and have had their time. A prober that was itself
  * late gives no verdict: its count starts anew. The time asked for stretches, at most x4:
- *   - to 1.5 x the longest recent wait for an answer (shrinks back slowly),
+ *   - to 1.5 x the longest recent wait for an answer, our own stalls left out (shrinks back slowly),
  *   - with the measured loss, so that loss^misses stays below 1e-9.
  * Time:    boot clock nanoseconds.
  * Source:  design §4.1, §4.3; anchors: many small beats beat few.
