@@ -106,26 +106,20 @@ static int read_options(int argc, char **argv, struct options *o)
 	return 2;
 }
 
-/* Beside the binary when run from a build tree, else where `make install` puts them. */
+/* Beside the binary in a build tree, ../lib/baton of it once installed: wherever that may be. */
 static const char *find_objects(char buf[PATH_MAX])
 {
+	static const char *const places[] = { "bpf", "../lib/baton" };
 	char self[PATH_MAX - 32];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
 
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		snprintf(buf, PATH_MAX, "%.*s/bpf", (int)(slash - self), self);
+	self[n > 0 ? n : 0] = '\0';
+	for (size_t i = 0; strrchr(self, '/') && i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(buf, PATH_MAX, "%.*s/%s", (int)(strrchr(self, '/') - self), self, places[i]);
 		if (!access(buf, R_OK))
 			return buf;
 	}
 	return BATON_LIBEXEC;
-}
-
-static bool stop_asked(struct life *life)
-{
-	return ha_stopped(life->ha);
 }
 
 static void on_signal(struct src *src, uint32_t events)
@@ -169,7 +163,7 @@ static uint64_t turn(void *arg)
 	struct life *life = arg;
 	uint64_t now = clock_now_ns(), next = ha_turn(life->ha, now), at = ctl_turn(life->ctl, now);
 
-	if (stop_asked(life))
+	if (ha_stopped(life->ha))
 		loop_stop(&life->loop);
 	if (life->watchdog_ns && now >= life->watchdog_at_ns) {
 		sd_notify(0, "WATCHDOG=1");
