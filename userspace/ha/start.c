@@ -147,10 +147,23 @@ static int fill_paths(struct ha *ha)
 	return err;
 }
 
+/* What an earlier life said of its server stays until this one has looked: a start may yet be refused. */
+static int fill_group(struct ha *ha, uint32_t slot)
+{
+	struct bt_group row, before = { 0 };
+	int err = ha->found ? dp_get_group(ha->dp, slot, &before) : 0;
+
+	if (err)
+		return err;
+	make_group(ha, ha->group[slot].conf, &row);
+	ha->group[slot].digest = row.digest;
+	row.health = before.health;
+	return dp_set_group(ha->dp, slot, &row);
+}
+
 static int fill_dp(struct ha *ha, const struct say *say)
 {
 	struct bt_node node = { .boot = random_id() };
-	struct bt_group row;
 	int err = ha->found ? dp_get_node(ha->dp, &node) : 0;
 
 	if (!err)
@@ -163,9 +176,7 @@ static int fill_dp(struct ha *ha, const struct say *say)
 	if (!err)
 		err = fill_paths(ha);
 	for (uint32_t i = 0; i < ha->n_groups && !err; i++) {
-		make_group(ha, ha->group[i].conf, &row);
-		ha->group[i].digest = row.digest;
-		err = dp_set_group(ha->dp, i, &row);
+		err = fill_group(ha, i);
 		if (!err)
 			err = fill_vips(ha, &ha->group[i]);
 	}
@@ -193,6 +204,16 @@ static void collect_ifaces(struct ha *ha)
 		iface_of(ha, ha->group[i].conf->dev);
 	for (uint32_t i = 0; i < ha->conf->n_vips; i++)
 		iface_of(ha, ha->conf->vips[i].dev);
+}
+
+static int check_ifaces(const struct ha *ha, const struct say *say)
+{
+	for (uint32_t i = 0; i < ha->n_ifaces; i++)
+		if (!if_nametoindex(ha->ifaces[i].name)) {
+			snprintf(say->why, say->len, "no interface %s on this host", ha->ifaces[i].name);
+			return -ENODEV;
+		}
+	return 0;
 }
 
 static int attach_one(struct ha *ha, struct ha_iface_view *view, const struct say *say)
@@ -443,10 +464,12 @@ static int build(struct ha *ha, const struct say *say)
 	if (!err)
 		err = open_sources(ha, say);
 	if (!err)
-		err = open_store(ha, say);
-	if (!err)
 		err = place_all(ha, say);
+	if (!err)
+		err = open_store(ha, say);
 	collect_ifaces(ha);
+	if (!err)
+		err = check_ifaces(ha, say);
 	if (!err)
 		err = tune_all(ha, say);
 	if (!err)
