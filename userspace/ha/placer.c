@@ -18,9 +18,10 @@
 
 struct slot {
 	const struct conf_group *conf;
-	const struct vip *vips;		/* NULL: not known yet */
+	const struct vip *vips;
 	enum place want, is;
 	bool asked;			/* want is newer than is */
+	bool told;			/* asked at least once: until then nothing is known to be wrong */
 	struct place_report report;
 	bool *present;
 };
@@ -155,7 +156,7 @@ static bool round_of_work(struct placer *p, bool everything)
 	for (uint32_t i = 0; i < p->n && !p->quit; i++) {
 		struct slot *s = &p->slot[i];
 
-		if (!s->vips)
+		if (!s->told)
 			continue;
 		if (s->asked)
 			work(p, s, false);
@@ -251,7 +252,7 @@ void placer_ask(struct placer *p, uint32_t slot, enum place want)
 {
 	pthread_mutex_lock(&p->lock);
 	p->slot[slot].want = want;
-	p->slot[slot].asked = true;
+	p->slot[slot].asked = p->slot[slot].told = true;
 	p->slot[slot].report.settled = false;
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
