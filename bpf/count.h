@@ -147,16 +147,19 @@ static __always_inline void live_count(const struct bt_vip *vip, enum bt_dir dir
 {
 	__u32 i = vip->index * BT_DIR__N + dir;
 	struct bt_live *live = bpf_map_lookup_elem(&st_live, &i);
+	__u32 class = kind - SIP_CLASS_1;
 
 	if (!live)
 		return;
+	barrier_var(kind);	/* what is compared is the index itself: */
+	barrier_var(class);	/* 6.1 knows no bound of a copy */
 	if (kind < BT_M__N) {
 		live->request[kind]++;
 		live->request_ns = now;
 		if (dir == BT_IN)
 			seen_request(vip->group, now);
-	} else if (kind <= SIP_CLASS_6) {
-		live->response[kind - SIP_CLASS_1]++;
+	} else if (class <= SIP_CLASS_6 - SIP_CLASS_1) {
+		live->response[class]++;
 		live->response_ns = now;
 		if (dir == BT_OUT)
 			seen_response(vip->group, now);

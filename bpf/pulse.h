@@ -141,10 +141,12 @@ static __always_inline bool path_is(const struct bt_path *path, __u32 ifindex,
 static __always_inline __u32 pulse_path(__u32 ifindex, const struct in6_addr *from)
 {
 	struct bt_path *path;
-	__u32 i;
+	__u32 key;
+	__u64 i;	/* beside the key and of 64 bits: 6.1 follows no narrower counter through the stack */
 
 	for (i = 0; i < BT_PATHS_MAX; i++) {
-		path = bpf_map_lookup_elem(&cfg_path, &i);
+		key = i;
+		path = bpf_map_lookup_elem(&cfg_path, &key);
 		if (path && ifindex && path_is(path, ifindex, from))
 			break;
 	}
@@ -355,6 +357,22 @@ static __always_inline __u64 pulse_fresh_nonce(const struct bt_pair *pair, const
 	return nonce ? nonce : 1;
 }
 
+/*
+ * The books of path @i, NULL beyond the last. Bound and address are made here and not again where
+ * they are used: 6.1 loses the bound of what was on the stack meanwhile.
+ */
+static __always_inline struct bt_path_st *pair_path(struct bt_pair *pair, __u32 i)
+{
+	struct bt_path_st *st;
+
+	barrier_var(i);
+	if (i >= BT_PATHS_MAX)
+		return NULL;
+	st = &pair->path[i];
+	barrier_var(st);
+	return st;
+}
+
 static __always_inline enum bt_xdp_exit pulse_judge(struct xdp_md *ctx, struct pulse *m,
 						    const struct bt_node *node)
 {
@@ -366,9 +384,9 @@ static __always_inline enum bt_xdp_exit pulse_judge(struct xdp_md *ctx, struct p
 	__u64 fresh;
 
 	pair = bpf_map_lookup_elem(&st_pair, &zero);
-	if (!pair || m->path >= BT_PATHS_MAX)
+	st = pair ? pair_path(pair, m->path) : NULL;
+	if (!st)
 		return BT_X_BROKEN;
-	st = &pair->path[m->path];
 	fresh = pulse_fresh_nonce(pair, m);
 	bpf_spin_lock(&pair->lock);
 	exit = pair_judge(pair, st, m, node->boot, fresh, in_range);
@@ -380,10 +398,11 @@ static __always_inline enum bt_xdp_exit pulse_judge(struct xdp_md *ctx, struct p
 static __always_inline void heard_forget(void)
 {
 	struct bt_heard *h;
-	__u32 i;
+	__u32 key;
 
-	for (i = 0; i < BT_GROUPS_MAX; i++) {
-		h = bpf_map_lookup_elem(&st_heard, &i);
+	for (__u64 i = 0; i < BT_GROUPS_MAX; i++) {	/* 64 bits as in pulse_path() */
+		key = i;
+		h = bpf_map_lookup_elem(&st_heard, &key);
 		if (!h)
 			return;
 		h->at_ns = 0;
@@ -710,12 +729,14 @@ static __always_inline bool pulse_answer(struct xdp_md *ctx, const struct frame 
 /* The frame of a wrong MAC is all that is remembered of it. */
 static __always_inline void pulse_unauthentic(const struct pulse *m)
 {
+	struct bt_path_st *st;
 	struct bt_pair *pair;
 	__u32 zero = 0;
 
 	pair = bpf_map_lookup_elem(&st_pair, &zero);
-	if (pair && m->path < BT_PATHS_MAX)
-		pair->path[m->path].unauth_ns = m->now;
+	st = pair ? pair_path(pair, m->path) : NULL;
+	if (st)
+		st->unauth_ns = m->now;
 }
 
 static __always_inline enum bt_xdp_exit pulse_check(struct xdp_md *ctx, const struct frame *f,
