@@ -142,6 +142,53 @@ static void waking_up_proves_nothing(void **state)
 		assert_false(beat(&w, false, 0, true));
 }
 
+/* Each of the probes has had its time: beats sent close together are no more proof than one. */
+static void probes_in_a_bunch_prove_nothing(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 100, 0);
+	for (int i = 0; i < 9; i++)
+		assert_false(beat(&w, false, 0, true));
+	for (int i = 0; i < 10; i++)	/* besides the schedule: the word has changed */
+		detect_sent(&w.d, ++w.seq, w.now, true);
+	if (detect_is_silent(&w.d, w.st.heard_ns, w.st.heard_ns + 27 * MS))
+		fail_msg("found dead in 27 ms, with ten probes that had no time to be answered");
+}
+
+/* Its probes of before anybody was there are no loss; nor is a number that was never sent an answer. */
+static void a_peer_that_comes_late_is_no_loss(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	for (int i = 0; i < 60; i++)
+		beat(&w, false, 0, true);
+	for (int i = 0; i < 10; i++)
+		beat(&w, true, 0, true);
+	assert_int_equal(w.d.loss_ppm, 0);
+	w.st.answer_top = w.seq + 100;
+	detect_heard(&w.d, &w.st);
+	assert_true(w.d.answered_seq <= w.seq);
+}
+
+/* What was heard in the moment a probe left does not answer it, nor is it silence since. */
+static void heard_as_it_left_is_heard(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w, 3 * MS, 10);
+	live_for(&w, 100, 0);
+	for (int i = 0; i < 11; i++)
+		beat(&w, false, 0, true);
+	w.st.heard_ns = w.now - 10 * w.interval;
+	assert_false(detect_is_silent(&w.d, w.st.heard_ns, w.now));
+}
+
 static void slow_answers_stretch_and_shrink_back(void **state)
 {
 	struct world w;
@@ -228,7 +275,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(death_is_found_in_time), cmocka_unit_test(ten_percent_loss_moves_nothing),
 		cmocka_unit_test(late_prober_gives_no_verdict), cmocka_unit_test(waking_up_proves_nothing),
-		cmocka_unit_test(slow_answers_stretch_and_shrink_back), cmocka_unit_test(our_own_stall_does_not_stretch), cmocka_unit_test(stretch_has_a_ceiling),
+		cmocka_unit_test(probes_in_a_bunch_prove_nothing), cmocka_unit_test(a_peer_that_comes_late_is_no_loss),
+		cmocka_unit_test(heard_as_it_left_is_heard), cmocka_unit_test(slow_answers_stretch_and_shrink_back), cmocka_unit_test(our_own_stall_does_not_stretch), cmocka_unit_test(stretch_has_a_ceiling),
 		cmocka_unit_test(peers_own_probes_are_life), cmocka_unit_test(departures_are_remembered),
 	};
 

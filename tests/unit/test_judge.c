@@ -289,6 +289,101 @@ static void both_open(void **state)
 	expect(&f, WORD_CLOSE, "not-heard");	/* only we know of both */
 }
 
+/* Its kernel answers, its controller does not: an open gate is claimed, anything else needs no move. */
+static void only_a_stalled_holder_is_claimed_from(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.peer = PEER_STALLED;
+	expect(&f, WORD_CLAIM, "peer-stalled");
+	f.said.known = false;
+	expect(&f, 0, NULL);
+	f.said.known = true;
+	f.said.word = BT_WORD(7, ME, BT_ARMED);
+	expect(&f, 0, NULL);
+}
+
+/* A number above ours that is neither open nor claimed: ours would never be heard, so we go above it. */
+static void a_dead_higher_number_is_gone_beyond(void **state)
+{
+	struct judge_facts open = primary(), claim = primary();
+
+	(void)state;
+	claim.word = BT_WORD(7, ME, BT_ARMED);
+	open.seen = claim.seen = open.said.word = claim.said.word = BT_WORD(9, PEER, BT_SHUT);
+	open.term_on_disk = claim.term_on_disk = 9;
+	expect(&open, WORD_RENUMBER, "renumber");
+	assert_int_equal(judge(&open).need_term, 10);
+	expect(&claim, WORD_CLAIM, "renumber");
+	assert_int_equal(judge(&claim).need_term, 10);
+	open.said.word = claim.said.word = BT_WORD(9, PEER, BT_ARMED);	/* a claim: our kernel obeys it */
+	expect(&open, 0, NULL);
+	expect(&claim, 0, NULL);
+	open.said.word = claim.said.word = BT_WORD(9, PEER, BT_SHUT);
+	open.said.fresh = claim.said.fresh = false;
+	expect(&open, 0, NULL);
+	expect(&claim, 0, NULL);
+}
+
+static void a_backup_disarms_with_a_reason(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.link_up = false;
+	expect(&f, WORD_CLOSE, "link-down");
+	f = backup();
+	f.said.same_digest = false;
+	expect(&f, WORD_CLOSE, "digest-differs");
+	f = backup();
+	f.word = BT_WORD(8, ME, BT_ARMED);
+	f.link_up = false;
+	expect(&f, WORD_CLOSE, "link-down");
+	f.stopping = true;
+	expect(&f, WORD_CLOSE, "stop");
+}
+
+static void unready_for_each_reason(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	assert_null(judge_unready(&f));
+	f.said.stopping = true;
+	assert_string_equal(judge_unready(&f), "peer is stopping");
+	f = primary();
+	f.said.word = BT_WORD(6, ME, BT_ARMED);		/* armed, but at an older number: it would not hear the let-go */
+	assert_string_equal(judge_unready(&f), "peer is not armed");
+	f.asked = f.forced = true;
+	expect(&f, 0, NULL);
+	f = primary();
+	f.said.fresh = false;
+	assert_string_equal(judge_unready(&f), "peer says nothing of this group");
+}
+
+/* Both were new, but the peer has meanwhile got a number: then it leads, or led. */
+static void a_peer_with_a_number_is_not_new(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.word = f.seen = 0;
+	f.prefers_me = true;
+	expect(&f, 0, NULL);
+}
+
+static void an_old_word_closes_nothing(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	f.said.word = BT_WORD(6, PEER, BT_OPEN);
+	f.said.hears_us = false;
+	f.said.fresh = false;
+	expect(&f, 0, NULL);
+}
+
 static void unauthentic_peer_moves_nothing(void **state)
 {
 	struct judge_facts f = backup();
@@ -370,6 +465,9 @@ int main(void)
 		cmocka_unit_test(what_was_handed_over_is_not_pulled_back),
 		cmocka_unit_test(rearming_waits_for_health),
 		cmocka_unit_test(operators_words), cmocka_unit_test(stopping), cmocka_unit_test(both_open),
+		cmocka_unit_test(only_a_stalled_holder_is_claimed_from), cmocka_unit_test(a_dead_higher_number_is_gone_beyond),
+		cmocka_unit_test(a_backup_disarms_with_a_reason), cmocka_unit_test(unready_for_each_reason),
+		cmocka_unit_test(a_peer_with_a_number_is_not_new), cmocka_unit_test(an_old_word_closes_nothing),
 		cmocka_unit_test(unauthentic_peer_moves_nothing), cmocka_unit_test(laws_hold_over_all_facts),
 	};
 

@@ -37,10 +37,25 @@ static void whoever_slept_needs_news(void **state)
 	f.until_ns = 900 * MS;
 	f.heard_ns = 899 * MS;
 	assert_int_equal(lease_next(&f), 900 * MS);
+	f.heard_ns = 900 * MS;			/* in the very moment it ended is not since */
+	assert_int_equal(lease_next(&f), 900 * MS);
 	f.heard_ns = 901 * MS;			/* a higher number would have shut us in that message */
 	assert_int_equal(lease_next(&f), 1250 * MS);
 	f.heard_ns = 0;
 	f.peer_dead = true;
+	assert_int_equal(lease_next(&f), 1250 * MS);
+}
+
+/* The gate is open while now < until, so at until it has ended. */
+static void it_has_ended_when_its_time_has_come(void **state)
+{
+	struct lease_facts f = open_at(1000 * MS);
+
+	(void)state;
+	f.until_ns = f.turn_ns;
+	f.heard_ns = f.turn_ns - 1;
+	assert_int_equal(lease_next(&f), f.until_ns);
+	f.until_ns = f.turn_ns + 1;
 	assert_int_equal(lease_next(&f), 1250 * MS);
 }
 
@@ -65,6 +80,9 @@ static void it_never_shrinks_nor_grows_when_shut(void **state)
 	(void)state;
 	f.until_ns = 2000 * MS;
 	assert_int_equal(lease_next(&f), 2000 * MS);
+	f.word = BT_WORD(7, 2, BT_ARMED);
+	f.answered_ns = 990 * MS;		/* an answer of before: a later one has been counted */
+	assert_int_equal(lease_next(&f), 2000 * MS);
 	f.word = BT_WORD(7, 1, BT_RELAY);
 	f.answered_ns = 1990 * MS;
 	assert_int_equal(lease_next(&f), 2000 * MS);
@@ -76,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(open_renews_by_its_turn), cmocka_unit_test(whoever_slept_needs_news),
+		cmocka_unit_test(it_has_ended_when_its_time_has_come),
 		cmocka_unit_test(armed_lives_by_answers_alone), cmocka_unit_test(it_never_shrinks_nor_grows_when_shut),
 	};
 
