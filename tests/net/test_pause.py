@@ -99,6 +99,26 @@ def test_a_controller_killed_while_the_role_moves(lab, pair, host):
         one_serves(lab, pair)
 
 
+@pytest.mark.parametrize("settings", [{"peer": {"lease": "2s"}}])
+def test_a_restart_over_pins_with_a_new_disk(lab, pair):
+    """The word outlives the disk: what it lets the kernel do must be on the new one, and is called by its name."""
+    term = pair.b.term
+    pair.b.kill()
+    pair.b.forget_state()
+    pair.b.start()
+    pair.settle()
+    wait_until(lambda: f"reserved {term + 1}\n" in reserved(pair.b), 2, f"term {term + 1} on disk: {reserved(pair.b)}")
+    assert "from=init to=backup why=restart" in pair.b.role_changes()[-1], pair.b.role_changes()
+
+
+def reserved(batond):
+    try:
+        with open(f"{batond.state_dir}/term.sip") as f:
+            return f.read()
+    except FileNotFoundError:
+        return ""
+
+
 def test_a_partition_heals_with_one_change(lab, pair):
     """Two hold while they cannot hear each other; then the lower number yields, and only that one."""
     for _ in range(12):

@@ -373,6 +373,34 @@ static void a_peer_with_a_number_is_not_new(void **state)
 	expect(&f, 0, NULL);
 }
 
+static void what_the_disk_owes(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	assert_int_equal(judge_owed_term(&f), 8);	/* armed at 7, the kernel opens at 8 */
+	f.word = BT_WORD(7, PEER, BT_SHUT);
+	assert_int_equal(judge_owed_term(&f), 0);
+	f.word = BT_WORD(9, ME, BT_OPEN);
+	assert_int_equal(judge_owed_term(&f), 9);
+	f.word = 0;
+	assert_int_equal(judge_owed_term(&f), 0);
+}
+
+static void a_peer_without_the_group_is_an_alarm(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.said.known = false;
+	f.word = BT_WORD(7, ME, BT_SHUT);
+	f.nobody_ns = 10000 * MS;
+	expect(&f, 0, NULL);
+	assert_non_null(judge(&f).stuck);
+	f.said.fresh = false;
+	assert_null(judge(&f).stuck);
+}
+
 static void an_old_word_closes_nothing(void **state)
 {
 	struct judge_facts f = primary();
@@ -468,6 +496,7 @@ int main(void)
 		cmocka_unit_test(only_a_stalled_holder_is_claimed_from), cmocka_unit_test(a_dead_higher_number_is_gone_beyond),
 		cmocka_unit_test(a_backup_disarms_with_a_reason), cmocka_unit_test(unready_for_each_reason),
 		cmocka_unit_test(a_peer_with_a_number_is_not_new), cmocka_unit_test(an_old_word_closes_nothing),
+		cmocka_unit_test(what_the_disk_owes), cmocka_unit_test(a_peer_without_the_group_is_an_alarm),
 		cmocka_unit_test(unauthentic_peer_moves_nothing), cmocka_unit_test(laws_hold_over_all_facts),
 	};
 

@@ -112,7 +112,11 @@ static struct judgement judge_arm(const struct judge_facts *f)
 {
 	struct judgement j = judge_claim(f);
 
-	if (j.cause || f->stopping || word_whose(f->word, f->me) != WORD_PEERS)
+	if (j.cause || f->stopping)
+		return j;
+	if (f->running && f->link_up && f->said.fresh && !f->said.known)	/* it can never let go */
+		return (struct judgement){ .stuck = "the peer is up, but has no such group: nobody may serve it" };
+	if (word_whose(f->word, f->me) != WORD_PEERS)
 		return j;
 	if (!f->running || !f->link_up || !f->settled)
 		return stay;
@@ -215,6 +219,20 @@ struct judgement judge(const struct judge_facts *f)
 		return word_whose(f->word, f->me) == WORD_MINE ? judge_claiming(f) : judge_backup(f);
 	default:
 		return judge_shut(f);
+	}
+}
+
+uint32_t judge_owed_term(const struct judge_facts *f)
+{
+	uint32_t term = BT_WORD_TERM(f->word);
+
+	switch (word_whose(f->word, f->me)) {
+	case WORD_MINE:
+		return term;
+	case WORD_PEERS:	/* armed, the kernel may open at the next */
+		return BT_WORD_MODE(f->word) == BT_ARMED && term != UINT32_MAX ? term + 1 : 0;
+	default:
+		return 0;
 	}
 }
 

@@ -70,6 +70,9 @@ const char *judge_unready(const struct judge_facts *f);
  */
 bool judge_nobody_holds(const struct judge_facts *f);
 
+/* What must be on disk for the word as it stands, and for what the kernel may make of it; 0: nothing. */
+uint32_t judge_owed_term(const struct judge_facts *f);
+
 /* The word with the higher number. */
 uint64_t judge_higher(uint64_t a, uint64_t b);
 

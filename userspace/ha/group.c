@@ -114,9 +114,9 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 }
 
 /* Why the word reads as it does: what we meant ourselves, or what the peer's word made of it. */
-static const char *reason_of(const struct group *g, enum role_event ev)
+static const char *reason_of(const struct group *g, enum role_event ev, uint64_t word)
 {
-	if (g->intent[0])
+	if (g->intent[0] && g->intent_number == BT_WORD_NUMBER(word))
 		return g->intent;
 	switch (ev) {
 	case EV_OPEN:
@@ -137,7 +137,7 @@ static void move_role(struct ha *ha, struct group *g, enum role_event ev, struct
 	g->role = step.to;
 	g->number = BT_WORD_NUMBER(word);
 	g->moved_ns = ha->turn_ns;
-	snprintf(g->reason, sizeof(g->reason), "%s", reason_of(g, ev));
+	snprintf(g->reason, sizeof(g->reason), "%s", reason_of(g, ev, word));
 	for (int i = 0; i < ROLE_ACTS_N; i++)
 		if (step.acts & 1u << i)
 			act(ha, g, 1u << i);
@@ -235,6 +235,7 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		return false;	/* the kernel was quicker: judge anew */
 	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */
 		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
+	g->intent_number = BT_WORD_NUMBER(next);
 	if (j->cause == WORD_LEAVE || j->cause == WORD_CLAIM)
 		g->asked = g->forced = false;	/* once: or the role would be moved again and again */
 	pulse_kick(ha->pulse);
@@ -266,12 +267,12 @@ bool group_decide(struct ha *ha, struct group *g)
 	note_nobody(ha, g, &f);
 	j = judge(&f);
 	note_stuck(ha, g, j.stuck);
-	if (!j.cause)
-		return false;
-	if (j.need_term) {
+	if (j.need_term)
 		ask_disk(ha, g, j.need_term);
+	else if (judge_owed_term(&f) > f.term_on_disk)	/* pins were found, but the disk is new */
+		ask_disk(ha, g, judge_owed_term(&f));
+	if (!j.cause || j.need_term)
 		return false;
-	}
 	alarm_set(&ha->alarms, false, "state-dir", g->conf->name, "", g->conf->alarm_notify, ha->turn_ns);
 	return apply(ha, g, &f, &j);
 }

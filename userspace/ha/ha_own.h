@@ -43,7 +43,8 @@ struct group {
 	enum role role;
 	uint64_t number;	/* of the word when the role was last settled; 0: not yet */
 	char reason[REASON_MAX];	/* of the last role change */
-	char intent[REASON_MAX];	/* why this host last changed the word itself */
+	char intent[REASON_MAX];	/* why this host last changed the word itself, */
+	uint64_t intent_number;	/* and to which number: at another it explains nothing */
 	const char *stuck;
 	uint64_t seen;		/* word with the highest number ever seen */
 	uint64_t moved_ns;	/* last role change, or start */

@@ -401,14 +401,24 @@ static int open_sources(struct ha *ha, const struct say *say)
 
 /* ---- building --------------------------------------------------------------------------------- */
 
+/* The first role is what an earlier life left, by disk or by pins, whatever the word says. */
+static void note_restart(const struct ha *ha, struct group *g)
+{
+	g->intent_number = BT_WORD_NUMBER(group_word(ha, g));
+	snprintf(g->intent, sizeof(g->intent), "%s", g->intent_number ? "restart" : "");
+}
+
 static int open_store(struct ha *ha, const struct say *say)
 {
 	int err = store_open(&ha->store, ha->conf, ha->store_src.fd);
 
 	if (err)
 		return fail(say, err, "store", store_why());
-	for (uint32_t i = 0; i < ha->n_groups && !ha->found; i++)
-		recall(ha, &ha->group[i]);
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		if (!ha->found)
+			recall(ha, &ha->group[i]);
+		note_restart(ha, &ha->group[i]);
+	}
 	return 0;
 }
 
@@ -554,7 +564,7 @@ static void leave_network(struct ha *ha)
 void ha_close(struct ha *ha)
 {
 	/* A start that failed must not take away what a running life had left in order. */
-	bool ours = ha->pulse || !ha->found;
+	bool ours = ha->pulse || (ha->dp && !ha->found);
 
 	pulse_close(ha->pulse);
 	health_close(ha->health);
