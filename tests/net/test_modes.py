@@ -243,3 +243,21 @@ def test_an_address_added_by_hand_on_the_backup_is_removed(lab, pair, probe, add
         wait_until(lambda: repairs(pair[node.name]) == before + 1, 1, "the log to tell of it")
     seen = asked.stop()
     assert seen["marks"]["added"]["lost"] == 0 and len(seen["segments"]) == 1, seen
+
+
+# ---- verdicts --------------------------------------------------------------------------------------
+
+def test_a_late_prober_does_not_call_a_dead_host_alive(lab, pair):
+    """Only hearing it ends its silence; that our own probes were late says nothing of it."""
+    holder, backup = pair.primary, pair.backup
+    lab.death(holder)
+    pair[backup].wait_role("primary")
+    at = len(pair[backup].log())
+    with pair.nothing_moves():
+        for _ in range(5):
+            pair[backup].pause()
+            time.sleep(0.03)
+            pair[backup].resume()
+            time.sleep(0.05)
+    assert "peer change" not in pair[backup].log()[at:], pair[backup].log()[at:]
+    assert pair[backup].status()["peer"]["state"] == "down"

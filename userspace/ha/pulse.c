@@ -138,7 +138,9 @@ static bool look_at(struct pulse *p, uint32_t i, const struct bt_path_st *st, ui
 	bool was = path->silent;
 
 	detect_heard(&path->detect, st);
-	path->silent = detect_is_silent(&path->detect, st->heard_ns, now);
+	/* Once found, silence ends when something is heard, not when our own probes were late. */
+	path->silent = detect_is_silent(&path->detect, st->heard_ns, now) ||
+		       (was && st->heard_ns == r->heard_ns);
 	*r = (struct pulse_path_report){
 		.heard_ns = st->heard_ns, .unauth_ns = st->unauth_ns,
 		.peer_heard_ms = st->peer_heard_ms,
