@@ -111,6 +111,19 @@ def test_a_restart_over_pins_with_a_new_disk(lab, pair):
     assert "from=init to=backup why=restart" in pair.b.role_changes()[-1], pair.b.role_changes()
 
 
+def test_a_start_that_fails_takes_nothing_away(lab, pair):
+    """What a killed controller left in order still serves; the next one may be misconfigured."""
+    pair.b.kill()
+    pair.b.configure({"group sip": {"interface": "eth9"}})
+    assert pair.b.start(wait=False).process.wait() == 1
+    assert "no interface eth9" in pair.b.log()
+    assert lab.b.run("sysctl", "-n", "net.ipv4.ip_nonlocal_bind").stdout.strip() == "1", "settings were restored"
+    assert "xdp" in lab.b.run("ip", "link", "show", "eth0").stdout
+    pair.b.configure({"group sip": {"interface": "eth0"}})
+    pair.b.start()
+    one_serves(lab, pair)
+
+
 def reserved(batond):
     try:
         with open(f"{batond.state_dir}/term.sip") as f:
