@@ -2,8 +2,10 @@
 #include "sys/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,13 +40,21 @@ void log_set_hook(void (*hook)(void *arg), void *arg)
 	hook_arg = arg;
 }
 
+/* A pipe or socket with room takes a line whole; one without belongs to a reader that stands still. */
+static bool stderr_has_room(void)
+{
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&out, 1, 0) > 0;
+}
+
 static void print_line(int level, const char *text)
 {
 	char line[LOG_LINE_MAX + 16];
 	int n = getenv("JOURNAL_STREAM") ? snprintf(line, sizeof(line), "<%d>%s\n", level, text)
 					 : snprintf(line, sizeof(line), "%s\n", text);
 
-	if (write(STDERR_FILENO, line, (size_t)n) < 0)
+	if (!stderr_has_room() || write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;		/* nowhere to complain; `baton events` still has the line */
 }
 

@@ -5,8 +5,8 @@
  * Format:  `event key=value ...`, values with blanks quoted by the caller with "%s" in quotes.
  *          Under systemd ($JOURNAL_STREAM) each line has its priority prefix <N> (sd-daemon(3)).
  * Levels:  LOG_ERR someone must act, LOG_WARNING we coped, LOG_INFO state changed, LOG_DEBUG the rest.
- * Threads: any. Allocates nothing. A slow reader of stderr costs lines, never time (O_NONBLOCK is
- *          not set on a shared stderr; lines that would block for long are systemd's business).
+ * Threads: any. Allocates nothing. A reader of stderr that stands still costs lines, never time: they
+ *          are left out while there is no room (a shared stderr cannot be set O_NONBLOCK).
  */
 #ifndef BATON_LOG_H
 #define BATON_LOG_H
