@@ -76,8 +76,12 @@ check-sys: $(SYSTEST) $(BPF)	## netlink, sockets and processes against the real 
 	@set -e; for t in $(SYSTEST); do unshare -n $$t; done
 check-net: all	## two hosts and a client in namespaces; root; K=word picks tests
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/net $(if $(K),-k '$(K)')
+$O/tests/vm/verified: $O/tests/vm/verified.o
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lbpf -o $@)
+check-vm: all $(BPFTEST) $O/tests/vm/verified	## the same programs and two hosts on Debian's kernel 6.1, in qemu; a minute
+	@tests/vm/run
 test: deps	## every test
-	@$(MAKE) --no-print-directory all check check-sys check-bpf check-net
+	@$(MAKE) --no-print-directory all check check-sys check-bpf check-net check-vm
 demo: deps	## two hosts, real SIP calls, three outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance table, keepalived measured in the same run
@@ -95,6 +99,6 @@ help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); split($$0, t, "## "); printf "  make %-12s %s\n", $$1, t[2] }' Makefile
 	@echo "  SAN=1 builds with ASan and UBSan (O=build/san keeps both); V=1 shows commands; K=word picks net tests"
 
-.PHONY: all deps check check-headers check-sys check-bpf check-net test demo bench install clean help
+.PHONY: all deps check check-headers check-sys check-bpf check-net check-vm test demo bench install clean help
 .DEFAULT_GOAL := all
 -include $(shell find $O -name '*.d' 2>/dev/null)

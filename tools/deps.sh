@@ -11,7 +11,8 @@ set -euo pipefail
 build="gcc libc6-dev make pkg-config clang libbpf-dev linux-libc-dev libmnl-dev libjansson-dev
        libinih-dev libsystemd-dev libssl-dev scdoc"
 tests="libcmocka-dev bpftool iproute2 iputils-ping ethtool nftables procps util-linux python3
-       python3-pytest python3-jsonschema sip-tester keepalived kamailio"
+       python3-pytest python3-jsonschema sip-tester keepalived kamailio
+       qemu-system-x86 busybox-static cpio"
 daemons="keepalived kamailio"
 policy=/usr/sbin/policy-rc.d
 policy_mark="# made by baton's tools/deps.sh for one installation; may be removed"
