@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from controller import other
+from controller import Pair, other
 from lab import BUILD, VIP, wait_until
 
 
@@ -19,7 +19,7 @@ def segments(probe):
 def one_serves(lab, pair):
     """The only host whose gate is open, whose role is primary and which has the address."""
     holder = pair.settle(10).settled()
-    assert [h for h in "ab" if lab.nodes[h].holds(VIP)] == [holder]
+    wait_until(lambda: [h for h in "ab" if lab.nodes[h].holds(VIP)] == [holder], 1, f"only {holder} to have the address")
     return holder
 
 
@@ -111,6 +111,25 @@ def test_a_restart_over_pins_with_a_new_disk(lab, pair):
     assert "from=init to=backup why=restart" in pair.b.role_changes()[-1], pair.b.role_changes()
 
 
+@pytest.mark.parametrize("longer", ["a", "b"])
+def test_leases_of_two_lengths(lab, servers, longer):
+    """As while one host after the other is given a new one: a short lease is not a stalled controller."""
+    pair = Pair(lab, of={longer: {"peer": {"lease": "2s"}}}).start()
+    for holder, term in (("a", 1), ("b", 2)):
+        with pair.nothing_moves():
+            time.sleep(1)
+        assert (pair.settled(), pair[holder].term) == (holder, term), f"the role was claimed: {pair.role_changes()}"
+        if holder == "a":
+            pair.switchover()
+            pair.settle()
+    pair[holder].pause()
+    pair[other(holder)].wait_role("primary", 4)
+    assert pair[other(holder)].group()["reason"] == "peer-stalled"
+    pair[holder].resume()
+    one_serves(lab, pair)
+    pair.stop()
+
+
 def test_a_start_that_fails_takes_nothing_away(lab, pair):
     """What a killed controller left in order still serves; the next one may be misconfigured."""
     pair.b.kill()
@@ -122,6 +141,16 @@ def test_a_start_that_fails_takes_nothing_away(lab, pair):
     pair.b.configure({"group sip": {"interface": "eth0"}})
     pair.b.start()
     one_serves(lab, pair)
+
+
+def test_whoever_let_go_says_why(lab, pair):
+    """Also when the peer has opened before this host looks again."""
+    for _ in range(6):
+        host = pair.primary
+        pair[host].cli("switchover")
+        pair.settle()
+        told = [line for line in pair[host].role_changes() if " to=yielding " in line]
+        assert "why=switchover" in told[-1], told
 
 
 def reserved(batond):

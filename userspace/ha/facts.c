@@ -114,13 +114,16 @@ static void peer_said(const struct ha *ha, const struct group *g, struct peer_fa
 	};
 }
 
-/* The peer's kernel answers that it is open, but nobody renews the lease there. */
+/*
+ * The peer's kernel answers that it is open, but nobody renews the lease there. Less than half of ours is
+ * left, and less than has passed since it was renewed: else it is merely shorter than ours.
+ */
 static bool stalled(const struct ha *ha, const struct group *g, const struct peer_facts *said)
 {
-	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+	uint64_t left = dp_heard(ha->dp)[g->slot].lease_left_us * NS_PER_US;
 
 	return said->fresh && said->known && BT_WORD_MODE(said->word) == BT_OPEN &&
-	       h->lease_left_us < ha->conf->lease_ns / NS_PER_US / 2;
+	       left < ha->conf->lease_ns / 2 && left < ha->turn_ns - g->renewed_ns;
 }
 
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g)

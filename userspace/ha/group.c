@@ -116,7 +116,7 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 /* Why the word reads as it does: what we meant ourselves, or what the peer's word made of it. */
 static const char *reason_of(const struct group *g, enum role_event ev, uint64_t word)
 {
-	if (g->intent[0] && g->intent_number == BT_WORD_NUMBER(word))
+	if (g->intent[0] && (!g->intent_number || g->intent_number == BT_WORD_NUMBER(word)))
 		return g->intent;
 	switch (ev) {
 	case EV_OPEN:
@@ -159,6 +159,18 @@ static void note_numbers(struct ha *ha, struct group *g, uint64_t word)
 		g->seen = judge_higher(g->seen, h->word);
 }
 
+/* Renewed by more than the way of two messages differs. The time is read first: what is left then is no older. */
+static void note_peer_lease(struct ha *ha, struct group *g)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+	uint64_t at = h->at_ns, until = at + h->lease_left_us * NS_PER_US;
+
+	if (at && until > g->peer_until_ns + NS_PER_MS) {
+		g->peer_until_ns = until;
+		g->renewed_ns = ha->turn_ns;
+	}
+}
+
 void group_follow(struct ha *ha, struct group *g)
 {
 	uint64_t word = group_word(ha, g);
@@ -166,6 +178,7 @@ void group_follow(struct ha *ha, struct group *g)
 	struct role_step step = role_next(g->role, ev);
 
 	note_numbers(ha, g, word);
+	note_peer_lease(ha, g);
 	if (step.to != g->role || step.acts)
 		move_role(ha, g, ev, step, word);
 	else if (!g->number)
@@ -235,7 +248,7 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		return false;	/* the kernel was quicker: judge anew */
 	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */
 		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
-	g->intent_number = BT_WORD_NUMBER(next);
+	g->intent_number = j->cause == WORD_LEAVE ? 0 : BT_WORD_NUMBER(next);	/* the peer takes it further */
 	if (j->cause == WORD_LEAVE || j->cause == WORD_CLAIM)
 		g->asked = g->forced = false;	/* once: or the role would be moved again and again */
 	pulse_kick(ha->pulse);

@@ -44,7 +44,7 @@ struct group {
 	uint64_t number;	/* of the word when the role was last settled; 0: not yet */
 	char reason[REASON_MAX];	/* of the last role change */
 	char intent[REASON_MAX];	/* why this host last changed the word itself, */
-	uint64_t intent_number;	/* and to which number: at another it explains nothing */
+	uint64_t intent_number;	/* and to which number: at another it explains nothing; 0: at any */
 	const char *stuck;
 	uint64_t seen;		/* word with the highest number ever seen */
 	uint64_t moved_ns;	/* last role change, or start */
@@ -58,6 +58,8 @@ struct group {
 	bool held;		/* addresses are as the role wants them, by the kernel's word */
 	uint32_t repaired;	/* of the placer's report, as last logged */
 	uint64_t retry_ns;	/* when to try the disk again */
+	uint64_t peer_until_ns;	/* end of the peer's lease, about, by our clock */
+	uint64_t renewed_ns;	/* when that was last seen to move on */
 };
 
 struct ha {
