@@ -20,7 +20,11 @@ def stays(batond):
 
 
 def holders(lab):
-    return [h for h in ("a", "b") if lab.nodes[h].holds(VIP)]
+    """The hosts with the address, once there is one: it goes and comes a moment after the role."""
+    def now():
+        return [h for h in ("a", "b") if lab.nodes[h].holds(VIP)]
+    wait_until(lambda: len(now()) == 1, 2, f"one host to have the address; now {now()}")
+    return now()
 
 
 def test_both_started_at_once(lab, servers):
