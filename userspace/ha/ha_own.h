@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ha_own: what the conductor's files share. Private to ha/{ha,start,group,facts,ask,view,doctor}.c.
+ * ha_own: what the conductor's files share. Private to the conductor's files.
  */
 #ifndef BATON_HA_OWN_H
 #define BATON_HA_OWN_H
@@ -92,6 +92,27 @@ struct ha {
 	void (*changed)(void *arg);
 	void *changed_arg;
 };
+
+/* Where to say what failed at the start. */
+struct ha_say {
+	char *why;
+	size_t len;
+};
+
+/* start.c: "WHAT: DETAIL"; returns @err. */
+int ha_fail(const struct ha_say *say, int err, const char *what, const char *detail);
+
+/* datapath.c: maps, then attachments */
+int datapath_open(struct ha *ha, const struct ha_say *say);
+int datapath_fill(struct ha *ha, const struct ha_say *say);
+int datapath_attach(struct ha *ha, const struct ha_say *say);
+void datapath_ifaces(struct ha *ha);	/* every interface a VIP or a pulse may come in by */
+int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say);
+
+/* sources.c: what wakes the loop */
+int sources_open(struct ha *ha, const struct ha_say *say);
+void sources_close(struct ha *ha);
+void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *verdict);
 
 /* facts.c: what core is told */
 enum peer_state facts_peer(const struct ha *ha);

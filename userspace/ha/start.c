@@ -25,234 +25,21 @@
 #include "sys/keys.h"
 #include "sys/log.h"
 
-/* Where to say what failed. */
-struct say {
-	char *why;
-	size_t len;
-};
-
-static int fail(const struct say *say, int err, const char *what, const char *detail)
+int ha_fail(const struct ha_say *say, int err, const char *what, const char *detail)
 {
 	snprintf(say->why, say->len, "%s: %s", what, detail);
 	return err;
 }
 
-static uint64_t random_id(void)
-{
-	uint64_t id = 0;
-
-	while (!id)
-		if (getrandom(&id, sizeof(id), 0) != sizeof(id))
-			id = 0;
-	return id;
-}
-
-/* ---- the data path --------------------------------------------------------------------------- */
-
-static int make_node(struct ha *ha, uint64_t boot, struct bt_node *node, const struct say *say)
-{
-	char secret[KEYS_SECRET_MAX], text[160];
-	uint64_t in[2], out[2];
-	size_t len;
-	int err = keys_read_secret(ha->conf->secret_file, secret, sizeof(secret), &len, text, sizeof(text));
-
-	if (err) {
-		snprintf(say->why, say->len, "secret-file %s %s", ha->conf->secret_file, text);
-		return err;
-	}
-	err = keys_derive(secret, len, ha->peer_id, ha->me, in);
-	if (!err)
-		err = keys_derive(secret, len, ha->me, ha->peer_id, out);
-	explicit_bzero(secret, sizeof(secret));
-	if (err)
-		return fail(say, err, "keys", strerror(-err));
-	*node = (struct bt_node){
-		.my_id = ha->me, .peer_id = ha->peer_id, .pair_id = ha->conf->pair_id,
-		.n_groups = (uint8_t)ha->n_groups, .pulse_port = htons(ha->conf->pulse_port),
-		.n_paths = (uint16_t)ha->conf->n_paths, .boot = boot,
-		.key_in = { in[0], in[1] }, .key_out = { out[0], out[1] },
-	};
-	return 0;
-}
-
-static void make_group(const struct ha *ha, const struct conf_group *c, struct bt_group *ret)
-{
-	*ret = (struct bt_group){
-		.name_hash = htonl(conf_name_hash(c->name)), .digest = htonl(conf_digest(ha->conf, c)),
-		.linger_ms = (uint32_t)(c->linger_ns / NS_PER_MS),
-	};
-	memcpy(ret->name, c->name, sizeof(ret->name));
-}
-
-/* Pins are only good for the configuration they were made for: slots and VIP indexes are theirs. */
-static bool pins_fit(struct ha *ha)
-{
-	struct bt_group have, want;
-	struct bt_node node;
-
-	if (dp_get_node(ha->dp, &node) || node.n_groups != ha->n_groups || node.my_id != ha->me ||
-	    node.peer_id != ha->peer_id || !node.boot)
-		return false;
-	for (uint32_t i = 0; i < ha->n_groups; i++) {
-		make_group(ha, &ha->conf->groups[i], &want);
-		if (dp_get_group(ha->dp, i, &have) || have.name_hash != want.name_hash || have.digest != want.digest)
-			return false;
-	}
-	return true;
-}
-
-static int open_dp(struct ha *ha, const struct say *say)
-{
-	const char *pins = ha->conf->pin_dir;
-	int err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
-
-	if (err)
-		return fail(say, err, "data path", dp_why(ha->dp));
-	if (!ha->found || pins_fit(ha))
-		return 0;
-	log_event(LOG_WARNING, "pins discarded", "pin-dir=%s why=\"made for another configuration\"", pins);
-	err = dp_remove(ha->dp);
-	dp_close(ha->dp);
-	ha->dp = NULL;
-	if (!err)
-		err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
-	return err ? fail(say, err, "data path", dp_why(ha->dp)) : 0;
-}
-
-static int fill_vips(struct ha *ha, const struct group *g)
-{
-	int err = 0;
-
-	for (uint32_t i = 0; i < g->conf->n_vips && !err; i++) {
-		struct bt_vip vip = { .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i) };
-
-		err = dp_set_vip(ha->dp, &g->vips[i].ip, &vip);
-	}
-	return err;
-}
-
-static int fill_paths(struct ha *ha)
-{
-	int err = 0;
-
-	for (uint32_t i = 0; i < BT_PATHS_MAX && !err; i++) {
-		struct bt_path path = { 0 };
-
-		if (i < ha->conf->n_paths) {
-			path.ifindex = if_nametoindex(ha->conf->paths[i].dev);
-			memcpy(path.peer, &ha->conf->paths[i].peer, sizeof(path.peer));
-		}
-		err = dp_set_path(ha->dp, i, &path);
-	}
-	return err;
-}
-
-/* What an earlier life said of its server stays until this one has looked: a start may yet be refused. */
-static int fill_group(struct ha *ha, uint32_t slot)
-{
-	struct bt_group row, before = { 0 };
-	int err = ha->found ? dp_get_group(ha->dp, slot, &before) : 0;
-
-	if (err)
-		return err;
-	make_group(ha, ha->group[slot].conf, &row);
-	ha->group[slot].digest = row.digest;
-	row.health = before.health;
-	return dp_set_group(ha->dp, slot, &row);
-}
-
-static int fill_dp(struct ha *ha, const struct say *say)
-{
-	struct bt_node node = { .boot = random_id() };
-	int err = ha->found ? dp_get_node(ha->dp, &node) : 0;
-
-	if (!err)
-		err = make_node(ha, node.boot, &node, say);
-	if (err)
-		return err;
-	err = dp_set_node(ha->dp, &node);
-	if (!err && !ha->found)
-		err = dp_set_nonce(ha->dp, random_id());
-	if (!err)
-		err = fill_paths(ha);
-	for (uint32_t i = 0; i < ha->n_groups && !err; i++) {
-		err = fill_group(ha, i);
-		if (!err)
-			err = fill_vips(ha, &ha->group[i]);
-	}
-	explicit_bzero(&node, sizeof(node));
-	return err ? fail(say, err, "data path", dp_why(ha->dp)) : 0;
-}
-
-static struct ha_iface_view *iface_of(struct ha *ha, const char *dev)
-{
-	for (uint32_t i = 0; i < ha->n_ifaces; i++)
-		if (!strcmp(ha->ifaces[i].name, dev))
-			return &ha->ifaces[i];
-	if (ha->n_ifaces == CONF_IFACES_MAX)
-		return NULL;
-	snprintf(ha->ifaces[ha->n_ifaces].name, IF_NAMESIZE, "%s", dev);
-	return &ha->ifaces[ha->n_ifaces++];
-}
-
-/* Every interface a VIP or a pulse may come in by. */
-static void collect_ifaces(struct ha *ha)
-{
-	for (uint32_t i = 0; i < ha->conf->n_paths; i++)
-		iface_of(ha, ha->conf->paths[i].dev);
-	for (uint32_t i = 0; i < ha->n_groups; i++)
-		iface_of(ha, ha->group[i].conf->dev);
-	for (uint32_t i = 0; i < ha->conf->n_vips; i++)
-		iface_of(ha, ha->conf->vips[i].dev);
-}
-
-static int check_ifaces(const struct ha *ha, const struct say *say)
-{
-	for (uint32_t i = 0; i < ha->n_ifaces; i++)
-		if (!if_nametoindex(ha->ifaces[i].name)) {
-			snprintf(say->why, say->len, "no interface %s on this host", ha->ifaces[i].name);
-			return -ENODEV;
-		}
-	return 0;
-}
-
-static int attach_one(struct ha *ha, struct ha_iface_view *view, const struct say *say)
-{
-	static const char *const text[] = { [DP_OFF] = "off", [DP_NATIVE] = "native", [DP_GENERIC] = "generic" };
-	enum conf_xdp want = conf_xdp_of(ha->conf, view->name);
-	enum dp_mode mode = DP_OFF;
-	int err = 0;
-
-	if (want != XDP_OFF)
-		err = dp_attach(ha->dp, if_nametoindex(view->name), want == XDP_GENERIC ? DP_GENERIC : DP_NATIVE,
-				want == XDP_AUTO, &mode);
-	if (err) {
-		snprintf(say->why, say->len, "interface %s: %s", view->name, dp_why(ha->dp));
-		return err;
-	}
-	view->xdp = text[mode];
-	log_event(mode == DP_NATIVE ? LOG_INFO : LOG_WARNING, "xdp attached", "interface=%s mode=%s", view->name, view->xdp);
-	return 0;
-}
-
-static int attach_all(struct ha *ha, const struct say *say)
-{
-	int err = 0;
-
-	for (uint32_t i = 0; i < ha->n_ifaces && !err; i++)
-		err = attach_one(ha, &ha->ifaces[i], say);
-	return err;
-}
-
 /* ---- groups ---------------------------------------------------------------------------------- */
 
-static int make_group_vips(struct ha *ha, struct group *g, const struct say *say)
+static int make_group_vips(struct ha *ha, struct group *g, const struct ha_say *say)
 {
 	const struct conf_vip *c = &ha->conf->vips[g->conf->first_vip];
 
 	g->vips = calloc(g->conf->n_vips, sizeof(*g->vips));
 	if (!g->vips)
-		return fail(say, -ENOMEM, "group", g->conf->name);
+		return ha_fail(say, -ENOMEM, "group", g->conf->name);
 	for (uint32_t i = 0; i < g->conf->n_vips; i++) {
 		const char *dev = c[i].dev[0] ? c[i].dev : g->conf->dev;
 
@@ -265,7 +52,7 @@ static int make_group_vips(struct ha *ha, struct group *g, const struct say *say
 	return 0;
 }
 
-static int make_groups(struct ha *ha, const struct say *say)
+static int make_groups(struct ha *ha, const struct ha_say *say)
 {
 	int err = 0;
 
@@ -313,7 +100,7 @@ static bool holds(const struct ha *ha, const struct group *g)
 }
 
 /* Before anything else: what an earlier life left behind. An open gate keeps what is its own. */
-static int place_first(struct ha *ha, struct group *g, const struct say *say)
+static int place_first(struct ha *ha, struct group *g, const struct ha_say *say)
 {
 	int err = holds(ha, g) ? 0 : vip_del(&ha->nl, g->vips, g->conf->n_vips);
 
@@ -322,81 +109,6 @@ static int place_first(struct ha *ha, struct group *g, const struct say *say)
 	if (err)
 		snprintf(say->why, say->len, "group %s: %s", g->conf->name, vip_why());
 	return err;
-}
-
-/* ---- sources of the loop ---------------------------------------------------------------------- */
-
-static void drain_eventfd(struct src *src, uint32_t events)
-{
-	uint64_t n;
-
-	(void)events;
-	(void)!read(src->fd, &n, sizeof(n));	/* that we woke is all that matters: the turn looks */
-}
-
-static int open_eventfd(struct ha *ha, struct src *src, const char *name)
-{
-	src->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	src->name = name;
-	src->ready = drain_eventfd;
-	return src->fd < 0 ? -errno : loop_add(ha->loop, src, EPOLLIN);
-}
-
-static void on_kernel_event(void *arg, const struct bt_event *ev)
-{
-	struct ha *ha = arg;
-	struct group *g = &ha->group[ev->group % BT_GROUPS_MAX];
-
-	if (ev->kind == BT_EV_BOOT)
-		log_event(LOG_INFO, "peer boot", "peer=%s boot=%016llx", ha->conf->peer_name, ev->to);
-	if (ev->kind == BT_EV_CONFLICT && g->conf)
-		log_event(LOG_ERR, "vip conflict", "group=%s mac=%012llx", g->conf->name, ev->arg);
-	if (ev->kind == BT_EV_WORD && g->conf)
-		log_event(LOG_DEBUG, "word change", "group=%s by=kernel from=%#llx to=%#llx", g->conf->name, ev->from, ev->to);
-}
-
-static void on_ring(struct src *src, uint32_t events)
-{
-	struct ha *ha = (struct ha *)((char *)src - offsetof(struct ha, event_src));
-
-	(void)events;
-	dp_events(ha->dp, on_kernel_event, ha);
-}
-
-static void on_health(void *arg, uint32_t slot, const struct service_verdict *v)
-{
-	struct ha *ha = arg;
-	struct group *g = &ha->group[slot];
-
-	g->service = *v;
-	log_event(v->running ? LOG_INFO : LOG_WARNING, "service change", "group=%s service=%s reason=%s", g->conf->name,
-		  v->running ? "running" : "unavailable", v->reason[0] ? v->reason : "none");
-	alarm_set(&ha->alarms, v->orphaned, "main-process-gone", g->conf->name,
-		  "the SIP server's main process is gone, its listener still serves: nothing is moved",
-		  g->conf->alarm_notify, clock_now_ns());
-	alarm_set(&ha->alarms, !v->running && v->server_ill, "service-unavailable", g->conf->name, v->reason,
-		  g->conf->alarm_notify, clock_now_ns());
-	alarm_set(&ha->alarms, !v->running && !v->server_ill, "00-52027", g->conf->name, v->reason,
-		  g->conf->alarm_notify, clock_now_ns());
-	if (ha->pulse)
-		group_say(ha, g);
-	if (v->running && ha->placer)
-		placer_look(ha->placer);	/* a link that came back has lost IPv6 addresses and routes */
-	ha_note_change(ha);
-}
-
-static int open_sources(struct ha *ha, const struct say *say)
-{
-	int err = open_eventfd(ha, &ha->pulse_src, "pulse");
-
-	if (!err)
-		err = open_eventfd(ha, &ha->store_src, "store");
-	if (!err)
-		err = open_eventfd(ha, &ha->placer_src, "placer");
-	ha->event_src = (struct src){ .fd = dp_events_fd(ha->dp), .name = "kernel", .ready = on_ring };
-	if (!err)
-		err = loop_add(ha->loop, &ha->event_src, EPOLLIN);
-	return err ? fail(say, err, "event loop", strerror(-err)) : 0;
 }
 
 /* ---- building --------------------------------------------------------------------------------- */
@@ -408,12 +120,12 @@ static void note_restart(const struct ha *ha, struct group *g)
 	snprintf(g->intent, sizeof(g->intent), "%s", g->intent_number ? "restart" : "");
 }
 
-static int open_store(struct ha *ha, const struct say *say)
+static int open_store(struct ha *ha, const struct ha_say *say)
 {
 	int err = store_open(&ha->store, ha->conf, ha->store_src.fd);
 
 	if (err)
-		return fail(say, err, "store", store_why());
+		return ha_fail(say, err, "store", store_why());
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		if (!ha->found)
 			recall(ha, &ha->group[i]);
@@ -422,25 +134,25 @@ static int open_store(struct ha *ha, const struct say *say)
 	return 0;
 }
 
-static int place_all(struct ha *ha, const struct say *say)
+static int place_all(struct ha *ha, const struct ha_say *say)
 {
 	int err = nl_open(&ha->nl, NETLINK_ROUTE, 0);
 
 	if (err)
-		return fail(say, err, "netlink", strerror(-err));
+		return ha_fail(say, err, "netlink", strerror(-err));
 	for (uint32_t i = 0; i < ha->n_groups && !err; i++)
 		err = place_first(ha, &ha->group[i], say);
 	if (err)
 		return err;
 	err = placer_open(&ha->placer, ha->conf, ha->placer_src.fd);
 	if (err)
-		return fail(say, err, "placer", strerror(-err));
+		return ha_fail(say, err, "placer", strerror(-err));
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		placer_know(ha->placer, i, ha->group[i].vips);
 	return 0;
 }
 
-static int tune_all(struct ha *ha, const struct say *say)
+static int tune_all(struct ha *ha, const struct ha_say *say)
 {
 	char devs[CONF_IFACES_MAX][IF_NAMESIZE];
 	int err;
@@ -448,44 +160,44 @@ static int tune_all(struct ha *ha, const struct say *say)
 	for (uint32_t i = 0; i < ha->n_ifaces; i++)
 		memcpy(devs[i], ha->ifaces[i].name, IF_NAMESIZE);
 	err = tune_set(ha->conf->run_dir, devs, ha->n_ifaces);
-	return err ? fail(say, err, "host settings", tune_why()) : 0;
+	return err ? ha_fail(say, err, "host settings", tune_why()) : 0;
 }
 
-static int watch_all(struct ha *ha, const struct say *say)
+static int watch_all(struct ha *ha, const struct ha_say *say)
 {
-	int err = health_open(&ha->health, ha->loop, ha->conf, on_health, ha);
+	int err = health_open(&ha->health, ha->loop, ha->conf, sources_on_health, ha);
 
 	if (err)
-		return fail(say, err, "health monitors", strerror(-err));
+		return ha_fail(say, err, "health monitors", strerror(-err));
 	err = pulse_open(&ha->pulse, ha->conf, ha->dp, ha->pulse_src.fd);
 	if (err)
-		return fail(say, err, "pulse", pulse_why());
+		return ha_fail(say, err, "pulse", pulse_why());
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		group_say(ha, &ha->group[i]);
 	return 0;
 }
 
-static int build(struct ha *ha, const struct say *say)
+static int build(struct ha *ha, const struct ha_say *say)
 {
 	int err = make_groups(ha, say);
 
 	if (!err)
-		err = open_dp(ha, say);
+		err = datapath_open(ha, say);
 	if (!err)
-		err = open_sources(ha, say);
+		err = sources_open(ha, say);
 	if (!err)
 		err = place_all(ha, say);
 	if (!err)
 		err = open_store(ha, say);
-	collect_ifaces(ha);
+	datapath_ifaces(ha);
 	if (!err)
-		err = check_ifaces(ha, say);
+		err = datapath_check_ifaces(ha, say);
 	if (!err)
 		err = tune_all(ha, say);
 	if (!err)
-		err = fill_dp(ha, say);
+		err = datapath_fill(ha, say);
 	if (!err)
-		err = attach_all(ha, say);
+		err = datapath_attach(ha, say);
 	if (!err)
 		err = watch_all(ha, say);
 	if (err)
@@ -509,13 +221,13 @@ static void set_directories(struct conf *c, const struct ha_options *opt)
 
 int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct ha_options *opt, char *why, size_t len)
 {
-	struct say say = { why, len };
+	struct ha_say say = { why, len };
 	struct ha *ha = calloc(1, sizeof(*ha));
 	int err;
 
 	if (!ha) {
 		free(conf);
-		return fail(&say, -ENOMEM, "start", "out of memory");
+		return ha_fail(&say, -ENOMEM, "start", "out of memory");
 	}
 	set_directories(conf, opt);
 	ha->loop = loop;
@@ -537,15 +249,6 @@ int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct 
 }
 
 /* ---- taking down ------------------------------------------------------------------------------ */
-
-static void close_source(struct ha *ha, struct src *src, bool own)
-{
-	if (src->fd < 0)
-		return;
-	loop_del(ha->loop, src);
-	if (own)
-		close(src->fd);
-}
 
 static void leave_network(struct ha *ha)
 {
@@ -576,10 +279,7 @@ void ha_close(struct ha *ha)
 	if (ours)
 		tune_restore(ha->conf->run_dir);
 	store_close(ha->store);
-	close_source(ha, &ha->event_src, false);
-	close_source(ha, &ha->pulse_src, true);
-	close_source(ha, &ha->store_src, true);
-	close_source(ha, &ha->placer_src, true);
+	sources_close(ha);
 	dp_close(ha->dp);
 	if (ha->nl.sock)
 		nl_close(&ha->nl);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * datapath: what must the kernel know before the first frame comes, and where does it meet frames?
+ *
+ * Opens the maps (pinned ones that were made for this configuration are taken over), fills them, then
+ * attaches. Who we are, whom we believe, which VIPs are whose; keys are wiped from memory when filled in.
+ */
+#include "ha/ha_own.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "sys/clock.h"
+#include "sys/keys.h"
+#include "sys/log.h"
+
+static uint64_t random_id(void)
+{
+	uint64_t id = 0;
+
+	while (!id)
+		if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+			id = 0;
+	return id;
+}
+
+static int make_node(struct ha *ha, uint64_t boot, struct bt_node *node, const struct ha_say *say)
+{
+	char secret[KEYS_SECRET_MAX], text[160];
+	uint64_t in[2], out[2];
+	size_t len;
+	int err = keys_read_secret(ha->conf->secret_file, secret, sizeof(secret), &len, text, sizeof(text));
+
+	if (err) {
+		snprintf(say->why, say->len, "secret-file %s %s", ha->conf->secret_file, text);
+		return err;
+	}
+	err = keys_derive(secret, len, ha->peer_id, ha->me, in);
+	if (!err)
+		err = keys_derive(secret, len, ha->me, ha->peer_id, out);
+	explicit_bzero(secret, sizeof(secret));
+	if (err)
+		return ha_fail(say, err, "keys", strerror(-err));
+	*node = (struct bt_node){
+		.my_id = ha->me, .peer_id = ha->peer_id, .pair_id = ha->conf->pair_id,
+		.n_groups = (uint8_t)ha->n_groups, .pulse_port = htons(ha->conf->pulse_port),
+		.n_paths = (uint16_t)ha->conf->n_paths, .boot = boot,
+		.key_in = { in[0], in[1] }, .key_out = { out[0], out[1] },
+	};
+	return 0;
+}
+
+static void make_group(const struct ha *ha, const struct conf_group *c, struct bt_group *ret)
+{
+	*ret = (struct bt_group){
+		.name_hash = htonl(conf_name_hash(c->name)), .digest = htonl(conf_digest(ha->conf, c)),
+		.linger_ms = (uint32_t)(c->linger_ns / NS_PER_MS),
+	};
+	memcpy(ret->name, c->name, sizeof(ret->name));
+}
+
+/* Pins are only good for the configuration they were made for: slots and VIP indexes are theirs. */
+static bool pins_fit(struct ha *ha)
+{
+	struct bt_group have, want;
+	struct bt_node node;
+
+	if (dp_get_node(ha->dp, &node) || node.n_groups != ha->n_groups || node.my_id != ha->me ||
+	    node.peer_id != ha->peer_id || !node.boot)
+		return false;
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		make_group(ha, &ha->conf->groups[i], &want);
+		if (dp_get_group(ha->dp, i, &have) || have.name_hash != want.name_hash || have.digest != want.digest)
+			return false;
+	}
+	return true;
+}
+
+int datapath_open(struct ha *ha, const struct ha_say *say)
+{
+	const char *pins = ha->conf->pin_dir;
+	int err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
+
+	if (err)
+		return ha_fail(say, err, "data path", dp_why(ha->dp));
+	if (!ha->found || pins_fit(ha))
+		return 0;
+	log_event(LOG_WARNING, "pins discarded", "pin-dir=%s why=\"made for another configuration\"", pins);
+	err = dp_remove(ha->dp);
+	dp_close(ha->dp);
+	ha->dp = NULL;
+	if (!err)
+		err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
+	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
+}
+
+static int fill_vips(struct ha *ha, const struct group *g)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < g->conf->n_vips && !err; i++) {
+		struct bt_vip vip = { .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i) };
+
+		err = dp_set_vip(ha->dp, &g->vips[i].ip, &vip);
+	}
+	return err;
+}
+
+static int fill_paths(struct ha *ha)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < BT_PATHS_MAX && !err; i++) {
+		struct bt_path path = { 0 };
+
+		if (i < ha->conf->n_paths) {
+			path.ifindex = if_nametoindex(ha->conf->paths[i].dev);
+			memcpy(path.peer, &ha->conf->paths[i].peer, sizeof(path.peer));
+		}
+		err = dp_set_path(ha->dp, i, &path);
+	}
+	return err;
+}
+
+/* What an earlier life said of its server stays until this one has looked: a start may yet be refused. */
+static int fill_group(struct ha *ha, uint32_t slot)
+{
+	struct bt_group row, before = { 0 };
+	int err = ha->found ? dp_get_group(ha->dp, slot, &before) : 0;
+
+	if (err)
+		return err;
+	make_group(ha, ha->group[slot].conf, &row);
+	ha->group[slot].digest = row.digest;
+	row.health = before.health;
+	return dp_set_group(ha->dp, slot, &row);
+}
+
+int datapath_fill(struct ha *ha, const struct ha_say *say)
+{
+	struct bt_node node = { .boot = random_id() };
+	int err = ha->found ? dp_get_node(ha->dp, &node) : 0;
+
+	if (!err)
+		err = make_node(ha, node.boot, &node, say);
+	if (err)
+		return err;
+	err = dp_set_node(ha->dp, &node);
+	if (!err && !ha->found)
+		err = dp_set_nonce(ha->dp, random_id());
+	if (!err)
+		err = fill_paths(ha);
+	for (uint32_t i = 0; i < ha->n_groups && !err; i++) {
+		err = fill_group(ha, i);
+		if (!err)
+			err = fill_vips(ha, &ha->group[i]);
+	}
+	explicit_bzero(&node, sizeof(node));
+	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
+}
+
+static struct ha_iface_view *iface_of(struct ha *ha, const char *dev)
+{
+	for (uint32_t i = 0; i < ha->n_ifaces; i++)
+		if (!strcmp(ha->ifaces[i].name, dev))
+			return &ha->ifaces[i];
+	if (ha->n_ifaces == CONF_IFACES_MAX)
+		return NULL;
+	snprintf(ha->ifaces[ha->n_ifaces].name, IF_NAMESIZE, "%s", dev);
+	return &ha->ifaces[ha->n_ifaces++];
+}
+
+/* Every interface a VIP or a pulse may come in by. */
+void datapath_ifaces(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->conf->n_paths; i++)
+		iface_of(ha, ha->conf->paths[i].dev);
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		iface_of(ha, ha->group[i].conf->dev);
+	for (uint32_t i = 0; i < ha->conf->n_vips; i++)
+		iface_of(ha, ha->conf->vips[i].dev);
+}
+
+int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say)
+{
+	for (uint32_t i = 0; i < ha->n_ifaces; i++)
+		if (!if_nametoindex(ha->ifaces[i].name)) {
+			snprintf(say->why, say->len, "no interface %s on this host", ha->ifaces[i].name);
+			return -ENODEV;
+		}
+	return 0;
+}
+
+static int attach_one(struct ha *ha, struct ha_iface_view *view, const struct ha_say *say)
+{
+	static const char *const text[] = { [DP_OFF] = "off", [DP_NATIVE] = "native", [DP_GENERIC] = "generic" };
+	enum conf_xdp want = conf_xdp_of(ha->conf, view->name);
+	enum dp_mode mode = DP_OFF;
+	int err = 0;
+
+	if (want != XDP_OFF)
+		err = dp_attach(ha->dp, if_nametoindex(view->name), want == XDP_GENERIC ? DP_GENERIC : DP_NATIVE,
+				want == XDP_AUTO, &mode);
+	if (err) {
+		snprintf(say->why, say->len, "interface %s: %s", view->name, dp_why(ha->dp));
+		return err;
+	}
+	view->xdp = text[mode];
+	log_event(mode == DP_NATIVE ? LOG_INFO : LOG_WARNING, "xdp attached", "interface=%s mode=%s", view->name, view->xdp);
+	return 0;
+}
+
+int datapath_attach(struct ha *ha, const struct ha_say *say)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < ha->n_ifaces && !err; i++)
+		err = attach_one(ha, &ha->ifaces[i], say);
+	return err;
+}
