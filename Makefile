@@ -100,5 +100,6 @@ help:	## this text
 	@echo "  SAN=1 builds with ASan and UBSan (O=build/san keeps both); V=1 shows commands; K=word picks net tests"
 
 .PHONY: all deps check check-headers check-sys check-bpf check-net check-vm test demo bench install clean help
+.SECONDARY:
 .DEFAULT_GOAL := all
 -include $(shell find $O -name '*.d' 2>/dev/null)
