@@ -150,6 +150,12 @@ static void routers_are_told_by_unicast_when_known(void **state)
 	expect("router known", s.asks_unicast, 1, "ARP requests for the router alone");
 	expect("router known", s.na_unicast, 1, "advertisements for the router alone");
 	expect("router known", s.na_all, 1, "advertisements to all nodes");
+	vp_run("ip neigh del 10.77.0.2 dev vp-a");
+	announce_start(a, T0);
+	expect("router gone, not looked at again", look().asks_unicast, 1, "ARP requests for the router alone");
+	announce_learn(a);
+	announce_start(a, T0);
+	expect("router gone, looked at again", look().asks_broadcast, 1, "ARP requests for the router to all");
 	announce_close(a);
 }
 

@@ -15,6 +15,7 @@
 #include "sys/loop.h"
 #include "sys/raw.h"
 #include "sys/sysctl.h"
+#include "sys/thread.h"
 
 #define TICKS_PER_S	100	/* so often, at most, a paced round wakes up */
 #define RETRY_NS	(1 * NS_PER_MS)	/* a full queue has drained by then */
@@ -41,7 +42,9 @@ struct router {
 struct announce {
 	const struct vip *vips;
 	uint32_t n;
-	struct router routers[CONF_ROUTERS_MAX];
+	struct router routers[CONF_ROUTERS_MAX];	/* as this announcement goes by them */
+	struct router learnt[CONF_ROUTERS_MAX];		/* by announce_learn(), behind the lock */
+	pthread_mutex_t lock;
 	uint32_t n_routers;
 	struct port ports[CONF_IFACES_MAX];
 	uint32_t n_ports;
@@ -233,6 +236,11 @@ void announce_stop(struct announce *a)
 	a->running = false;
 }
 
+struct learning {
+	struct announce *a;
+	struct router found[CONF_ROUTERS_MAX];
+};
+
 /* One neighbour of the kernel's table: is it a router of ours, and usable? */
 static int on_neighbour(const struct nlmsghdr *nlh, void *arg)
 {
@@ -240,7 +248,7 @@ static int on_neighbour(const struct nlmsghdr *nlh, void *arg)
 	struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
 	size_t len = nd->ndm_family == AF_INET ? 4 : 16;
 	const struct nlattr *attr, *mac = NULL, *dst = NULL;
-	struct announce *a = arg;
+	struct learning *l = arg;
 
 	mnl_attr_for_each(attr, nlh, sizeof(*nd)) {
 		if (mnl_attr_get_type(attr) == NDA_LLADDR && mnl_attr_get_payload_len(attr) == 6)
@@ -249,31 +257,43 @@ static int on_neighbour(const struct nlmsghdr *nlh, void *arg)
 			dst = attr;
 	}
 	if (!mac || !dst || nd->ndm_state & (NUD_FAILED | NUD_INCOMPLETE) ||
-	    !port_of(a, (uint32_t)nd->ndm_ifindex))
+	    !port_of(l->a, (uint32_t)nd->ndm_ifindex))
 		return MNL_CB_OK;
 	memcpy(&ip.s6_addr[16 - len], mnl_attr_get_payload(dst), len);
-	for (uint32_t i = 0; i < a->n_routers; i++) {
-		if (memcmp(&a->routers[i].ip, &ip, sizeof(ip)))
+	for (uint32_t i = 0; i < l->a->n_routers; i++) {
+		if (memcmp(&l->found[i].ip, &ip, sizeof(ip)))
 			continue;
-		a->routers[i].ifindex = (uint32_t)nd->ndm_ifindex;
-		memcpy(a->routers[i].mac, mnl_attr_get_payload(mac), 6);
+		l->found[i].ifindex = (uint32_t)nd->ndm_ifindex;
+		memcpy(l->found[i].mac, mnl_attr_get_payload(mac), 6);
 	}
 	return MNL_CB_OK;
 }
 
 /* A router that is not found is told by broadcast: worse for everybody else, as good for it. */
-static void find_routers(struct announce *a)
+void announce_learn(struct announce *a)
 {
 	char buf[MNL_NLMSG_HDRLEN + sizeof(struct ndmsg)] __attribute__((aligned(8)));
 	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
+	struct learning l = { .a = a };
 
-	for (uint32_t i = 0; i < a->n_routers; i++)
-		a->routers[i].ifindex = 0;
 	if (!a->n_routers)
 		return;
+	for (uint32_t i = 0; i < a->n_routers; i++)
+		l.found[i].ip = a->learnt[i].ip;
 	req->nlmsg_type = RTM_GETNEIGH;
 	mnl_nlmsg_put_extra_header(req, sizeof(struct ndmsg));
-	(void)nl_dump(&a->nl, req, on_neighbour, a);
+	if (nl_dump(&a->nl, req, on_neighbour, &l))
+		return;		/* what was known is better than nothing */
+	pthread_mutex_lock(&a->lock);
+	memcpy(a->learnt, l.found, sizeof(a->learnt));
+	pthread_mutex_unlock(&a->lock);
+}
+
+static void take_routers(struct announce *a)
+{
+	pthread_mutex_lock(&a->lock);
+	memcpy(a->routers, a->learnt, sizeof(a->routers));
+	pthread_mutex_unlock(&a->lock);
 }
 
 static bool forwards(uint32_t ifindex)
@@ -306,7 +326,7 @@ int announce_start(struct announce *a, uint64_t now_ns)
 {
 	int err = look_at_ports(a);
 
-	find_routers(a);
+	take_routers(a);
 	a->running = true;
 	a->start_ns = now_ns;
 	a->round = a->at = 0;
@@ -343,7 +363,8 @@ int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, con
 	a->n = n;
 	a->rate = rate ? rate : 1;
 	for (; a->n_routers < n_routers; a->n_routers++)
-		a->routers[a->n_routers].ip = routers[a->n_routers];
+		a->learnt[a->n_routers].ip = routers[a->n_routers];
+	thread_mutex(&a->lock);
 	err = a->fd = raw_open();
 	if (err >= 0)
 		err = nl_open(&a->nl, NETLINK_ROUTE, 0);
@@ -353,6 +374,7 @@ int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, con
 		announce_close(a);
 		return err;
 	}
+	announce_learn(a);
 	*ret = a;
 	return 0;
 }

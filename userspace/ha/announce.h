@@ -11,7 +11,8 @@
  * Errors:  negative errno. announce_start() says the first interface that could not be used (-ENETDOWN,
  *          -EOPNOTSUPP: no MAC, -ENODEV); the VIPs of the others are announced all the same.
  * Source:  RFC 5227 §3, RFC 4861 §7.2.6, RFC 9131.
- * Threads: main only. Blocks: never (a full queue is retried in the next turn).
+ * Threads: main, but for announce_learn(). Blocks: never (a full queue is retried in the next turn),
+ *          but for announce_learn(), which may wait for the kernel's rtnl lock.
  */
 #ifndef BATON_ANNOUNCE_H
 #define BATON_ANNOUNCE_H
@@ -28,6 +29,9 @@ struct announce;
 int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, const struct in6_addr *routers,
 		  uint32_t n_routers, uint32_t rate);
 void announce_close(struct announce *a);
+
+/* Where are the routers now? Done once by announce_open(); from one other thread every now and then. */
+void announce_learn(struct announce *a);
 
 /* First round now, the rest from announce_turn(). Starts over when already running. */
 int announce_start(struct announce *a, uint64_t now_ns);

@@ -19,6 +19,7 @@
 struct slot {
 	const struct conf_group *conf;
 	const struct vip *vips;
+	struct announce *announce;
 	enum place want, is;
 	bool asked;			/* want is newer than is */
 	bool told;			/* asked at least once: until then nothing is known to be wrong */
@@ -126,6 +127,7 @@ static void look(struct placer *p, struct slot *s)
 
 	pthread_mutex_unlock(&p->lock);
 	vip_route_add(&p->nl, s->vips, s->conf->n_vips);
+	announce_learn(s->announce);
 	ok = as_wanted(p, s, p->found);
 	pthread_mutex_lock(&p->lock);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
@@ -241,10 +243,11 @@ void placer_close(struct placer *p)
 	free(p);
 }
 
-void placer_know(struct placer *p, uint32_t slot, const struct vip *vips)
+void placer_know(struct placer *p, uint32_t slot, const struct vip *vips, struct announce *announce)
 {
 	pthread_mutex_lock(&p->lock);
 	p->slot[slot].vips = vips;
+	p->slot[slot].announce = announce;
 	pthread_mutex_unlock(&p->lock);
 }
 

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/conf.h"
+#include "ha/announce.h"
 #include "ha/vip.h"
 
 struct placer;
@@ -38,8 +39,11 @@ struct place_report {
 int placer_open(struct placer **ret, const struct conf *conf, int done);
 void placer_close(struct placer *p);
 
-/* Before any ask: the addresses of @slot; @vips stays the caller's. */
-void placer_know(struct placer *p, uint32_t slot, const struct vip *vips);
+/*
+ * Before any ask: the addresses of @slot, and who announces them: it is told where the routers are at
+ * each look. Both stay the caller's.
+ */
+void placer_know(struct placer *p, uint32_t slot, const struct vip *vips, struct announce *announce);
 
 void placer_ask(struct placer *p, uint32_t slot, enum place want);
 /* Look at everything now: a link has come back. */

@@ -148,7 +148,7 @@ static int place_all(struct ha *ha, const struct ha_say *say)
 	if (err)
 		return ha_fail(say, err, "placer", strerror(-err));
 	for (uint32_t i = 0; i < ha->n_groups; i++)
-		placer_know(ha->placer, i, ha->group[i].vips);
+		placer_know(ha->placer, i, ha->group[i].vips, ha->group[i].announce);
 	return 0;
 }
 
