@@ -271,8 +271,9 @@ def test_pins_of_another_abi(lab, pair, probe):
     assert pair[holder].role_changes() == changes
 
 
-def test_second_batond_with_a_run_dir_of_its_own(lab, pair, probe):
-    """It finds the pins of the first and must leave them, and the addresses, as they are."""
+@pytest.mark.parametrize("pins", ["shared", "own"])
+def test_second_batond_with_a_run_dir_of_its_own(lab, pair, probe, pins):
+    """It must leave the first one's pins and addresses as they are, whether it finds the pins or not."""
     holder = pair.primary
     asked = probe()
     asked.wait_answered_by(holder)
@@ -280,8 +281,9 @@ def test_second_batond_with_a_run_dir_of_its_own(lab, pair, probe):
     with pair.nothing_moves():
         for host in "ab":
             run_dir = pair[host].run_dir + "2"
+            pin_dir = pair[host].pin_dir + ("2" if pins == "own" else "")
             second = lab.nodes[host].start("second", f"{room.BUILD}/batond", "-c", pair[host].conf,
-                                           "--run-dir", run_dir)
+                                           "--run-dir", run_dir, "--pin-dir", pin_dir)
             assert second.wait(10) == 1
             assert "pulse port: Address already in use" in second.text(), second.text()
         for _ in range(20):

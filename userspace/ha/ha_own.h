@@ -15,6 +15,7 @@
 #include "ha/store.h"
 #include "ha/tune.h"
 #include "ha/vip.h"
+#include "ha/vip_ask.h"
 #include "health/health.h"
 #include "sys/dp.h"
 #include "pulse_wire.h"
@@ -38,6 +39,7 @@ struct group {
 	struct vip *vips;
 	__be32 digest;
 	struct announce *announce;
+	struct vip_ask *vip_ask;
 	struct service_verdict service;
 
 	enum role role;
@@ -81,6 +83,7 @@ struct ha {
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
 	uint32_t n_ifaces;
 
+	bool ran;		/* the start came to its end */
 	bool found;		/* pinned maps of an earlier life were taken over */
 	uint64_t started_ns;
 	uint64_t turn_ns;	/* start of this turn */
@@ -116,6 +119,7 @@ void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *v
 
 /* facts.c: what core is told */
 enum peer_state facts_peer(const struct ha *ha);
+bool facts_peer_is_gone(const struct ha *ha, const struct group *g);
 void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *ret);
 uint64_t facts_heard_ns(const struct ha *ha);
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g);

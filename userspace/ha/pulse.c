@@ -357,9 +357,9 @@ static int path_open(struct path *path, const struct conf *conf, const struct co
 	return 0;
 }
 
-static int fill(struct pulse *p, const struct conf *conf)
+static int open_paths(struct pulse *p, const struct conf *conf)
 {
-	int err = dp_get_node(p->dp, &p->node);
+	int err = 0;
 
 	p->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->kick < 0)
@@ -370,23 +370,13 @@ static int fill(struct pulse *p, const struct conf *conf)
 	p->misses = conf->pulse_misses;
 	p->n_groups = p->say.n_groups = conf->n_groups;
 	p->say.node = &p->node;
-	for (uint32_t i = 0; i < conf->n_groups && !err; i++)
-		err = dp_get_group(p->dp, i, &p->group[i]);
 	for (uint32_t i = 0; i < conf->n_paths && !err; i++, p->n_paths++)
 		err = path_open(&p->path[i], conf, &conf->paths[i]);
 	p->report.n_paths = p->n_paths;
 	return err;
 }
 
-static int start(struct pulse *p)
-{
-	int err = thread_start(&p->thread, "pulse", PRIORITY, run, p, &p->report.realtime);
-
-	p->running = !err;
-	return err;
-}
-
-int pulse_open(struct pulse **ret, const struct conf *conf, struct dp *dp, int changed)
+int pulse_open(struct pulse **ret, const struct conf *conf)
 {
 	struct pulse *p = calloc(1, sizeof(*p));
 	int err;
@@ -394,13 +384,9 @@ int pulse_open(struct pulse **ret, const struct conf *conf, struct dp *dp, int c
 	if (!p)
 		return -ENOMEM;
 	why[0] = '\0';
-	p->dp = dp;
-	p->changed = changed;
 	for (int i = 0; i < BT_PATHS_MAX; i++)
 		p->path[i].fd = -1;
-	err = fill(p, conf);
-	if (!err)
-		err = start(p);
+	err = open_paths(p, conf);
 	if (err) {
 		if (!why[0])
 			snprintf(why, sizeof(why), "%s", strerror(-err));
@@ -409,6 +395,22 @@ int pulse_open(struct pulse **ret, const struct conf *conf, struct dp *dp, int c
 	}
 	*ret = p;
 	return 0;
+}
+
+int pulse_start(struct pulse *p, struct dp *dp, int changed)
+{
+	int err = dp_get_node(dp, &p->node);
+
+	p->dp = dp;
+	p->changed = changed;
+	for (uint32_t i = 0; i < p->n_groups && !err; i++)
+		err = dp_get_group(dp, i, &p->group[i]);
+	if (!err)
+		err = thread_start(&p->thread, "pulse", PRIORITY, run, p, &p->report.realtime);
+	p->running = !err;
+	if (err)
+		snprintf(why, sizeof(why), "%s", strerror(-err));
+	return err;
 }
 
 void pulse_close(struct pulse *p)

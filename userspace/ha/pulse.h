@@ -38,8 +38,11 @@ struct pulse_report {
 	uint64_t late;			/* probes that left late, in all */
 };
 
-/* @changed: an eventfd the caller owns, made readable when any path's silence begins or ends. */
-int pulse_open(struct pulse **ret, const struct conf *conf, struct dp *dp, int changed);
+/* Take the pulse port on every path, before anything on this host is touched: another batond has it. */
+int pulse_open(struct pulse **ret, const struct conf *conf);
+/* Begin, once the maps are filled. @changed: an eventfd the caller owns, made readable when any path's
+ * silence begins or ends. */
+int pulse_start(struct pulse *p, struct dp *dp, int changed);
 void pulse_close(struct pulse *p);
 const char *pulse_why(void);
 

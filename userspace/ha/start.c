@@ -67,8 +67,10 @@ static int make_groups(struct ha *ha, const struct ha_say *say)
 			break;
 		err = announce_open(&g->announce, g->vips, g->conf->n_vips, g->conf->routers, g->conf->n_routers,
 				    g->conf->announce_rate);
+		if (!err)
+			err = vip_ask_open(&g->vip_ask, g->vips, g->conf->n_vips);
 		if (err)
-			snprintf(say->why, say->len, "group %s: cannot announce: %s", g->conf->name, strerror(-err));
+			snprintf(say->why, say->len, "group %s: cannot announce or ask: %s", g->conf->name, strerror(-err));
 	}
 	return err;
 }
@@ -169,18 +171,32 @@ static int watch_all(struct ha *ha, const struct ha_say *say)
 
 	if (err)
 		return ha_fail(say, err, "health monitors", strerror(-err));
-	err = pulse_open(&ha->pulse, ha->conf, ha->dp, ha->pulse_src.fd);
+	err = pulse_start(ha->pulse, ha->dp, ha->pulse_src.fd);
 	if (err)
 		return ha_fail(say, err, "pulse", pulse_why());
+	ha->ran = true;
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		group_say(ha, &ha->group[i]);
 	return 0;
+}
+
+/* The port is this host's only lock that no other batond can have under another directory's name. */
+static int take_port(struct ha *ha, const struct ha_say *say)
+{
+	int err = pulse_open(&ha->pulse, ha->conf);
+
+	return err ? ha_fail(say, err, "pulse", pulse_why()) : 0;
 }
 
 static int build(struct ha *ha, const struct ha_say *say)
 {
 	int err = make_groups(ha, say);
 
+	datapath_ifaces(ha);
+	if (!err)
+		err = datapath_check_ifaces(ha, say);
+	if (!err)
+		err = take_port(ha, say);
 	if (!err)
 		err = datapath_open(ha, say);
 	if (!err)
@@ -189,9 +205,6 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = place_all(ha, say);
 	if (!err)
 		err = open_store(ha, say);
-	datapath_ifaces(ha);
-	if (!err)
-		err = datapath_check_ifaces(ha, say);
 	if (!err)
 		err = tune_all(ha, say);
 	if (!err)
@@ -267,7 +280,7 @@ static void leave_network(struct ha *ha)
 void ha_close(struct ha *ha)
 {
 	/* A start that failed must not take away what a running life had left in order. */
-	bool ours = ha->pulse || (ha->dp && !ha->found);
+	bool ours = ha->ran || (ha->dp && !ha->found);
 
 	pulse_close(ha->pulse);
 	health_close(ha->health);
@@ -285,6 +298,7 @@ void ha_close(struct ha *ha)
 		nl_close(&ha->nl);
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		announce_close(ha->group[i].announce);
+		vip_ask_close(ha->group[i].vip_ask);
 		free(ha->group[i].vips);
 	}
 	free(ha->conf);
