@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * pulse_answer: the probe becomes its own answer, in place: head, addresses, checksums.
+ *
+ * Source:  kernel-notes/xdp-answer-in-place.md; RFC 768, RFC 8200 §8.1 for the IPv6 checksum.
+ */
+#ifndef PULSE_ANSWER_H
+#define PULSE_ANSWER_H
+
+#include "pulse_check.h"
+
+static __always_inline __u16 csum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+/* Sum of the pulse, for the checksum that UDP over IPv6 must have. */
+__noinline __u64 pulse_sum(struct xdp_md *ctx, __u32 off, __u32 words)
+{
+	__u64 sum = 0;
+	__u32 *half;
+
+	for (__u32 i = 0; i < PULSE_WORDS_MAX; i++) {
+		if (i >= words)
+			break;
+		half = packet_at(ctx, off + i * 8, 8);
+		if (!half)
+			return 0;
+		sum += (__u64)half[0] + half[1];
+	}
+	return sum;
+}
+
+static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *m,
+					const struct bt_node *node)
+{
+	struct pulse_head *head = packet_at(ctx, m->at, sizeof(*head));
+
+	if (!head)
+		return false;
+	head->type = PULSE_ANSWER;
+	head->from = node->my_id;
+	head->to = node->peer_id;
+	head->boot = bpf_cpu_to_be64(node->boot);
+	head->to_boot = m->head.boot;
+	head->nonce = bpf_cpu_to_be64(m->nonce);
+	head->echo = m->head.nonce;
+	head->heard_ms = m->believed ? 0 : bpf_htonl(age_of(m->heard_ns, m->now, NS_PER_MS));
+	head->mac = bpf_cpu_to_be64(pulse_mac(ctx, m->at, m->groups, node->key_out[0],
+					      node->key_out[1]));
+	return true;
+}
+
+static __always_inline void swap_macs(struct ethhdr *eth)
+{
+	__u8 mac[ETH_ALEN];
+
+	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+}
+
+static __always_inline bool answer_ip4(struct xdp_md *ctx, __u32 l3)
+{
+	struct iphdr *ip = packet_at(ctx, l3, sizeof(*ip));
+	__u32 sum = 0, *word = (void *)ip;
+	__be32 addr;
+
+	if (!ip)
+		return false;
+	addr = ip->saddr;
+	ip->saddr = ip->daddr;
+	ip->daddr = addr;
+	ip->ttl = PULSE_TTL;
+	ip->check = 0;
+	for (int i = 0; i < 5; i++)
+		sum += (word[i] & 0xffff) + (word[i] >> 16);
+	ip->check = csum_fold(sum);
+	return true;
+}
+
+/* UDP over IPv4 may go without a checksum; the MAC guards more. */
+static __always_inline bool answer_udp(struct xdp_md *ctx, const struct pulse *m, __u64 pseudo,
+				       bool v6)
+{
+	struct udphdr *udp = packet_at(ctx, m->at - sizeof(*udp), sizeof(*udp));
+	__be16 port;
+
+	if (!udp)
+		return false;
+	port = udp->source;
+	udp->source = udp->dest;
+	udp->dest = port;
+	udp->check = 0;
+	if (!v6)
+		return true;
+	pseudo += pulse_sum(ctx, m->at, PULSE_WORDS(m->groups));
+	pseudo += (__u64)udp->source + udp->dest + udp->len;
+	udp->check = csum_fold(pseudo);
+	if (!udp->check)
+		udp->check = 0xffff;
+	return true;
+}
+
+static __always_inline bool answer_ip6(struct xdp_md *ctx, __u32 l3, __u64 *pseudo)
+{
+	struct ipv6hdr *ip = packet_at(ctx, l3, sizeof(*ip));
+	struct in6_addr addr;
+
+	if (!ip)
+		return false;
+	addr = ip->saddr;
+	ip->saddr = ip->daddr;
+	ip->daddr = addr;
+	ip->hop_limit = PULSE_TTL;
+	*pseudo = (__u64)ip->payload_len + bpf_htons(IPPROTO_UDP);
+	for (int i = 0; i < 4; i++)
+		*pseudo += (__u64)ip->saddr.s6_addr32[i] + ip->daddr.s6_addr32[i];
+	return true;
+}
+
+/* Turn the probe, its blocks already rewritten, into its answer. */
+static __always_inline bool pulse_answer(struct xdp_md *ctx, const struct frame *f,
+					 const struct pulse *m,
+					 const struct bt_node *node)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	bool v6 = f->h.kind == FRAME_IP6;
+	__u64 pseudo = 0;
+
+	if (!eth || !answer_head(ctx, m, node))
+		return false;
+	swap_macs(eth);
+	if (v6 ? !answer_ip6(ctx, f->h.l3, &pseudo) : !answer_ip4(ctx, f->h.l3))
+		return false;
+	return answer_udp(ctx, m, pseudo, v6);
+}
+
+#endif
