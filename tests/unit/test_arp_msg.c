@@ -123,6 +123,37 @@ static void advertises_to_a_router(void **state)
 	same(buf, arp_msg_na(buf, mac, &ip, true, &router, NULL), want, sizeof(want));
 }
 
+static void probes(void **state)
+{
+	static const uint8_t want[] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff,  0x02, 0x42, 0xac, 0x11, 0x00, 0x02,  0x08, 0x06,
+		0x00, 0x01,  0x08, 0x00,  6, 4,  0x00, 0x01,
+		0x02, 0x42, 0xac, 0x11, 0x00, 0x02,  0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0,  10, 77, 0, 100,
+	};
+	uint8_t buf[ARP_MSG_MAX];
+
+	(void)state;
+	same(buf, arp_msg_probe(buf, mac, v4("10.77.0.100")), want, sizeof(want));
+}
+
+static void solicits_of_nobody(void **state)
+{
+	static const uint8_t want[] = {
+		0x33, 0x33, 0xff, 0, 1, 0,  0x02, 0x42, 0xac, 0x11, 0x00, 0x02,  0x86, 0xdd,
+		0x60, 0, 0, 0,  0, 24,  58, 255,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+		0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 1, 0,
+		135, 0, 0x7b, 0x30,  0, 0, 0, 0,
+		0xfd, 0, 0, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0,
+	};
+	struct in6_addr ip = v6("fd00:77::100");
+	uint8_t buf[ARP_MSG_MAX];
+
+	(void)state;
+	same(buf, arp_msg_solicit(buf, mac, &ip), want, sizeof(want));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +162,8 @@ int main(void)
 		cmocka_unit_test(asks_a_router),
 		cmocka_unit_test(advertises_to_all),
 		cmocka_unit_test(advertises_to_a_router),
+		cmocka_unit_test(probes),
+		cmocka_unit_test(solicits_of_nobody),
 	};
 
 	return cmocka_run_group_tests_name("arp_msg", tests, NULL, NULL);

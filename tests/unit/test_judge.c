@@ -423,6 +423,47 @@ static void unauthentic_peer_moves_nothing(void **state)
 	expect(&f, 0, NULL);
 }
 
+/* Whoever forges pulses must not keep a dead peer's role from us; but who holds the VIP answers for it. */
+static void an_unauthentic_peer_whose_vip_is_silent_is_gone(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.peer = PEER_UNAUTHENTIC;
+	f.said.fresh = false;
+	f.vip_silent_ns = 299 * MS;
+	expect(&f, 0, NULL);
+	f.vip_silent_ns = 300 * MS;
+	expect(&f, WORD_CLAIM, "vip-silent");
+	f.word = BT_WORD(8, ME, BT_ARMED);
+	expect(&f, WORD_OPEN_ALONE, "vip-silent");
+	f.vip_silent_ns = 0;			/* somebody answered meanwhile */
+	expect(&f, 0, NULL);
+	f.vip_silent_ns = 10000 * MS;
+	f.peer = PEER_UP;			/* heard again: its word counts, not its silence */
+	expect(&f, 0, NULL);
+}
+
+/* Two with different keys, both new: not both may find silence at once. */
+static void of_two_that_ask_the_preferred_one_comes_first(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.word = f.seen = 0;
+	f.peer = PEER_UNAUTHENTIC;
+	f.said = (struct peer_facts){ 0 };
+	f.term_on_disk = 1;
+	f.vip_silent_ns = 899 * MS;
+	expect(&f, 0, NULL);
+	f.prefers_me = true;
+	f.vip_silent_ns = 300 * MS;
+	expect(&f, WORD_CLAIM, "vip-silent");
+	f.prefers_me = false;
+	f.vip_silent_ns = 900 * MS;
+	expect(&f, WORD_CLAIM, "vip-silent");
+}
+
 /* ---- laws over everything ----------------------------------------------------------------------- */
 
 static const uint64_t words[] = {
@@ -441,9 +482,11 @@ static void check_laws(const struct judge_facts *f)
 		fail_msg("%s of %s is not allowed by the table", word_cause_text(j.cause), word_mode_text(f->word));
 	if (!j.why)
 		fail_msg("%s without a reason", word_cause_text(j.cause));
-	if (j.cause == WORD_OPEN_ALONE && f->peer != PEER_DOWN)
+	if (f->peer == PEER_UNAUTHENTIC && !f->vip_silent_ns && judge_peer_is_gone(f))
+		fail_msg("takes an unauthentic peer for gone although nobody found the VIP silent");
+	if (j.cause == WORD_OPEN_ALONE && !judge_peer_is_gone(f))
 		fail_msg("opens alone although the peer is %s", peer_state_text(f->peer));
-	if (j.cause == WORD_CLAIM && (f->peer == PEER_UNKNOWN || f->peer == PEER_UNAUTHENTIC) && !f->forced &&
+	if (j.cause == WORD_CLAIM && (f->peer == PEER_UNKNOWN || f->peer == PEER_UNAUTHENTIC) && !judge_peer_is_gone(f) && !f->forced &&
 	    word_whose(f->word, f->me) != WORD_MINE && !f->nobody_ns)
 		fail_msg("claims on no evidence, peer %s", peer_state_text(f->peer));
 	if (j.cause == WORD_CLAIM && !f->link_up)
@@ -465,7 +508,7 @@ static void laws_hold_over_all_facts(void **state)
 	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
 		for (size_t p = 0; p < sizeof(words) / sizeof(words[0]); p++)
 			for (enum peer_state s = PEER_UNKNOWN; s <= PEER_DOWN; s++)
-				for (unsigned bits = 0; bits < 1u << 13; bits++, n++) {
+				for (unsigned bits = 0; bits < 1u << 14; bits++, n++) {
 					struct judge_facts f = {
 						.word = words[w], .seen = BT_WORD(7, PEER, BT_SHUT), .me = ME, .peer_id = PEER,
 						.running = bits & 1, .link_up = bits & 2, .settled = bits & 4,
@@ -475,11 +518,12 @@ static void laws_hold_over_all_facts(void **state)
 							  .running = bits & 2048, .leased = bits & 1, .hears_us = bits & 4,
 							  .word = words[p] },
 						.nobody_ns = bits & 4096 ? 100 * MS : 0, .patience_ns = 30 * MS,
+						.vip_silent_ns = bits & 8192 ? 300 * MS : 0,
 					};
 
 					check_laws(&f);
 				}
-	assert_int_equal(n, 8 * 8 * 5 * 8192);
+	assert_int_equal(n, 8 * 8 * 5 * 16384);
 }
 
 int main(void)
@@ -497,7 +541,10 @@ int main(void)
 		cmocka_unit_test(a_backup_disarms_with_a_reason), cmocka_unit_test(unready_for_each_reason),
 		cmocka_unit_test(a_peer_with_a_number_is_not_new), cmocka_unit_test(an_old_word_closes_nothing),
 		cmocka_unit_test(what_the_disk_owes), cmocka_unit_test(a_peer_without_the_group_is_an_alarm),
-		cmocka_unit_test(unauthentic_peer_moves_nothing), cmocka_unit_test(laws_hold_over_all_facts),
+		cmocka_unit_test(unauthentic_peer_moves_nothing),
+		cmocka_unit_test(an_unauthentic_peer_whose_vip_is_silent_is_gone),
+		cmocka_unit_test(of_two_that_ask_the_preferred_one_comes_first),
+		cmocka_unit_test(laws_hold_over_all_facts),
 	};
 
 	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);

@@ -7,7 +7,7 @@
 
 #define ARP_REQUEST	1
 #define ARP_REPLY	2
-#define NA_TYPE		136
+#define NS_TYPE		135
 #define NA_R		0x80
 #define NA_O		0x20
 #define NEXT_ICMP6	58
@@ -29,11 +29,15 @@ struct ip6 {
 	struct in6_addr src, dst;
 } __attribute__((packed));
 
-struct na {
+struct nd {
 	uint8_t type, code;
 	uint16_t sum;
 	uint8_t flags, zero[3];
 	struct in6_addr target;
+} __attribute__((packed));
+
+struct na {
+	struct nd nd;
 	uint8_t opt_type, opt_len;	/* target link-layer address, in units of 8 bytes */
 	uint8_t opt_mac[6];
 } __attribute__((packed));
@@ -101,34 +105,71 @@ static uint32_t sum_words(uint32_t sum, const void *data, size_t len)
 }
 
 /* RFC 4443 §2.3: over a pseudo header and the message with a checksum of 0. */
-static uint16_t icmp6_sum(const struct ip6 *ip, const struct na *na)
+static uint16_t icmp6_sum(const struct ip6 *ip, const void *message)
 {
-	uint32_t sum = sizeof(*na) + NEXT_ICMP6;
+	uint16_t len = ntohs(ip->len);
+	uint32_t sum = len + NEXT_ICMP6;
 
 	sum = sum_words(sum, &ip->src, 2 * sizeof(ip->src));
-	sum = sum_words(sum, na, sizeof(*na));
+	sum = sum_words(sum, message, len);
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return htons((uint16_t)~sum);
 }
 
+static struct ip6 make_ip6(const struct in6_addr *src, const struct in6_addr *dst, size_t len)
+{
+	return (struct ip6){
+		.version = htonl(6u << 28), .len = htons((uint16_t)len), .next = NEXT_ICMP6,
+		.hops = 255,	/* RFC 4861 §7.1: proof that no router sent it on */
+		.src = *src, .dst = *dst,
+	};
+}
+
+/* Behind the Ethernet header; the message's checksum, which every one has in its second word, is filled in. */
+static size_t put_ip6(uint8_t *buf, const struct ip6 *ip6, void *message)
+{
+	uint16_t sum = icmp6_sum(ip6, message);
+	size_t len = ntohs(ip6->len);
+
+	memcpy((uint8_t *)message + offsetof(struct nd, sum), &sum, sizeof(sum));
+	memcpy(buf + ETH_HLEN, ip6, sizeof(*ip6));
+	memcpy(buf + ETH_HLEN + sizeof(*ip6), message, len);
+	return ETH_HLEN + sizeof(*ip6) + len;
+}
+
 size_t arp_msg_na(uint8_t *buf, const uint8_t *mac, const struct in6_addr *ip, bool router,
 		  const struct in6_addr *dst, const uint8_t *to)
 {
-	struct ip6 ip6 = {
-		.version = htonl(6u << 28), .len = htons(sizeof(struct na)), .next = NEXT_ICMP6,
-		.hops = 255,	/* RFC 4861 §7.1.2: proof that no router sent it on */
-		.src = *ip, .dst = dst ? *dst : all_nodes,
-	};
+	struct ip6 ip6 = make_ip6(ip, dst ? dst : &all_nodes, sizeof(struct na));
 	struct na na = {
-		.type = NA_TYPE, .flags = NA_O | (router ? NA_R : 0), .target = *ip,
+		.nd = { .type = ARP_MSG_NA, .flags = NA_O | (router ? NA_R : 0), .target = *ip },
 		.opt_type = 2, .opt_len = 1,
 	};
 
 	memcpy(na.opt_mac, mac, sizeof(na.opt_mac));
-	na.sum = icmp6_sum(&ip6, &na);
 	put_ether(buf, to ? to : all_nodes_mac, mac, ETH_P_IPV6);
-	memcpy(buf + ETH_HLEN, &ip6, sizeof(ip6));
-	memcpy(buf + ETH_HLEN + sizeof(ip6), &na, sizeof(na));
-	return ARP_MSG_MAX;
+	return put_ip6(buf, &ip6, &na);
+}
+
+size_t arp_msg_probe(uint8_t *buf, const uint8_t *mac, struct in_addr ip)
+{
+	struct arp arp = make_arp(ARP_REQUEST, mac, (struct in_addr){ 0 }, ip);
+
+	return put_arp(buf, broadcast, &arp);
+}
+
+/* To the group that only those with the same last three bytes listen to (RFC 4291 §2.7.1). */
+size_t arp_msg_solicit(uint8_t *buf, const uint8_t *mac, const struct in6_addr *ip)
+{
+	struct in6_addr group = { .s6_addr = { 0xff, 0x02, [11] = 1, 0xff } }, nobody = { 0 };
+	uint8_t group_mac[6] = { 0x33, 0x33, 0xff };
+	struct nd nd = { .type = NS_TYPE, .target = *ip };
+	struct ip6 ip6;
+
+	memcpy(&group.s6_addr[13], &ip->s6_addr[13], 3);
+	memcpy(&group_mac[3], &ip->s6_addr[13], 3);
+	ip6 = make_ip6(&nobody, &group, sizeof(nd));
+	put_ether(buf, group_mac, mac, ETH_P_IPV6);
+	return put_ip6(buf, &ip6, &nd);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * arp_msg: how does a frame look that tells neighbours who holds an address?
+ * arp_msg: how does a frame look that tells neighbours who holds an address, or asks them?
  *
  * Pure: bytes into a buffer. Whole Ethernet frames, checksums filled in, nothing padded (drivers do).
  * Buffers: ARP_MSG_MAX bytes; MACs are 6 bytes.
  * Errors:  none; every function returns the length of the frame.
- * Source:  RFC 826, RFC 5227 §3, RFC 4861 §4.4 and §7.2.6; for what a Linux neighbour makes of them
+ * Source:  RFC 826, RFC 5227 §1.1 and §3, RFC 4861 §4.3, §4.4 and §7.2.6; for what a Linux neighbour makes of them
  *          kernel-notes/announcements.md.
  */
 #ifndef BATON_ARP_MSG_H
@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 
 #define ARP_MSG_MAX	86	/* a neighbour advertisement; ARP takes 42 */
+#define ARP_MSG_NA	136	/* ICMPv6 type of an advertisement */
 
 /*
  * Gratuitous ARP: "@ip is at @mac", to all. As request (what RFC 5227 calls an announcement), or as
@@ -38,5 +39,12 @@ size_t arp_msg_ask(uint8_t *buf, const uint8_t *mac, struct in_addr ip,
  */
 size_t arp_msg_na(uint8_t *buf, const uint8_t *mac, const struct in6_addr *ip,
 		  bool router, const struct in6_addr *dst, const uint8_t *to);
+
+/*
+ * Who has @ip? Of no address (RFC 5227 probe; a solicitation as duplicate address detection sends it): it
+ * changes no neighbour's table, and whoever has the address answers, ARP to @mac, IPv6 to all nodes.
+ */
+size_t arp_msg_probe(uint8_t *buf, const uint8_t *mac, struct in_addr ip);
+size_t arp_msg_solicit(uint8_t *buf, const uint8_t *mac, const struct in6_addr *ip);
 
 #endif

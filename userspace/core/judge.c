@@ -4,6 +4,8 @@
 #include <stddef.h>
 
 #define FIRST_START_NS	UINT64_C(1000000000)	/* for the preferred host to lead when both are new */
+#define VIP_SILENT_NS	UINT64_C(300000000)	/* nobody has answered for the VIP for so long: nobody has it */
+#define VIP_SECOND_NS	UINT64_C(900000000)	/* the same, for whoever lets another go first */
 
 static const struct judgement stay;
 
@@ -54,10 +56,30 @@ const char *judge_unready(const struct judge_facts *f)
 	return NULL;
 }
 
+/* Two that ask at the same time must not both find silence: an armed backup and the preferred host come first. */
+static bool vip_is_silent(const struct judge_facts *f)
+{
+	bool first = f->prefers_me || BT_WORD_MODE(f->word) == BT_ARMED;
+
+	return f->vip_silent_ns >= (first ? VIP_SILENT_NS : VIP_SECOND_NS);
+}
+
+bool judge_peer_is_gone(const struct judge_facts *f)
+{
+	return f->peer == PEER_DOWN || (f->peer == PEER_UNAUTHENTIC && vip_is_silent(f));
+}
+
+static const char *gone_why(const struct judge_facts *f)
+{
+	if (f->peer == PEER_UNAUTHENTIC)
+		return "vip-silent";
+	return BT_WORD_NUMBER(f->seen) ? "peer-lost" : "alone";
+}
+
 /* Alone, even a host whose server is ill holds the role: somebody has to, and the server may return. */
 static bool may_serve(const struct judge_facts *f)
 {
-	return f->link_up && (f->running || f->peer == PEER_DOWN);
+	return f->link_up && (f->running || judge_peer_is_gone(f));
 }
 
 bool judge_nobody_holds(const struct judge_facts *f)
@@ -94,8 +116,8 @@ static struct judgement judge_claim(const struct judge_facts *f)
 {
 	if (f->stopping || !may_serve(f))
 		return stay;
-	if (f->peer == PEER_DOWN)
-		return change(f, WORD_CLAIM, BT_WORD_NUMBER(f->seen) ? "peer-lost" : "alone");
+	if (judge_peer_is_gone(f))
+		return change(f, WORD_CLAIM, gone_why(f));
 	if (f->peer == PEER_STALLED && f->said.known && BT_WORD_MODE(f->said.word) == BT_OPEN)
 		return change(f, WORD_CLAIM, "peer-stalled");
 	/* Pulled, but never back: in relay this host has just let go, perhaps for that very asking. */
@@ -165,8 +187,8 @@ static struct judgement judge_claiming(const struct judge_facts *f)
 {
 	if (f->stopping || !may_serve(f))
 		return change(f, WORD_CLOSE, f->stopping ? "stop" : f->link_up ? "service-unavailable" : "link-down");
-	if (f->peer == PEER_DOWN)
-		return change(f, WORD_OPEN_ALONE, "peer-lost");
+	if (judge_peer_is_gone(f))
+		return change(f, WORD_OPEN_ALONE, gone_why(f));
 	/* Acknowledged only at our own number: a peer that remembers a higher one never says ours. */
 	if (f->said.fresh && f->said.known && BT_WORD_NUMBER(f->said.word) > BT_WORD_NUMBER(f->word) &&
 	    BT_WORD_MODE(f->said.word) != BT_OPEN && !word_is_claim(f->said.word, f->peer_id))

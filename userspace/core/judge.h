@@ -50,6 +50,7 @@ struct judge_facts {
 	struct peer_facts said;
 	uint64_t nobody_ns;	/* for how long judge_nobody_holds() has been true */
 	uint64_t patience_ns;	/* 10 intervals: how long a role may lie on the ground */
+	uint64_t vip_silent_ns;	/* for how long nobody has answered for the VIP, though asked; 0: not known */
 };
 
 struct judgement {
@@ -60,6 +61,12 @@ struct judgement {
 };
 
 struct judgement judge(const struct judge_facts *f);
+
+/*
+ * May this host go by it that the peer serves nobody? It is dead; or it cannot be told from who forges it, and
+ * nobody answers for the VIP.
+ */
+bool judge_peer_is_gone(const struct judge_facts *f);
 
 /* Would a planned hand-over to the peer be taken up now? NULL: yes; else why not, for people. */
 const char *judge_unready(const struct judge_facts *f);

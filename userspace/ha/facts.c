@@ -146,10 +146,19 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.term_on_disk = store_reserved(ha->store, g->slot, &err),
 		.peer = ha->peer,
 		.patience_ns = PATIENCE * ha->conf->pulse_interval_ns,
+		.vip_silent_ns = vip_ask_silent_ns(g->vip_ask),
 	};
 	peer_said(ha, g, &f->said);
 	f->rested = ha->turn_ns - g->moved_ns >= SETTLE_NS;
 	f->settled = f->rested && ha->turn_ns - g->ill_ns >= SETTLE_NS;
 	if (f->peer == PEER_UP && stalled(ha, g, &f->said))
 		f->peer = PEER_STALLED;
+}
+
+bool facts_peer_is_gone(const struct ha *ha, const struct group *g)
+{
+	struct judge_facts f;
+
+	facts_of(ha, g, &f);
+	return judge_peer_is_gone(&f);
 }

@@ -36,7 +36,7 @@ void group_renew_lease(struct ha *ha, struct group *g)
 	};
 	uint64_t until;
 
-	f.peer_dead = ha->peer == PEER_DOWN;
+	f.peer_dead = facts_peer_is_gone(ha, g);
 	until = lease_next(&f);
 	if (until != f.until_ns)
 		atomic_store(lease, until);

@@ -54,6 +54,37 @@ static void note_peer(struct ha *ha)
 	ha_note_change(ha);
 }
 
+/* ---- a peer that cannot be believed -------------------------------------------------------------- */
+
+static bool serves(const struct ha *ha, const struct group *g)
+{
+	return BT_WORD_MODE(group_word(ha, g)) == BT_OPEN && dp_leases(ha->dp)[g->slot] > ha->turn_ns;
+}
+
+/* Its pulses prove nothing, but whether it holds the VIP can be seen. */
+static bool must_ask(const struct ha *ha, const struct group *g)
+{
+	return ha->peer == PEER_UNAUTHENTIC && !ha->stopping && !serves(ha, g);
+}
+
+/* Before groups are judged: what is heard now counts now. Returns when to ask next. */
+static uint64_t ask_for_vips(struct ha *ha)
+{
+	uint64_t next = LOOP_NEVER;
+
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		struct group *g = &ha->group[i];
+		bool must = must_ask(ha, g);
+		uint64_t at_ns;
+
+		if (must && !vip_ask_is_on(g->vip_ask))
+			log_event(LOG_INFO, "vip asked for", "group=%s", g->conf->name);
+		at_ns = vip_ask_turn(g->vip_ask, must, ha->turn_ns);
+		next = at_ns < next ? at_ns : next;
+	}
+	return next;
+}
+
 /* ---- one turn ------------------------------------------------------------------------------------ */
 
 static void turn_group(struct ha *ha, struct group *g)
@@ -97,15 +128,16 @@ static uint64_t next_deadline(struct ha *ha)
 
 uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 {
-	uint64_t health_ns;
+	uint64_t health_ns, asked_ns;
 
 	ha->turn_ns = now_ns;
 	health_ns = health_turn(ha->health, now_ns);	/* first: what it finds is judged in this turn */
 	note_peer(ha);
+	asked_ns = ask_for_vips(ha);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		turn_group(ha, &ha->group[i]);
 	ask_turn(ha);
-	return earlier(next_deadline(ha), health_ns);
+	return earlier(next_deadline(ha), earlier(health_ns, asked_ns));
 }
 
 /* ---- stopping ------------------------------------------------------------------------------------ */

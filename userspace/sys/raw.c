@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
+#include <arpa/inet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netpacket/packet.h>
@@ -35,6 +37,13 @@ int raw_mac(int fd, uint32_t ifindex, uint8_t ret_mac[6])
 	return 0;
 }
 
+bool raw_link_up(int fd, uint32_t ifindex)
+{
+	struct ifreq ifr = { 0 };
+
+	return if_indextoname(ifindex, ifr.ifr_name) && !ioctl(fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_RUNNING;
+}
+
 int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = (int)ifindex };
@@ -55,4 +64,38 @@ int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
 		sent = sendmmsg(fd, msgs, n, MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
 	return sent < 0 ? -errno : sent;
+}
+
+/* The filter and the small queue come first: until it is bound the socket hears nothing. */
+int raw_listen(uint32_t ifindex, uint16_t proto, struct sock_filter *code, uint16_t n)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_ifindex = (int)ifindex, .sll_protocol = htons(proto) };
+	struct sock_fprog filter = { .len = n, .filter = code };
+	int err = 0, little = 0, fd = raw_open();
+
+	if (fd < 0)
+		return fd;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little)) ||
+	    bind(fd, (struct sockaddr *)&at, sizeof(at)))
+		err = -errno;
+	if (err)
+		close(fd);
+	return err ? err : fd;
+}
+
+/* An error (the link was down) is no frame, but there may be one behind it. */
+bool raw_heard(int fd, uint32_t max)
+{
+	bool heard = false;
+	uint8_t byte;
+
+	for (uint32_t i = 0; i < max; i++) {
+		ssize_t got = recv(fd, &byte, sizeof(byte), MSG_DONTWAIT);
+
+		if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			break;
+		heard |= got >= 0;
+	}
+	return heard;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * raw: whole Ethernet frames out of an interface, and the MAC they should bear.
+ * raw: whole Ethernet frames out of an interface, and the MAC they should bear; and did a certain one come in?
  *
- * One socket serves every interface and receives nothing. Frames pass the egress hooks as any other,
+ * One socket serves every interface and receives nothing, but for raw_listen()'s: that hears one interface. Frames pass the egress hooks as any other,
  * so the gate can still refuse them.
  * Errors:  negative errno. -ENODEV: no such interface; -ENETDOWN: it is down; -EOPNOTSUPP: it has no
  *          Ethernet address; -EAGAIN or -ENOBUFS: its queue is full, later may do.
@@ -12,8 +12,10 @@
 #ifndef BATON_RAW_H
 #define BATON_RAW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
+#include <linux/filter.h>
 
 #define RAW_BATCH	64	/* frames in one system call */
 
@@ -21,7 +23,17 @@
 int raw_open(void);
 /* MAC of an interface that is up and has one. */
 int raw_mac(int fd, uint32_t ifindex, uint8_t ret_mac[6]);
+/* Does it have a carrier? Without one frames are taken and lost. */
+bool raw_link_up(int fd, uint32_t ifindex);
 /* Sends up to RAW_BATCH frames; how many were taken, or the error that the first one met. */
 int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n);
+
+/*
+ * A socket that hears what of @proto (ETH_P_ARP ...) comes in by the interface and passes the filter. It keeps no
+ * more than a few frames: it is for whoever wants to know that there was one.
+ */
+int raw_listen(uint32_t ifindex, uint16_t proto, struct sock_filter *code, uint16_t n);
+/* Did any frame come in since the last time? Takes up to @max off the queue. */
+bool raw_heard(int fd, uint32_t max);
 
 #endif
