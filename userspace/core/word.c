@@ -43,7 +43,8 @@ bool word_is_sound(uint64_t word, uint8_t sender, uint8_t other)
 	return mode != BT_OPEN || owner == sender;
 }
 
-static bool number_after(enum word_after after, uint64_t word, uint8_t me, uint64_t other, uint32_t *term, uint8_t *owner)
+static bool number_after(enum word_after after, uint64_t word, uint8_t me, uint64_t other,
+			 uint32_t *term, uint8_t *owner)
 {
 	uint32_t top = BT_WORD_TERM(word);
 

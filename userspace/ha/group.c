@@ -192,7 +192,9 @@ void group_follow(struct ha *ha, struct group *g)
 
 static void ask_disk(struct ha *ha, struct group *g, uint32_t term)
 {
-	struct term_record rec = { .reserved = term, .seen = BT_WORD(BT_WORD_TERM(g->seen), BT_WORD_OWNER(g->seen), BT_SHUT) };
+	struct term_record rec = {
+		.reserved = term, .seen = BT_WORD(BT_WORD_TERM(g->seen), BT_WORD_OWNER(g->seen), BT_SHUT),
+	};
 	int err = 0;
 	char text[HA_TEXT];
 

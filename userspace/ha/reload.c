@@ -80,7 +80,8 @@ static unsigned take_one(const struct opt *o, struct conf *now, struct conf *nex
 
 static bool of_conf(enum opt_section s)
 {
-	return s == SEC_NODE || s == SEC_PEER || s == SEC_ARBITER || s == SEC_TSERVER || s == SEC_SYNC || s == SEC_GROUP;
+	return s == SEC_NODE || s == SEC_PEER || s == SEC_ARBITER || s == SEC_TSERVER || s == SEC_SYNC ||
+	       s == SEC_GROUP;
 }
 
 static unsigned take_all(struct ha *ha, struct conf *next)
