@@ -126,7 +126,7 @@ static struct ip6 make_ip6(const struct in6_addr *src, const struct in6_addr *ds
 	};
 }
 
-/* Behind the Ethernet header; the message's checksum, which every one has in its second word, is filled in. */
+/* Behind the Ethernet header; the message's checksum, in the same place of each, is filled in. */
 static size_t put_ip6(uint8_t *buf, const struct ip6 *ip6, void *message)
 {
 	uint16_t sum = icmp6_sum(ip6, message);

@@ -41,8 +41,8 @@ size_t arp_msg_na(uint8_t *buf, const uint8_t *mac, const struct in6_addr *ip,
 		  bool router, const struct in6_addr *dst, const uint8_t *to);
 
 /*
- * Who has @ip? Of no address (RFC 5227 probe; a solicitation as duplicate address detection sends it): it
- * changes no neighbour's table, and whoever has the address answers, ARP to @mac, IPv6 to all nodes.
+ * Who has @ip? Of no address (RFC 5227 probe; a solicitation as duplicate address detection sends
+ * it): it changes no neighbour's table, and whoever has it answers, ARP to @mac, IPv6 to all nodes.
  */
 size_t arp_msg_probe(uint8_t *buf, const uint8_t *mac, struct in_addr ip);
 size_t arp_msg_solicit(uint8_t *buf, const uint8_t *mac, const struct in6_addr *ip);

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #define FIRST_START_NS	UINT64_C(1000000000)	/* for the preferred host to lead when both are new */
-#define VIP_SILENT_NS	UINT64_C(300000000)	/* nobody has answered for the VIP for so long: nobody has it */
+#define VIP_SILENT_NS	UINT64_C(300000000)	/* so long no answer: nobody has the VIP */
 #define VIP_SECOND_NS	UINT64_C(900000000)	/* the same, for whoever lets another go first */
 
 static const struct judgement stay;
@@ -56,7 +56,7 @@ const char *judge_unready(const struct judge_facts *f)
 	return NULL;
 }
 
-/* Two that ask at the same time must not both find silence: an armed backup and the preferred host come first. */
+/* Two that ask must not both find silence: an armed backup and the preferred host come first. */
 static bool vip_is_silent(const struct judge_facts *f)
 {
 	bool first = f->prefers_me || BT_WORD_MODE(f->word) == BT_ARMED;

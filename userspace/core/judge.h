@@ -63,8 +63,8 @@ struct judgement {
 struct judgement judge(const struct judge_facts *f);
 
 /*
- * May this host go by it that the peer serves nobody? It is dead; or it cannot be told from who forges it, and
- * nobody answers for the VIP.
+ * May this host go by it that the peer serves nobody? It is dead; or it cannot be told from who
+ * forges it, and nobody answers for the VIP.
  */
 bool judge_peer_is_gone(const struct judge_facts *f);
 

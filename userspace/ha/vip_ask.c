@@ -30,17 +30,26 @@ struct vip_ask {
 	uint64_t silent_ns;
 };
 
-/* Frame offsets: who says in an ARP message, question or answer, that he is @ip? */
+/* Four bytes of an address as filters compare them: in host order. */
+static uint32_t word_of(const struct in6_addr *ip, int i)
+{
+	__be32 word;
+
+	memcpy(&word, &ip->s6_addr[4 * i], sizeof(word));
+	return ntohl(word);
+}
+
+/* Go on only if what stands behind the Ethernet header at @at is @value; else @skip instructions on. */
+#define UNLESS(size, at, value, skip) \
+	BPF_STMT(BPF_LD | (size) | BPF_ABS, ETH_HLEN + (at)), \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
+
+/* ARP for IPv4, question or answer, whose sender is the VIP. */
 static int listen_v4(const struct vip *v)
 {
-	uint32_t ip;
-
-	memcpy(&ip, &v->ip.s6_addr[12], sizeof(ip));
 	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, ETH_HLEN + 2),		/* protocol */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 3),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ETH_HLEN + 14),		/* sender */
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ntohl(ip), 0, 1),
+		UNLESS(BPF_H, 2, ETH_P_IP, 3),
+		UNLESS(BPF_W, 14, word_of(&v->ip, 3), 1),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
@@ -48,23 +57,17 @@ static int listen_v4(const struct vip *v)
 	return raw_listen(v->ifindex, ETH_P_ARP, code, sizeof(code) / sizeof(code[0]));
 }
 
-#define UNLESS(size, at, value, skip) \
-	BPF_STMT(BPF_LD | (size) | BPF_ABS, ETH_HLEN + (at)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
-
-/* Neighbour advertisements of @ip that no router has sent on. */
+/* Neighbour advertisements of the VIP that no router has sent on. */
 static int listen_v6(const struct vip *v)
 {
-	uint32_t ip[4];
-
-	memcpy(ip, &v->ip, sizeof(ip));
 	struct sock_filter code[] = {
 		UNLESS(BPF_B, 6, IPPROTO_ICMPV6, 13),
 		UNLESS(BPF_B, 7, 255, 11),
 		UNLESS(BPF_B, 40, ARP_MSG_NA, 9),
-		UNLESS(BPF_W, 48, ntohl(ip[0]), 7),
-		UNLESS(BPF_W, 52, ntohl(ip[1]), 5),
-		UNLESS(BPF_W, 56, ntohl(ip[2]), 3),
-		UNLESS(BPF_W, 60, ntohl(ip[3]), 1),
+		UNLESS(BPF_W, 48, word_of(&v->ip, 0), 7),
+		UNLESS(BPF_W, 52, word_of(&v->ip, 1), 5),
+		UNLESS(BPF_W, 56, word_of(&v->ip, 2), 3),
+		UNLESS(BPF_W, 60, word_of(&v->ip, 3), 1),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
@@ -118,12 +121,16 @@ static int ask(const struct vip_ask *a)
 	uint8_t buf[ARP_MSG_MAX], mac[6];
 	struct iovec frame = { .iov_base = buf };
 	struct in_addr v4;
-	int err = raw_link_up(a->fd, a->vip.ifindex) ? raw_mac(a->fd, a->vip.ifindex, mac) : -ENETDOWN;
+	int err;
 
+	if (!raw_link_up(a->fd, a->vip.ifindex))
+		return -ENETDOWN;
+	err = raw_mac(a->fd, a->vip.ifindex, mac);
 	if (err)
 		return err;
 	memcpy(&v4, &a->vip.ip.s6_addr[12], sizeof(v4));
-	frame.iov_len = conf_is_v4(&a->vip.ip) ? arp_msg_probe(buf, mac, v4) : arp_msg_solicit(buf, mac, &a->vip.ip);
+	frame.iov_len = conf_is_v4(&a->vip.ip) ? arp_msg_probe(buf, mac, v4) :
+			arp_msg_solicit(buf, mac, &a->vip.ip);
 	err = raw_send(a->fd, a->vip.ifindex, &frame, 1);
 	return err < 0 ? err : 0;
 }

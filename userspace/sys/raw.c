@@ -41,7 +41,8 @@ bool raw_link_up(int fd, uint32_t ifindex)
 {
 	struct ifreq ifr = { 0 };
 
-	return if_indextoname(ifindex, ifr.ifr_name) && !ioctl(fd, SIOCGIFFLAGS, &ifr) && ifr.ifr_flags & IFF_RUNNING;
+	return if_indextoname(ifindex, ifr.ifr_name) && !ioctl(fd, SIOCGIFFLAGS, &ifr) &&
+	       ifr.ifr_flags & IFF_RUNNING;
 }
 
 int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
@@ -69,7 +70,9 @@ int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
 /* The filter and the small queue come first: until it is bound the socket hears nothing. */
 int raw_listen(uint32_t ifindex, uint16_t proto, struct sock_filter *code, uint16_t n)
 {
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_ifindex = (int)ifindex, .sll_protocol = htons(proto) };
+	struct sockaddr_ll at = {
+		.sll_family = AF_PACKET, .sll_ifindex = (int)ifindex, .sll_protocol = htons(proto),
+	};
 	struct sock_fprog filter = { .len = n, .filter = code };
 	int err = 0, little = 0, fd = raw_open();
 

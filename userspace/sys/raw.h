@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * raw: whole Ethernet frames out of an interface, and the MAC they should bear; and did a certain one come in?
+ * raw: whole Ethernet frames out of an interface, the MAC they should bear; did a certain one come in?
  *
- * One socket serves every interface and receives nothing, but for raw_listen()'s: that hears one interface. Frames pass the egress hooks as any other,
- * so the gate can still refuse them.
+ * One socket serves every interface and receives nothing; raw_listen()'s hears one interface.
+ * Frames pass the egress hooks as any other, so the gate can still refuse them.
  * Errors:  negative errno. -ENODEV: no such interface; -ENETDOWN: it is down; -EOPNOTSUPP: it has no
  *          Ethernet address; -EAGAIN or -ENOBUFS: its queue is full, later may do.
  * Blocks:  never.
@@ -29,8 +29,8 @@ bool raw_link_up(int fd, uint32_t ifindex);
 int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n);
 
 /*
- * A socket that hears what of @proto (ETH_P_ARP ...) comes in by the interface and passes the filter. It keeps no
- * more than a few frames: it is for whoever wants to know that there was one.
+ * A socket that hears what of @proto (ETH_P_ARP ...) comes in by the interface and passes the
+ * filter. It keeps no more than a few frames: it is for whoever wants to know that there was one.
  */
 int raw_listen(uint32_t ifindex, uint16_t proto, struct sock_filter *code, uint16_t n);
 /* Did any frame come in since the last time? Takes up to @max off the queue. */
