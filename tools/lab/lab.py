@@ -431,9 +431,9 @@ class Lab:
         self._load_losses()
 
     def partition(self, path=None):
-        """The hosts do not hear each other; the client hears both."""
-        self.cut("a", "b", path)
-        self.cut("b", "a", path)
+        """The hosts do not hear each other, from one moment on; the client hears both."""
+        self._losses += [(100, "a", "b", path), (100, "b", "a", path)]
+        self._load_losses()
 
     def heal(self):
         """No more loss, no more cuts."""
