@@ -147,11 +147,6 @@ static struct judgement judge_arm(const struct judge_facts *f)
 	return change(f, WORD_ARM, "rearmed");
 }
 
-static struct judgement judge_shut(const struct judge_facts *f)
-{
-	return judge_arm(f);
-}
-
 static struct judgement judge_relay(const struct judge_facts *f)
 {
 	struct judgement j = judge_arm(f);
@@ -240,7 +235,7 @@ struct judgement judge(const struct judge_facts *f)
 	case BT_ARMED:
 		return word_whose(f->word, f->me) == WORD_MINE ? judge_claiming(f) : judge_backup(f);
 	default:
-		return judge_shut(f);
+		return judge_arm(f);
 	}
 }
 

@@ -14,15 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "core/word.h"
 #include "ha/route.h"
 #include "sys/clock.h"
-#include "sys/keys.h"
 #include "sys/log.h"
 
 int ha_fail(const struct ha_say *say, int err, const char *what, const char *detail)
