@@ -62,7 +62,7 @@ static __always_inline enum bt_xdp_exit gate_exit(__u32 group, __u64 now)
 	case BT_ARMED:
 		return BT_X_VIP_ARMED;
 	case BT_RELAY:
-		return BT_X_VIP_RELAY;
+		return BT_X_VIP_RELAY_LOST;
 	}
 	return BT_X_VIP_SHUT;
 }

@@ -60,6 +60,30 @@ struct {
 	__type(value, struct bt_pair);
 } st_pair SEC(".maps");
 
+/* Is there still a server's socket? Written and read by XDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__type(key, __u32);
+	__type(value, struct bt_listen);
+} st_listen SEC(".maps");
+
+/* Who has not moved to the new holder yet. Written by XDP; read, and forgotten, by batond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BT_NEIGH_MAX);
+	__type(key, struct bt_neigh_key);
+	__type(value, struct bt_neigh);
+} st_neigh SEC(".maps");
+
+/* Datagrams begun here. Written and read by XDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BT_FRAG_MAX);
+	__type(key, struct bt_frag_key);
+	__type(value, __u64);
+} st_frag SEC(".maps");
+
 /* Written by XDP; read by batond. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

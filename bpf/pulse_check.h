@@ -186,7 +186,8 @@ static __always_inline bool pulse_group_in_range(struct xdp_md *ctx, __u32 off, 
 
 static __always_inline bool pulse_range(struct xdp_md *ctx, const struct pulse *m)
 {
-	if (!m->groups || !m->head.seq || !m->head.boot || m->head.zero)
+	if (!m->groups || !m->head.seq || !m->head.boot ||
+	    bpf_ntohl(m->head.flags) & ~PULSE_H__ALL)
 		return false;
 	for (__u32 i = 0; i < PULSE_GROUPS_MAX; i++) {
 		if (i >= m->groups)

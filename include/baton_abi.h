@@ -19,13 +19,16 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#define BT_ABI		1
+#define BT_ABI		2
 #define BT_MAGIC	0x4241544f4e0001ULL	/* "BATON", 0, 1 */
 
 #define BT_GROUPS_MAX	16
 #define BT_PATHS_MAX	4
 #define BT_VIPS_MAX	1024
 #define BT_NAME_MAX	32
+#define BT_PORTS_MAX	8	/* sip-port entries of a group */
+#define BT_NEIGH_MAX	4096
+#define BT_FRAG_MAX	1024
 #define BT_RING_BYTES	65536
 
 /*
@@ -68,14 +71,27 @@ struct bt_node {
 	__u64 boot;		/* this host's random boot id, made when the maps are made; never 0 */
 	__u64 key_in[2];	/* SipHash keys, one per direction; host order words k0, k1 */
 	__u64 key_out[2];
+	__u64 interval_ns;	/* between two pulses: two of them old is still the present */
 };
 
 /* Map cfg_path, BT_PATHS_MAX entries: where pulses may come from. Writer: batond. */
 struct bt_path {
 	__u32 ifindex;		/* 0: unused */
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* BT_PATH_* */
 	__u8  peer[16];		/* peer's address, IPv4 as v4-mapped IPv6 */
 };
+
+/* bt_path.flags: this network drops frames with a foreign source address, so none is marked. */
+#define BT_PATH_FILTERED	(1u << 0)
+
+/* Where a group's SIP server listens; a transport is one bit of bt_listen.found. */
+struct bt_port {
+	__be16 port;		/* 0: unused */
+	__u8 udp, tcp;		/* 1: this transport is asked for */
+};
+
+/* bt_group.flags: the kernel may judge by the listening socket (`listener = auto`). */
+#define BT_GROUP_LISTENER	(1u << 0)
 
 /* Map cfg_group, BT_GROUPS_MAX entries. Writer: batond. */
 struct bt_group {
@@ -83,6 +99,9 @@ struct bt_group {
 	__be32 digest;		/* of VIPs and settings that both hosts must share */
 	__u32 health;		/* PULSE_F_*, what our pulses say of this group */
 	__u32 linger_ms;	/* how long after letting go SIP responses may still leave */
+	__u32 flags;		/* BT_GROUP_* */
+	__u32 zero;
+	struct bt_port port[BT_PORTS_MAX];
 	__u8  name[BT_NAME_MAX];
 };
 
@@ -95,8 +114,8 @@ struct bt_vip {
 
 /* Map st_word, u64 per group, mmapable. Writers: kernel and batond, compare-and-swap only. */
 /* Map ct_lease, u64 per group, mmapable: gate open only while boot clock < value. Writer: batond. */
-/* Map st_linger, u64 per group, mmapable: until then a relay gate's host may still send SIP
- * responses from the VIP. Writer: whoever left open. */
+/* Map st_linger, u64 per group, mmapable: until then a host that has let go may still send SIP
+ * responses, and TCP resets, from the VIP. Writer: whoever left open. */
 
 /*
  * What was heard of one group from the peer. Map st_heard, per group, mmapable. Writer: kernel, under the
@@ -114,6 +133,9 @@ struct bt_heard {
 	__u32 flags;		/* PULSE_F_* */
 	__be32 digest;
 	__u32 requests;		/* SIP requests seen for the group, wraps */
+	__u32 unanswered;	/* of those it took, about so many still want a final response */
+	__u32 zero;
+	__u64 accept_ns;	/* when its gate last let a VIP frame in, by our clock; 0: never */
 };
 
 /* One heartbeat path, as the kernel saw it. Part of bt_pair. */
@@ -126,6 +148,10 @@ struct bt_path_st {
 	__u64 answer_ns;	/* when the answer to answer_top came */
 	__u64 unauth_ns;	/* last frame of this pair-id with a wrong MAC */
 	__u32 peer_heard_ms;	/* how long ago, the peer says, it last heard us; PULSE_NEVER */
+	__u32 peer_flags;	/* PULSE_H_*, of its last message here */
+	__u64 marked_ns;	/* last believed message whose source address was the peer's test mark */
+	__u8  peer_mac[6];	/* source and destination of the last believed message that bore no mark: */
+	__u8  my_mac[6];	/* where frames are sent on to, and who must be meant by those that are */
 	__u32 zero;
 };
 
@@ -148,8 +174,13 @@ struct bt_pair {
 	X(TRUNCATED,	 XDP_PASS, "headers end early or cannot be followed; not a VIP's") \
 	X(VIP_ACCEPTED,	 XDP_PASS, "for a VIP, gate open and leased") \
 	X(VIP_SHUT,	 XDP_DROP, "for a VIP, gate shut") \
-	X(VIP_ARMED,	 XDP_DROP, "for a VIP, gate armed") \
-	X(VIP_RELAY,	 XDP_DROP, "for a VIP, gate has let go") \
+	X(VIP_ARMED,	 XDP_DROP, "for a VIP, gate armed, and no holder is heard on this interface") \
+	X(VIP_TAKEN,	 XDP_PASS, "for a VIP, sent on by the peer with a mark that opened our gate") \
+	X(VIP_RELAY,	 XDP_TX,   "for a VIP, gate has let go: sent on to the peer, marked") \
+	X(VIP_RELAY_LOST, XDP_DROP, "for a VIP, gate has let go, and the peer is not heard on this interface") \
+	X(VIP_HELPED,	 XDP_TX,   "for a VIP, gate armed: sent on to the holder, marked as help") \
+	X(VIP_SENT_ON,	 XDP_DROP, "for a VIP, sent on once already and not for us") \
+	X(VIP_FRAGMENT,	 XDP_PASS, "for a VIP, gate not open: later fragment of a datagram begun here") \
 	X(VIP_UNLEASED,	 XDP_DROP, "for a VIP, gate open but the lease has ended") \
 	X(VIP_MALFORMED, XDP_DROP, "for a VIP, but header lengths contradict the frame") \
 	X(ARP_PASSED,	 XDP_PASS, "ARP or NS for a VIP, gate open") \
@@ -182,6 +213,8 @@ enum bt_xdp_exit {
 	X(TRUNCATED,	 UNSPEC, "headers end early or cannot be followed; not a VIP's") \
 	X(VIP_SENT,	 UNSPEC, "from a VIP, gate open and leased") \
 	X(VIP_LINGER,	 UNSPEC, "SIP response from a VIP let go, within its linger time") \
+	X(VIP_RESET,	 UNSPEC, "TCP reset from a VIP let go, within its linger time: the client reconnects") \
+	X(VIP_OWN,	 SHOT,	 "to a VIP that this host holds: it has no business on the wire") \
 	X(VIP_HELD,	 SHOT,	 "from a VIP, but this host may not send it") \
 	X(ARP_SENT,	 UNSPEC, "ARP or NA claiming a VIP, gate open and leased") \
 	X(ARP_HELD,	 SHOT,	 "ARP or NA claiming a VIP, but this host may not") \
@@ -235,15 +268,61 @@ struct bt_seen {
 	__u64 response_ns;	/* last SIP response that left from one of its VIPs; 0: none yet */
 	__u64 requests;		/* SIP requests that came in */
 	__u64 conflict_ns;	/* last BT_EV_CONFLICT, at most one a second */
-	__u64 zero[5];
+	__u64 accept_ns;	/* last VIP frame that the open gate let in; may lag by BT_ACCEPT_LAG_NS */
+	__u64 first_ns;		/* first since the gate opened; 0: none yet. Whoever opens zeroes it before */
+	__u64 wants;		/* SIP requests that came in and want a final response: all but ACK */
+	__u64 finals;		/* SIP final responses that left */
+	__u64 zero;
+};
+
+#define BT_ACCEPT_LAG_NS	100000
+
+/*
+ * Is there still a socket for what comes in? Map st_listen, per group. Writer: kernel. A listener's absence
+ * says something only after one was found at the present number.
+ */
+struct bt_listen {
+	__u64 number;		/* the word's, when `found` was noted */
+	__u64 miss_ns;		/* a first look-up that found none; 0: the last one did */
+	__u32 found;		/* bit 2 * i: UDP of port i, 2 * i + 1: TCP */
+	__u32 zero;
+};
+
+/*
+ * Who still sends VIP frames to a host that does not hold the VIP. Map st_neigh, LRU hash. Writer: kernel;
+ * batond deletes.
+ */
+struct bt_neigh_key {
+	__u8  mac[6];		/* the sender's, as the frame had it */
+	__u16 group;		/* slot */
+};
+
+struct bt_neigh {
+	__u64 packets;		/* sent on or dropped */
+	__u64 last_ns;
+	__u8  ip[16];		/* source of the last one, IPv4 as v4-mapped */
+	__u8  vip[16];		/* its destination */
+	__u32 ifindex;
+	__u32 zero;
+};
+
+/* Datagrams whose first fragment the open gate let in: value u64, until when. Map st_frag, LRU hash. */
+struct bt_frag_key {
+	__u8  from[16];		/* IPv4 as v4-mapped */
+	__u8  to[16];
+	__be32 id;
+	__u32 proto;
 };
 
 /* Ring ev_ring: advisory, the maps are the truth. Writer: kernel. */
 enum bt_event_kind {
-	BT_EV_WORD = 1,		/* the kernel changed a word: from, to */
+	BT_EV_WORD = 1,		/* the kernel changed a word: from, to; arg: enum word_cause, and BT_EV_BY_* */
 	BT_EV_BOOT,		/* a new boot id of the peer is believed: from old, to new */
 	BT_EV_CONFLICT,		/* another MAC claims a VIP open here: arg = MAC, its first byte highest of 48 bits */
 };
+
+#define BT_EV_BY_MARK	(1u << 8)	/* a marked frame showed it, not a pulse */
+#define BT_EV_BY_LISTENER (1u << 9)	/* the server's socket was gone */
 
 struct bt_event {
 	__u64 at_ns;
@@ -255,9 +334,10 @@ struct bt_event {
 };
 
 #define BT_LAYOUTS(X) \
-	X(bt_meta, 40) X(bt_node, 48) X(bt_path, 24) X(bt_group, 48) X(bt_vip, 8) \
-	X(bt_heard, 56) X(bt_path_st, 64) X(bt_pair, 288) X(bt_count, 16) X(bt_live, 200) \
-	X(bt_seen, 64) X(bt_event, 40)
+	X(bt_meta, 40) X(bt_node, 56) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
+	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
+	X(bt_seen, 64) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
+	X(bt_event, 40)
 
 #define BT_ASSERT(type, size) \
 	_Static_assert(sizeof(struct type) == (size), "layout of " #type " changed: bump BT_ABI");

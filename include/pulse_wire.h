@@ -13,6 +13,7 @@
  *          message whose `echo` is our present nonce; a retired one cannot come back, because the
  *          nonce is renewed then.
  * Claim:   nothing but the word: armed, its own sender's number. Its acknowledgement is the answer.
+ * Mark:    a frame may instead *be* a message: its Ethernet source address is a mark (bpf/mark.h).
  */
 #ifndef PULSE_WIRE_H
 #define PULSE_WIRE_H
@@ -20,7 +21,7 @@
 #include <linux/types.h>
 
 #define PULSE_MAGIC	0xba70
-#define PULSE_VERSION	1
+#define PULSE_VERSION	2
 #define PULSE_GROUPS_MAX 16
 #define PULSE_WINDOW	64		/* sequence numbers remembered */
 #define PULSE_NEVER	0xffffffffu	/* of an age: there was none */
@@ -38,6 +39,13 @@ enum pulse_flag {
 	PULSE_F__ALL	= (1 << 6) - 1
 };
 
+/* pulse_head.flags */
+enum pulse_head_flag {
+	PULSE_H_MARKED	= 1 << 0,	/* test marks of the receiver come through on this path */
+	PULSE_H_RESTART	= 1 << 1,	/* the sender's controller is being started again, in order */
+	PULSE_H__ALL	= (1 << 2) - 1
+};
+
 struct pulse_head {
 	__be64 mac;
 	__be16 magic;
@@ -53,7 +61,7 @@ struct pulse_head {
 	__be64 nonce;		/* the sender's */
 	__be64 echo;		/* probe: receiver's nonce, 0 if unknown; answer: its probe's nonce */
 	__be32 heard_ms;	/* since the sender last believed a message of the receiver on any path */
-	__be32 zero;
+	__be32 flags;		/* PULSE_H_* */
 };
 
 struct pulse_group {
@@ -65,10 +73,12 @@ struct pulse_group {
 	__be32 resp_age_ms;	/* since the last SIP response from its VIPs; PULSE_NEVER */
 	__be32 flags;		/* PULSE_F_* */
 	__be32 requests;	/* SIP requests seen for its VIPs, wraps */
+	__be32 accept_age_us;	/* since its gate last let a VIP frame in; PULSE_NEVER */
+	__be32 unanswered;	/* requests it took that still want a final response, about */
 };
 
 #define PULSE_HEAD_BYTES	64
-#define PULSE_GROUP_BYTES	40
+#define PULSE_GROUP_BYTES	48
 _Static_assert(sizeof(struct pulse_head) == PULSE_HEAD_BYTES, "pulse_head changed: bump PULSE_VERSION");
 _Static_assert(sizeof(struct pulse_group) == PULSE_GROUP_BYTES, "pulse_group changed: bump PULSE_VERSION");
 

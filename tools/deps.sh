@@ -8,12 +8,12 @@
 # namespaces: neither is started on this host, now or at the next boot.
 set -euo pipefail
 
-build="gcc libc6-dev make pkg-config clang libbpf-dev linux-libc-dev libmnl-dev libjansson-dev
-       libinih-dev libsystemd-dev libssl-dev scdoc"
+build="gcc libc6-dev make pkg-config clang libbpf-dev linux-libc-dev libmnl-dev libnftnl-dev libjansson-dev
+       libinih-dev libsystemd-dev libssl-dev libcurl4-openssl-dev scdoc"
 tests="libcmocka-dev bpftool iproute2 iputils-ping ethtool nftables procps util-linux python3
        python3-pytest python3-jsonschema sip-tester keepalived kamailio
-       qemu-system-x86 busybox-static cpio"
-daemons="keepalived kamailio"
+       qemu-system-x86 busybox-static cpio etcd-server etcd-client spin"
+daemons="keepalived kamailio etcd-server"
 policy=/usr/sbin/policy-rc.d
 policy_mark="# made by baton's tools/deps.sh for one installation; may be removed"
 

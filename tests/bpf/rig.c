@@ -428,7 +428,7 @@ void rig_frame(struct packet *p, const struct rig_pulse *m, uint32_t path, int v
 		.magic = htons(m->magic), .version = m->version, .type = m->type, .pair_id = m->pair_id,
 		.from = m->from, .to = m->to, .n_groups = m->n_groups, .seq = htobe64(m->seq),
 		.boot = htobe64(m->boot), .to_boot = htobe64(m->to_boot), .nonce = htobe64(m->nonce),
-		.echo = htobe64(m->echo), .heard_ms = htonl(m->heard_ms), .zero = htonl(m->zero),
+		.echo = htobe64(m->echo), .heard_ms = htonl(m->heard_ms), .flags = htonl(m->flags),
 	} };
 	uint32_t n = m->n_groups <= PULSE_GROUPS_MAX ? m->n_groups : PULSE_GROUPS_MAX + 1;
 	uint32_t len = PULSE_HEAD_BYTES + n * PULSE_GROUP_BYTES;
@@ -459,7 +459,7 @@ bool rig_answer(const struct packet *p, struct rig_pulse *ret)
 		.magic = ntohs(h->magic), .version = h->version, .type = h->type, .pair_id = h->pair_id,
 		.from = h->from, .to = h->to, .n_groups = h->n_groups, .seq = be64toh(h->seq),
 		.boot = be64toh(h->boot), .to_boot = be64toh(h->to_boot), .nonce = be64toh(h->nonce),
-		.echo = be64toh(h->echo), .heard_ms = ntohl(h->heard_ms), .zero = ntohl(h->zero),
+		.echo = be64toh(h->echo), .heard_ms = ntohl(h->heard_ms), .flags = ntohl(h->flags),
 	};
 	for (uint32_t i = 0; i < h->n_groups; i++)
 		block_in(&ret->block[i], &msg.group[i]);

@@ -89,7 +89,7 @@ struct rig_pulse {
 	uint16_t magic;
 	uint8_t version, type, pair_id, from, to, n_groups;
 	uint64_t seq, boot, to_boot, nonce, echo;
-	uint32_t heard_ms, zero;
+	uint32_t heard_ms, flags;
 	struct rig_block block[PULSE_GROUPS_MAX + 1];
 	__u64 key[2];
 };

@@ -136,7 +136,7 @@ static void test_answer(void **state)
 			      "seq %lu boot %lx to %lx echo %lx", a.seq, a.boot, a.to_boot, a.echo);
 			CHECK(a.nonce == pair.nonce && a.nonce != RIG_NONCE && a.nonce, "nonce %lx",
 			      a.nonce);
-			CHECK(a.heard_ms == 0 && a.zero == 0, "just heard, yet %u ms", a.heard_ms);
+			CHECK(a.heard_ms == 0 && a.flags == 0, "just heard, yet %u ms", a.heard_ms);
 		}
 }
 
@@ -406,12 +406,12 @@ struct bad {
 static void test_refusals(void **state)
 {
 	static const struct bad bad[] = {
-		HEAD(magic, 0, VERSION), HEAD(version, 0, VERSION), HEAD(version, 2,
+		HEAD(magic, 0, VERSION), HEAD(version, 0, VERSION), HEAD(version, PULSE_VERSION + 1,
 				VERSION), HEAD(type, 0, VERSION),
 		HEAD(type, 3, VERSION), HEAD(pair_id, 8, PAIR), HEAD(from, 1, PAIR), HEAD(from, 3,
 				PAIR),
 		HEAD(to, 2, PAIR), HEAD(to, 0, PAIR), HEAD(key[0], 1, MAC), HEAD(key[1], 1, MAC),
-		HEAD(seq, 1, REPLAY), HEAD(seq, 0, RANGE), HEAD(zero, 1, RANGE), HEAD(boot, 0,
+		HEAD(seq, 1, REPLAY), HEAD(seq, 0, RANGE), HEAD(flags, 4, RANGE), HEAD(boot, 0,
 				RANGE),
 		BLOCK(name_hash, 0), BLOCK(flags, 0x40), BLOCK(flags, 0x80000000),
 		BLOCK(word, 1), BLOCK(word, 0x8000), BLOCK(word, BT_WORD(9, 2,

@@ -30,7 +30,7 @@ static const struct state {
 	{ "claim",		BT_WORD(7, 1, BT_ARMED),  60,
 	  BT_X_VIP_ARMED,	 BT_X_ARP_HELD_BACK },
 	{ "relay",		BT_WORD(7, 1, BT_RELAY),  60,
-	  BT_X_VIP_RELAY,	 BT_X_ARP_HELD_BACK },
+	  BT_X_VIP_RELAY_LOST, BT_X_ARP_HELD_BACK },
 	{ "open, leased",	BT_WORD(7, 1, BT_OPEN),	  60, BT_X_VIP_ACCEPTED, BT_X_ARP_PASSED },
 	{ "open, lease ended",	BT_WORD(7, 1, BT_OPEN),	  -1, BT_X_VIP_UNLEASED,
 	  BT_X_ARP_HELD_BACK },

@@ -24,6 +24,7 @@
 #define DP_MAPS(X) \
 	X(meta) X(cfg_node) X(cfg_path) X(cfg_group) X(cfg_vip4) X(cfg_vip6) X(cfg_gidx) \
 	X(st_word) X(ct_lease) X(st_linger) X(st_heard) X(st_pair) \
+	X(st_listen) X(st_neigh) X(st_frag) \
 	X(st_count) X(st_count_tc) X(st_live) X(st_seen) X(st_due) X(ev_ring)
 
 enum dp_map {
