@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * gate: has this host, now, the right to take or to send a VIP's frame; and when does the word
- * change?
+ * gate: has this host, now, the right to take or to send a VIP's frame?
  *
  * The word and the lease are read once each; a frame is accepted by the reading of them, however
  * late the CPU then goes on. What cannot be read is shut.
  * Time:    boot clock, passed in.
- * Source:  design §4.2; include/word_table.h is the whole law of changes.
+ * Source:  design §4.2. When the word changes: word.h.
  */
 #ifndef GATE_H
 #define GATE_H
@@ -14,7 +13,6 @@
 #include <stdbool.h>
 
 #include "maps_tc.h"
-#include "word_table.h"
 
 #define READ_ONCE(x)	(*(volatile __typeof__(x) *)&(x))
 #define NS_PER_MS	1000000ULL
@@ -73,67 +71,6 @@ static __always_inline bool gate_lingers(__u32 group, const struct gate *gate, _
 	__u64 *until = bpf_map_lookup_elem(&st_linger, &group);
 
 	return BT_WORD_MODE(gate->word) == BT_RELAY && until && now < READ_ONCE(*until);
-}
-
-#define WORD_KEY(mode, whose, cause) \
-	(((mode) * WORD_WHOSE__N + (whose)) * WORD_CAUSE__N + (cause))
-#define WORD_STEP(mode, after) ((mode) << 8 | (after))
-
-/* The table's answer as WORD_STEP(); 0: no such row, refused. */
-static __always_inline __u32 word_step(__u32 mode, enum word_whose whose, enum word_cause cause)
-{
-	switch (WORD_KEY(mode, whose, cause)) {
-#define WORD_ROW(mode, whose, cause, to, after) \
-	case WORD_KEY(BT_##mode, WORD_##whose, WORD_##cause): \
-		return WORD_STEP(BT_##to, WORD_##after);
-	WORD_TABLE(WORD_ROW)
-#undef WORD_ROW
-	}
-	return 0;
-}
-
-static __always_inline enum word_whose word_whose(__u64 word, __u8 my_id)
-{
-	if (!BT_WORD_OWNER(word))
-		return WORD_NOBODYS;
-	return BT_WORD_OWNER(word) == my_id ? WORD_MINE : WORD_PEERS;
-}
-
-/* What does the peer's word @heard mean to our word @own? 0: nothing. */
-static __always_inline enum word_cause word_cause(__u64 own, __u64 heard, __u8 peer_id)
-{
-	bool claim = BT_WORD_MODE(heard) == BT_ARMED && BT_WORD_OWNER(heard) == peer_id;
-	bool wants = BT_WORD_MODE(heard) == BT_OPEN || claim;
-
-	if (BT_WORD_NUMBER(heard) > BT_WORD_NUMBER(own) && wants)
-		return WORD_HEARD_HIGHER;
-	if (BT_WORD_NUMBER(heard) == BT_WORD_NUMBER(own) && !wants)
-		return WORD_HEARD_LETGO;
-	return 0;
-}
-
-/* Our word after @heard; @own itself when the table says no, or the terms have run out. */
-static __always_inline __u64 word_after(__u64 own, __u64 heard, __u8 my_id, __u8 peer_id,
-					bool leased)
-{
-	enum word_cause cause = word_cause(own, heard, peer_id);
-	__u32 step = word_step(BT_WORD_MODE(own), word_whose(own, my_id), cause);
-	__u64 mode = step >> 8;
-
-	/* A host whose controller is dead must not take the role. */
-	if (cause == WORD_HEARD_LETGO && !leased)
-		return own;
-	switch (step & 0xff) {
-	case WORD_SAME:
-		return BT_WORD_NUMBER(own) << 24 | mode << 16;
-	case WORD_THE_PEERS:
-		return BT_WORD_NUMBER(heard) << 24 | mode << 16;
-	case WORD_NEXT:
-		if (BT_WORD_TERM(own) == 0xffffffff)
-			return own;
-		return BT_WORD(BT_WORD_TERM(own) + 1, my_id, mode);
-	}
-	return own;
 }
 
 #endif

@@ -3,13 +3,13 @@
  * pulse_group: what does a believed pulse tell of each group, what does that make of our word, and what
  * do we tell in the answer?
  *
- * Source:  design §4.2; include/word_table.h by way of gate.h.
+ * Source:  design §4.2; changes of the word: word.h.
  */
 #ifndef PULSE_GROUP_H
 #define PULSE_GROUP_H
 
-#include "event.h"
 #include "pulse_check.h"
+#include "word.h"
 
 /* What we had heard of the peer's groups was its old life's. */
 static __always_inline void heard_forget(void)
@@ -39,38 +39,6 @@ static __always_inline __u32 group_slot(__be32 hash, __u32 hint)
 		return hint;
 	slot = bpf_map_lookup_elem(&cfg_gidx, &hash);
 	return slot ? *slot : BT_GROUPS_MAX;
-}
-
-/* Let go for the peer: SIP responses to what we had accepted may still leave for a while. */
-static __always_inline void linger_begin(__u32 slot, __u64 now)
-{
-	struct bt_group *g = bpf_map_lookup_elem(&cfg_group, &slot);
-	__u64 *until = bpf_map_lookup_elem(&st_linger, &slot);
-
-	if (g && until)
-		*until = now + g->linger_ms * NS_PER_MS;
-}
-
-/*
- * Change our word by what the peer's says; returns our word as it then stands. If somebody else was
- * faster the decision is dropped: the next pulse makes it anew.
- */
-static __always_inline __u64 word_hear(__u32 slot, __u64 *word, __u64 heard,
-				       const struct bt_node *node,
-				       bool leased, __u64 now)
-{
-	__u64 own = READ_ONCE(*word), to, seen;
-
-	to = word_after(own, heard, node->my_id, node->peer_id, leased);
-	if (to == own)
-		return own;
-	if (BT_WORD_MODE(own) == BT_OPEN)
-		linger_begin(slot, now);	/* before the store: no response falls between */
-	seen = __sync_val_compare_and_swap(word, own, to);
-	if (seen != own)
-		return seen;
-	event_emit(BT_EV_WORD, slot, now, own, to, 0);
-	return to;
 }
 
 /*
@@ -117,7 +85,7 @@ static __always_inline void group_take(const struct pulse *m, const struct pulse
 	__u32 zero = 0;
 	__u64 own;
 
-	own = word_hear(slot, word, news.word, node, leased, m->now);
+	own = word_hear(slot, word, news.word, node, leased, 0, m->now);
 	pair = bpf_map_lookup_elem(&st_pair, &zero);
 	if (pair && m->newest)
 		heard_store(pair, h, &news, m->answer &&

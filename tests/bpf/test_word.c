@@ -84,15 +84,28 @@ static void check_linger(uint64_t own, uint64_t now_word, uint64_t linger)
 		CHECK(!linger, "lingers, though %016lx -> %016lx", own, now_word);
 }
 
+/* Whoever opens forgets the first frame of an earlier opening. */
+static void check_first(bool opened)
+{
+	struct bt_seen seen;
+	uint32_t zero = 0;
+
+	bpf_map_lookup_elem(rig_map("st_seen"), &zero, &seen);
+	CHECK((seen.first_ns == 0) == opened, "%s, first frame at %llu",
+	      opened ? "opened" : "not opened", seen.first_ns);
+}
+
 static void meet(uint64_t own, uint64_t heard, bool leased, uint8_t type)
 {
 	static uint64_t seq = 10;
 	struct rig_pulse m = rig_pulse(++seq);
 	uint64_t want = expected(own, heard, leased), got, linger;
+	struct bt_seen seen = { .first_ns = 1 };
 	uint32_t zero = 0, exit;
 	struct bt_event ev;
 	struct packet p;
 
+	bpf_map_update_elem(rig_map("st_seen"), &zero, &seen, BPF_ANY);
 	rig_set_word(0, own);
 	rig_set_lease(0, leased ? rig_now() + 60 * RIG_SEC : rig_now() - 1);
 	rig_set_linger(0, 0);
@@ -112,6 +125,8 @@ static void meet(uint64_t own, uint64_t heard, bool leased, uint8_t type)
 	      got != own ? "changed" : "stayed", ev.kind);
 	CHECK(!ev.kind || (ev.from == own && ev.to == got && ev.group == 0 && ev.at_ns),
 	      "event says %llx -> %llx", ev.from, ev.to);
+	CHECK(!ev.kind || ev.arg == cause_of(own, heard), "event says because of %llx", ev.arg);
+	check_first(got != own && BT_WORD_MODE(got) == BT_OPEN);
 	got == own ? refusals++ : changes++;
 }
 
