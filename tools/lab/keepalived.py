@@ -54,6 +54,9 @@ class Keepalived:
             realtime=REALTIME if fast else "", advert_int="0.01" if fast else "1"))
 
     def start(self):
+        for left in ("keepalived.pid", "vrrp.pid"):	# by one that was killed
+            if os.path.exists(os.path.join(self.node.dir, left)):
+                os.remove(os.path.join(self.node.dir, left))
         self.process = self.node.start(
             "controller", "keepalived", "-n", "-l", "-P", "-f", self.conf,
             "-p", f"{self.node.dir}/keepalived.pid", "-r", f"{self.node.dir}/vrrp.pid")
