@@ -42,6 +42,8 @@ enum ctl_key {
 	CTL_K_TIMEOUT	= 1 << 2,	/* "timeout_s": number, > 0 */
 	CTL_K_FOLLOW	= 1 << 3,	/* "follow": boolean */
 	CTL_K_CLEAR	= 1 << 4,	/* "clear": string, the alarm's id */
+	CTL_K_TERM	= 1 << 5,	/* "term": number, 1 .. 4294967295 */
+	CTL_K_THE_GROUP	= 1 << 6,	/* "group" may not be left out */
 };
 
 /* Name, word, keys, whether this version does it, arguments on the command line, help. */
@@ -52,8 +54,9 @@ enum ctl_key {
 	  "[GROUP] [--timeout S] [--force]", "move the role to the other host, from either one") \
 	X(DRAIN,      "drain",      0, 0, "[GROUP]", "let calls end here, send new ones to the peer") \
 	X(UNDRAIN,    "undrain",    0, 0, "[GROUP]", "undo drain") \
-	X(FENCE,      "fence",      0, 0, "GROUP [--force]", "keep this host from ever taking the role") \
-	X(UNFENCE,    "unfence",    0, 0, "GROUP", "undo fence") \
+	X(FENCE,      "fence",      CTL_K_GROUP | CTL_K_THE_GROUP | CTL_K_FORCE, 1, \
+	  "GROUP [--force]", "keep this host from ever taking the role") \
+	X(UNFENCE,    "unfence",    CTL_K_GROUP | CTL_K_THE_GROUP, 1, "GROUP", "undo fence") \
 	X(READY,      "ready",      0, 0, "[switchover|upgrade]", "would it be safe now?") \
 	X(EVENTS,     "events",     CTL_K_FOLLOW, 1, "[-f]", "what happened; -f goes on as it happens") \
 	X(EXPLAIN,    "explain",    0, 0, "[TERM]", "why a role change happened, and its measured outage") \

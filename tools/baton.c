@@ -205,6 +205,8 @@ static int put_args(const struct words *w, json_t *request)
 {
 	unsigned keys = verbs[w->verb].keys;
 
+	if (!w->n_args && keys & CTL_K_THE_GROUP)
+		return usage("a group's name is missing after", verbs[w->verb].word);
 	if (!w->n_args)
 		return CTL_DONE;
 	if (keys & CTL_K_CLEAR)
@@ -242,11 +244,16 @@ static bool is_stream(const struct words *w)
 	return w->verb == CTL_WATCH || (w->verb == CTL_EVENTS && w->follow);
 }
 
+static bool moves_roles(const struct words *w)
+{
+	return w->verb == CTL_SWITCHOVER || w->verb == CTL_FENCE || w->verb == CTL_UNFENCE;
+}
+
 static int patience_ms(const struct words *w)
 {
 	if (w->verb == CTL_EVENTS && w->follow)
 		return -1;
-	if (w->verb == CTL_SWITCHOVER)
+	if (moves_roles(w))
 		return ANSWER_MS + (int)((w->timeout_s > 0 ? w->timeout_s : CTL_TIMEOUT_S) * 1000);
 	return ANSWER_MS;
 }
@@ -272,7 +279,7 @@ static int no_answer(const struct words *w, int err)
 		fprintf(stderr, "baton: batond does not answer for %d s; is it stopped?\n", patience_ms(w) / 1000);
 	else
 		fprintf(stderr, "baton: what batond answered cannot be read: %s\n", strerror(-err));
-	return w->verb == CTL_SWITCHOVER && err == -ETIMEDOUT ? CTL_UNFINISHED : CTL_NO_DAEMON;
+	return moves_roles(w) && err == -ETIMEDOUT ? CTL_UNFINISHED : CTL_NO_DAEMON;
 }
 
 static int print_answer(const struct words *w, const json_t *answer)

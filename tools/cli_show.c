@@ -394,6 +394,8 @@ void show(enum ctl_verb verb, const json_t *doc)
 		[CTL_STATUS]	 = show_status,
 		[CTL_WATCH]	 = show_watch,
 		[CTL_SWITCHOVER] = show_text,
+		[CTL_FENCE]	 = show_text,
+		[CTL_UNFENCE]	 = show_text,
 		[CTL_EVENTS]	 = show_events,
 		[CTL_COUNTERS]	 = show_counters,
 		[CTL_OPTIONS]	 = show_options,

@@ -19,7 +19,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BATON = ROOT / "build" / "baton"
 SCHEMAS = ROOT / "tests" / "schema"
-UNBUILT = ["drain", "undrain", "fence", "unfence", "ready", "explain", "calls", "devices", "pools",
+UNBUILT = ["drain", "undrain", "ready", "explain", "calls", "devices", "pools",
            "neighbours", "trace"]
 
 
@@ -86,7 +86,8 @@ def cardboard(tmp_path):
 def test_help_and_version():
     told = baton("--help")
     assert told.returncode == 0
-    for verb in ["status", "watch", "switchover", "events", "counters", "options", "alarms", "doctor", "reload", *UNBUILT]:
+    for verb in ["status", "watch", "switchover", "fence", "unfence", "events", "counters", "options", "alarms", "doctor",
+                 "reload", *UNBUILT]:
         assert f"\n  {verb} " in told.stdout, verb
     assert baton("--version").stdout.startswith("baton ")
 
@@ -106,6 +107,11 @@ def test_help_and_version():
     (["switchover", "--timeout", "soon"], "not 'soon'"),
     (["switchover", "--timeout", "-1"], "not '-1'"),
     (["switchover", "--timeout", "nan"], "not 'nan'"),
+    (["fence"], "a group's name is missing after 'fence'"),
+    (["unfence"], "a group's name is missing after 'unfence'"),
+    (["unfence", "sip", "--force"], "unfence does not take '--force'"),
+    (["fence", "sip", "--timeout", "3"], "fence does not take '--timeout'"),
+    (["fence", "a", "b"], "fence does not take 'b'"),
     (["alarms", "show"], "alarms does not take 'show'"),
     (["alarms", "clear"], "id is missing"),
 ])
@@ -142,7 +148,9 @@ def test_socket_may_not_be_opened(tmp_path):
      {"verb": "switchover", "group": "sip", "force": True, "timeout_s": 2.5}),
     (["events", "-f"], {"verb": "events", "follow": True}),
     (["alarms", "clear", "00-52029", "sip"], {"verb": "alarms", "clear": "00-52029 sip"}),
-    (["fence", "sip", "--force"], {"verb": "fence"}),
+    (["fence", "sip", "--force"], {"verb": "fence", "group": "sip", "force": True}),
+    (["unfence", "sip"], {"verb": "unfence", "group": "sip"}),
+    (["drain", "sip", "--force"], {"verb": "drain"}),
 ])
 def test_request(args, request_, cardboard):
     daemon = cardboard({"exit": 1, "error": "no"})

@@ -32,7 +32,7 @@
 
 struct ha {
 	struct conf conf;
-	int switchovers, reloads, forgotten, asked;	/* asked: anything at all */
+	int switchovers, fences, unfences, reloads, forgotten, asked;	/* asked: anything at all */
 	char group[BT_NAME_MAX];
 	bool force, answer_later, reload_fails;
 	uint64_t timeout_ns;
@@ -123,6 +123,26 @@ void ha_switchover(struct ha *h, const char *group, bool force, uint64_t timeout
 	h->done_arg = arg;
 	if (!h->answer_later)
 		done(arg, CTL_DONE, "sip: b holds it now");
+}
+
+void ha_fence(struct ha *h, const char *group, bool force, ha_done_fn *done, void *arg)
+{
+	h->asked++;
+	h->fences++;
+	snprintf(h->group, sizeof(h->group), "%s", group);
+	h->force = force;
+	h->done = done;
+	h->done_arg = arg;
+	if (!h->answer_later)
+		done(arg, CTL_DONE, "group sip: fenced");
+}
+
+void ha_unfence(struct ha *h, const char *group, ha_done_fn *done, void *arg)
+{
+	h->asked++;
+	h->unfences++;
+	snprintf(h->group, sizeof(h->group), "%s", group);
+	done(arg, CTL_REFUSED, "cannot write");
 }
 
 void ha_ask_forget(struct ha *h, void *arg)
@@ -466,6 +486,28 @@ static void test_switchover(void **state)
 	assert_int_equal(ha.timeout_ns, CTL_TIMEOUT_S * NS_PER_S);
 	json_decref(reply);
 	refused("{\"verb\":\"switchover\",\"group\":\"nogroup\"}", CTL_REFUSED, "no group 'nogroup' here; groups: sip web");
+}
+
+static void test_fence(void **state)
+{
+	json_t *reply = ask("{\"verb\":\"fence\",\"group\":\"web\",\"force\":true}");
+
+	(void)state;
+	assert_int_equal(json_integer_value(json_object_get(reply, "exit")), CTL_DONE);
+	json_decref(reply);
+	assert_int_equal(ha.fences, 1);
+	assert_string_equal(ha.group, "web");
+	assert_true(ha.force);
+	reply = ask("{\"verb\":\"unfence\",\"group\":\"sip\"}");
+	assert_int_equal(json_integer_value(json_object_get(reply, "exit")), CTL_REFUSED);
+	assert_string_equal(json_string_value(json_object_get(reply, "error")), "cannot write");
+	json_decref(reply);
+	assert_int_equal(ha.unfences, 1);
+	refused("{\"verb\":\"fence\"}", CTL_USAGE, "fence needs \"group\"");
+	refused("{\"verb\":\"unfence\"}", CTL_USAGE, "unfence needs \"group\"");
+	refused("{\"verb\":\"unfence\",\"group\":\"sip\",\"force\":true}", CTL_USAGE, "does not take \"force\"");
+	refused("{\"verb\":\"fence\",\"group\":\"nogroup\"}", CTL_REFUSED, "no group 'nogroup' here; groups: sip web");
+	assert_int_equal(ha.fences + ha.unfences, 2);
 }
 
 static void test_switchover_later(void **state)
@@ -925,7 +967,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_status), T(test_counters), T(test_alarms), T(test_doctor), T(test_options), T(test_reload),
-		T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
+		T(test_fence), T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
 		T(test_watch), T(test_slow_watcher_is_cut), T(test_events), T(test_slow_follower_loses_lines),
 		T(test_refusals), T(test_hostile_bytes), T(test_partial_lines), T(test_byte_by_byte),
 		T(test_silent_client), T(test_seventeenth_client), T(test_answer_larger_than_backlog),

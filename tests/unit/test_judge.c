@@ -464,6 +464,66 @@ static void of_two_that_ask_the_preferred_one_comes_first(void **state)
 	expect(&f, WORD_CLAIM, "vip-silent");
 }
 
+static void a_fenced_host_shuts_and_stays_shut(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.fenced = true;
+	expect(&f, WORD_CLOSE, "fence");
+	f.peer = PEER_DOWN;
+	expect(&f, WORD_CLOSE, "fence");
+	f.word = BT_WORD(8, ME, BT_ARMED);		/* its claim was under way */
+	expect(&f, WORD_CLOSE, "fence");
+	f.word = BT_WORD(7, PEER, BT_SHUT);
+	f.settled = true;
+	expect(&f, 0, NULL);				/* the peer is dead: nobody serves, as it was told */
+	f.peer = PEER_UP;
+	expect(&f, 0, NULL);
+	f.asked = f.forced = true;
+	expect(&f, 0, NULL);
+	f.said.word = BT_WORD(7, PEER, BT_SHUT);
+	f.nobody_ns = 10000 * MS;
+	expect(&f, 0, NULL);
+}
+
+static void a_fence_hands_over_before_it_shuts(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	f.fence_asked = true;
+	expect(&f, WORD_LEAVE, "fence");
+	f.said.running = false;
+	expect(&f, 0, NULL);				/* it would leave nobody: not without --force */
+	f.fence_asked = false;
+	f.fenced = true;
+	expect(&f, WORD_CLOSE, "fence");
+	f.said.running = true;
+	expect(&f, WORD_LEAVE, "fence");
+	f.word = BT_WORD(8, PEER, BT_RELAY);
+	f.said.word = BT_WORD(8, PEER, BT_OPEN);
+	f.rested = f.settled = false;
+	expect(&f, 0, NULL);				/* the old server may still answer what it had accepted */
+	f.rested = f.settled = true;
+	expect(&f, WORD_CLOSE, "fence");
+}
+
+static void nothing_is_handed_to_a_fenced_peer(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	f.said.fenced = true;
+	assert_string_equal(judge_unready(&f), "peer is fenced by hand");
+	f.asked = f.forced = true;
+	expect(&f, 0, NULL);
+	f.asked = f.forced = false;
+	f.running = false;
+	expect(&f, 0, NULL);
+	assert_non_null(judge(&f).stuck);
+}
+
 /* ---- laws over everything ----------------------------------------------------------------------- */
 
 static const uint64_t words[] = {
@@ -493,6 +553,10 @@ static void check_laws(const struct judge_facts *f)
 		fail_msg("claims with the link down: %s", j.why);
 	if (j.cause == WORD_ARM && (!f->running || !f->settled || !f->link_up))
 		fail_msg("arms while ill");
+	if (f->fenced && j.cause != WORD_CLOSE && j.cause != WORD_LEAVE)
+		fail_msg("%s while fenced", word_cause_text(j.cause));
+	if (f->said.fenced && j.cause == WORD_LEAVE)
+		fail_msg("hands over to a fenced peer: %s", j.why);
 	if (f->stopping && j.cause != WORD_CLOSE && j.cause != WORD_LEAVE)
 		fail_msg("%s while stopping", word_cause_text(j.cause));
 	if (!j.need_term && (BT_WORD_MODE(to) == BT_ARMED || BT_WORD_MODE(to) == BT_OPEN) && BT_WORD_OWNER(to) == f->me &&
@@ -508,14 +572,16 @@ static void laws_hold_over_all_facts(void **state)
 	for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++)
 		for (size_t p = 0; p < sizeof(words) / sizeof(words[0]); p++)
 			for (enum peer_state s = PEER_UNKNOWN; s <= PEER_DOWN; s++)
-				for (unsigned bits = 0; bits < 1u << 14; bits++, n++) {
+				for (unsigned bits = 0; bits < 1u << 15; bits++, n++) {
 					struct judge_facts f = {
 						.word = words[w], .seen = BT_WORD(7, PEER, BT_SHUT), .me = ME, .peer_id = PEER,
 						.running = bits & 1, .link_up = bits & 2, .settled = bits & 4,
 						.stopping = bits & 8, .asked = bits & 16, .forced = bits & 32,
+						.fenced = bits & 16384, .fence_asked = bits & 4,
 						.prefers_me = bits & 64, .term_on_disk = bits & 128 ? 8 : 7, .peer = s,
 						.said = { .fresh = bits & 256, .known = bits & 512, .same_digest = bits & 1024,
 							  .running = bits & 2048, .leased = bits & 1, .hears_us = bits & 4,
+							  .fenced = bits & 4096,
 							  .word = words[p] },
 						.nobody_ns = bits & 4096 ? 100 * MS : 0, .patience_ns = 30 * MS,
 						.vip_silent_ns = bits & 8192 ? 300 * MS : 0,
@@ -523,7 +589,7 @@ static void laws_hold_over_all_facts(void **state)
 
 					check_laws(&f);
 				}
-	assert_int_equal(n, 8 * 8 * 5 * 16384);
+	assert_int_equal(n, 8 * 8 * 5 * 32768);
 }
 
 int main(void)
@@ -544,6 +610,8 @@ int main(void)
 		cmocka_unit_test(unauthentic_peer_moves_nothing),
 		cmocka_unit_test(an_unauthentic_peer_whose_vip_is_silent_is_gone),
 		cmocka_unit_test(of_two_that_ask_the_preferred_one_comes_first),
+		cmocka_unit_test(a_fenced_host_shuts_and_stays_shut), cmocka_unit_test(a_fence_hands_over_before_it_shuts),
+		cmocka_unit_test(nothing_is_handed_to_a_fenced_peer),
 		cmocka_unit_test(laws_hold_over_all_facts),
 	};
 

@@ -47,6 +47,8 @@ const char *judge_unready(const struct judge_facts *f)
 		return "peer has other VIPs or settings for this group";
 	if (f->said.stopping)
 		return "peer is stopping";
+	if (f->said.fenced)
+		return "peer is fenced by hand";
 	if (!f->said.running)
 		return "peer's SIP server is unavailable";
 	if (!peer_armed_at(f))
@@ -114,7 +116,7 @@ static bool lies_on_the_ground(const struct judge_facts *f)
 /* Causes to claim that hold in every mode that does not hold the role already. */
 static struct judgement judge_claim(const struct judge_facts *f)
 {
-	if (f->stopping || !may_serve(f))
+	if (f->stopping || f->fenced || !may_serve(f))
 		return stay;
 	if (judge_peer_is_gone(f))
 		return change(f, WORD_CLAIM, gone_why(f));
@@ -134,7 +136,7 @@ static struct judgement judge_arm(const struct judge_facts *f)
 {
 	struct judgement j = judge_claim(f);
 
-	if (j.cause || f->stopping)
+	if (j.cause || f->stopping || f->fenced)
 		return j;
 	if (f->running && f->link_up && f->said.fresh && !f->said.known)	/* it can never let go */
 		return (struct judgement){ .stuck = "the peer is up, but has no such group: nobody may serve it" };
@@ -155,6 +157,8 @@ static struct judgement judge_relay(const struct judge_facts *f)
 		return j;
 	if (f->stopping)
 		return change(f, WORD_CLOSE, "stop");
+	if (f->rested && f->fenced)	/* shut says "let go" as relay does: the peer may open all the same */
+		return change(f, WORD_CLOSE, "fence");
 	if (f->rested && word_whose(f->word, f->me) == WORD_PEERS && (!f->running || !f->link_up))
 		return change(f, WORD_CLOSE, f->running ? "link-down" : "service-unavailable");
 	return stay;
@@ -166,6 +170,8 @@ static struct judgement judge_backup(const struct judge_facts *f)
 
 	if (f->stopping)
 		return change(f, WORD_CLOSE, "stop");
+	if (f->fenced)
+		return change(f, WORD_CLOSE, "fence");
 	j = judge_claim(f);
 	if (j.cause)
 		return j;
@@ -180,6 +186,8 @@ static struct judgement judge_backup(const struct judge_facts *f)
 
 static struct judgement judge_claiming(const struct judge_facts *f)
 {
+	if (f->fenced)
+		return change(f, WORD_CLOSE, "fence");
 	if (f->stopping || !may_serve(f))
 		return change(f, WORD_CLOSE, f->stopping ? "stop" : f->link_up ? "service-unavailable" : "link-down");
 	if (judge_peer_is_gone(f))
@@ -193,9 +201,10 @@ static struct judgement judge_claiming(const struct judge_facts *f)
 	return stay;
 }
 
-static struct judgement judge_stop(const struct judge_facts *f)
+/* Away from here in any case: to the peer if it can take the role, else to nobody. */
+static struct judgement judge_away(const struct judge_facts *f, const char *why)
 {
-	return judge_unready(f) ? change(f, WORD_CLOSE, "stop") : change(f, WORD_LEAVE, "stop");
+	return change(f, judge_unready(f) ? WORD_CLOSE : WORD_LEAVE, why);
 }
 
 static struct judgement judge_ill(const struct judge_facts *f)
@@ -211,11 +220,13 @@ static struct judgement judge_open(const struct judge_facts *f)
 {
 	const struct peer_facts *p = &f->said;
 
-	if (f->stopping)
-		return judge_stop(f);
+	if (f->stopping || f->fenced)
+		return judge_away(f, f->fenced ? "fence" : "stop");
+	if (f->fence_asked && !judge_unready(f))
+		return change(f, WORD_LEAVE, "fence");
 	if (!f->running || !f->link_up)
 		return judge_ill(f);
-	if (f->asked && (!judge_unready(f) || (f->forced && peer_armed_at(f))))
+	if (f->asked && (!judge_unready(f) || (f->forced && peer_armed_at(f) && !f->said.fenced)))
 		return change(f, WORD_LEAVE, "switchover");
 	if (p->fresh && p->known && BT_WORD_MODE(p->word) == BT_OPEN && !p->hears_us)
 		return change(f, WORD_CLOSE, "not-heard");	/* only this side knows of both */

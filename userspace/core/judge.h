@@ -30,6 +30,7 @@ struct peer_facts {
 	bool known;		/* it has the group */
 	bool same_digest;
 	bool running, leased, stopping;
+	bool fenced;		/* shut by hand there */
 	bool hears_us;		/* heard us within the last 100 ms */
 	uint64_t word;		/* meaningless unless known */
 };
@@ -43,6 +44,8 @@ struct judge_facts {
 	bool rested;		/* a second since the last move: the old server has said what it had to */
 	bool settled;		/* and well all that time */
 	bool stopping;
+	bool fenced;		/* an operator keeps this host shut: it neither arms nor claims */
+	bool fence_asked;	/* ... wants to, once the peer has taken the role */
 	bool asked, forced;	/* the operator wants the role moved */
 	bool prefers_me;	/* leads when both are new */
 	uint32_t term_on_disk;	/* terms up to this may be used */

@@ -123,6 +123,10 @@ static enum ctl_exit read_object(struct request *r, json_t *root, char *why, siz
 		if (bad)
 			return bad;
 	}
+	if (verbs[r->verb].keys & CTL_K_THE_GROUP && !r->group[0]) {
+		snprintf(why, cap, "%s needs \"group\"", verbs[r->verb].word);
+		return CTL_USAGE;
+	}
 	return CTL_DONE;
 }
 

@@ -82,6 +82,27 @@ static void verb_switchover(struct client *c, const struct request *r)
 		ha_switchover(c->ctl->ha, group, r->force, r->timeout_ns, on_switched, c);
 }
 
+/* Fence and unfence. */
+static void verb_by_hand(struct client *c, const struct request *r)
+{
+	char why[BT_GROUPS_MAX * (BT_NAME_MAX + 1) + 64];
+	bool on = r->verb == CTL_FENCE;
+
+	if (!group_exists(ha_conf(c->ctl->ha), r->group, why, sizeof(why))) {
+		client_answer(c, CTL_REFUSED, NULL, why);
+		return;
+	}
+	log_request(c, on ? "fence" : "unfence", r->group, r->force);
+	c->state = WAITING;
+	client_wants(c);
+	if (client_is_free(c))
+		return;
+	if (on)
+		ha_fence(c->ctl->ha, r->group, r->force, on_switched, c);
+	else
+		ha_unfence(c->ctl->ha, r->group, on_switched, c);
+}
+
 static void verb_status(struct client *c, const struct request *r)
 {
 	(void)r;
@@ -207,6 +228,8 @@ static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *
 	[CTL_STATUS]	 = verb_status,
 	[CTL_WATCH]	 = verb_watch,
 	[CTL_SWITCHOVER] = verb_switchover,
+	[CTL_FENCE]	 = verb_by_hand,
+	[CTL_UNFENCE]	 = verb_by_hand,
 	[CTL_EVENTS]	 = verb_events,
 	[CTL_COUNTERS]	 = verb_counters,
 	[CTL_OPTIONS]	 = verb_options,

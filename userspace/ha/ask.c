@@ -33,7 +33,7 @@ static void names_of(const struct ha *ha, char *buf, size_t len)
 		n += (size_t)snprintf(buf + n, len - n, "%s%s", i ? ", " : "", ha->group[i].conf->name);
 }
 
-static bool is_waited_for(const struct ha *ha, const struct group *g)
+bool ask_is_waited_for(const struct ha *ha, const struct group *g)
 {
 	for (int i = 0; i < ASKERS_MAX; i++)
 		if (ha->asker[i].done && ha->asker[i].groups & 1u << g->slot)
@@ -50,11 +50,13 @@ static const char *refusal(struct ha *ha, struct group *g, bool force)
 	facts_of(ha, g, &f);
 	if (ha->stopping)
 		return "this host is stopping";
-	if (is_waited_for(ha, g))
-		return "a switchover is under way";
+	if (ask_is_waited_for(ha, g) || g->hand.done)
+		return "a switchover or fence is under way";
+	if (f.fenced && BT_WORD_MODE(f.word) != BT_OPEN)
+		return "this host is fenced by hand: `baton unfence` first";
 	if (BT_WORD_MODE(f.word) == BT_OPEN) {
 		why = judge_unready(&f);
-		if (why && force && f.said.known && BT_WORD_MODE(f.said.word) == BT_ARMED)
+		if (why && force && f.said.known && !f.said.fenced && BT_WORD_MODE(f.said.word) == BT_ARMED)
 			return NULL;
 		return why;
 	}
@@ -150,6 +152,7 @@ static void withdraw(struct ha *ha, uint32_t groups)
 /* Whoever asked has gone: nobody would know why the role moves an hour later. */
 void ha_ask_forget(struct ha *ha, void *arg)
 {
+	byhand_forget(ha, arg);
 	for (int i = 0; i < ASKERS_MAX; i++) {
 		struct asker *a = &ha->asker[i];
 

@@ -109,6 +109,7 @@ static void peer_said(const struct ha *ha, const struct group *g, struct peer_fa
 		.running = flags & PULSE_F_RUNNING,
 		.leased = flags & PULSE_F_LEASED,
 		.stopping = flags & PULSE_F_STOPPING,
+		.fenced = flags & PULSE_F_FENCED,
 		.hears_us = hears_us(ha),
 		.word = h->word,
 	};
@@ -148,6 +149,7 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.patience_ns = PATIENCE * ha->conf->pulse_interval_ns,
 		.vip_silent_ns = vip_ask_silent_ns(g->vip_ask),
 	};
+	byhand_facts(ha, g, f);
 	peer_said(ha, g, &f->said);
 	f->rested = ha->turn_ns - g->moved_ns >= SETTLE_NS;
 	f->settled = f->rested && ha->turn_ns - g->ill_ns >= SETTLE_NS;

@@ -117,7 +117,7 @@ static uint64_t group_deadline(const struct ha *ha, const struct group *g)
 
 static uint64_t next_deadline(struct ha *ha)
 {
-	uint64_t next = ask_deadline(ha);
+	uint64_t next = earlier(ask_deadline(ha), byhand_deadline(ha));
 
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		next = earlier(next, group_deadline(ha, &ha->group[i]));
@@ -137,6 +137,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		turn_group(ha, &ha->group[i]);
 	ask_turn(ha);
+	byhand_turn(ha);
 	return earlier(next_deadline(ha), earlier(health_ns, asked_ns));
 }
 
@@ -160,7 +161,7 @@ static bool taken_up(const struct ha *ha, const struct group *g)
 	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
 
 	return ha->peer != PEER_UP || BT_WORD_MODE(h->word) == BT_OPEN || !(h->flags & PULSE_F_RUNNING) ||
-	       h->flags & PULSE_F_STOPPING;
+	       h->flags & (PULSE_F_STOPPING | PULSE_F_FENCED);
 }
 
 bool ha_stopped(const struct ha *ha)

@@ -32,6 +32,19 @@ struct asker {
 	uint32_t groups;	/* bit per slot still to move */
 };
 
+/* How far an operator's fence has come; byhand.c. From HAND_SHUTTING on this host serves no more. */
+enum hand_state { HAND_OFF, HAND_HANDING, HAND_SHUTTING, HAND_ON, HAND_LIFTING };
+
+struct by_hand {
+	enum hand_state state;
+	bool forced;
+	uint64_t number;	/* our word's, when it was asked */
+	uint64_t until_ns;	/* so long somebody waits; 0: set in the next turn */
+	uint64_t nobody_ns;	/* since when nobody serves, while fenced here; 0: somebody does */
+	ha_done_fn *done;	/* NULL: nobody waits */
+	void *arg;
+};
+
 /* One group on this host. Owner: struct ha. */
 struct group {
 	const struct conf_group *conf;
@@ -57,6 +70,7 @@ struct group {
 	bool asked, forced;	/* by an operator, until this host has changed the word for it */
 	bool pushed;		/* asked while it was open here: away; else: to this host */
 	uint64_t asked_number;	/* the word's then: whoever serves at a higher one is the new holder */
+	struct by_hand hand;
 	bool held;		/* addresses are as the role wants them, by the kernel's word */
 	uint32_t repaired;	/* of the placer's report, as last logged */
 	uint64_t retry_ns;	/* when to try the disk again */
@@ -137,6 +151,15 @@ void group_say(struct ha *ha, const struct group *g);	/* health into our pulses 
 /* ask.c: what operators ask for */
 void ask_turn(struct ha *ha);
 uint64_t ask_deadline(const struct ha *ha);
+bool ask_is_waited_for(const struct ha *ha, const struct group *g);
+
+/* byhand.c: fence and unfence */
+void byhand_recall(struct ha *ha, struct group *g);
+void byhand_turn(struct ha *ha);
+uint64_t byhand_deadline(const struct ha *ha);
+void byhand_facts(const struct ha *ha, const struct group *g, struct judge_facts *f);
+bool byhand_is_fenced(const struct group *g);
+void byhand_forget(struct ha *ha, const void *arg);
 
 /* reload.c: what was asked for and nothing here does yet goes to the log */
 void ha_tell_idle(const struct conf *conf);

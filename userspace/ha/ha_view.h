@@ -94,6 +94,12 @@ int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N]);
  */
 typedef void ha_done_fn(void *arg, int exit_code, const char *text);
 void ha_switchover(struct ha *ha, const char *group, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg);
+/*
+ * Keep this host from serving @group until ha_unfence(), restarts and reboots included. The peer takes the role first; without
+ * a peer that can only @force does it. Reported done when it is on disk and the gate is shut.
+ */
+void ha_fence(struct ha *ha, const char *group, bool force, ha_done_fn *done, void *arg);
+void ha_unfence(struct ha *ha, const char *group, ha_done_fn *done, void *arg);
 void ha_ask_forget(struct ha *ha, void *arg);
 
 /* Re-read the configuration. 0, or -EINVAL with the first error in @text (all are logged): nothing changed. */

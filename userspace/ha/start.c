@@ -128,6 +128,7 @@ static int open_store(struct ha *ha, const struct ha_say *say)
 		if (!ha->found)
 			recall(ha, &ha->group[i]);
 		note_restart(ha, &ha->group[i]);
+		byhand_recall(ha, &ha->group[i]);
 	}
 	return 0;
 }

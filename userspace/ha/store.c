@@ -22,6 +22,9 @@ struct slot {
 	bool waits;
 	uint32_t reserved;
 	int err;
+	bool fence_wanted, fence_waits;
+	bool fenced;			/* on disk */
+	int fence_err;
 };
 
 struct store {
@@ -51,19 +54,42 @@ static int write_one(const struct store *s, const char *group, const struct term
 	return file_replace(s->dir, name, text, len, 0600);
 }
 
+static int write_fence(const struct store *s, const char *group, bool on)
+{
+	static const char text[] = "an operator keeps this group shut on this host; `baton unfence` ends that\n";
+	char name[BT_NAME_MAX + 8];
+
+	snprintf(name, sizeof(name), "fence.%s", group);
+	return on ? file_replace(s->dir, name, text, sizeof(text) - 1, 0600) : file_remove(s->dir, name);
+}
+
 /* With the lock held: one group that waits, or NULL. */
 static struct slot *next_waiting(struct store *s)
 {
 	for (uint32_t i = 0; i < s->n; i++)
-		if (s->slot[i].waits)
+		if (s->slot[i].waits || s->slot[i].fence_waits)
 			return &s->slot[i];
 	return NULL;
 }
 
-static void work_one(struct store *s, struct slot *slot)
+/* With the lock held; it is dropped while the disk works. */
+static void fence_one(struct store *s, struct slot *slot)
+{
+	bool on = slot->fence_wanted;
+	int err;
+
+	slot->fence_waits = false;
+	pthread_mutex_unlock(&s->lock);
+	err = write_fence(s, slot->name, on);
+	pthread_mutex_lock(&s->lock);
+	slot->fence_err = err;
+	if (!err)
+		slot->fenced = on;
+}
+
+static void term_one(struct store *s, struct slot *slot)
 {
 	struct term_record rec = slot->wanted;
-	uint64_t one = 1;
 	int err;
 
 	slot->waits = false;
@@ -73,6 +99,17 @@ static void work_one(struct store *s, struct slot *slot)
 	slot->err = err;
 	if (!err && rec.reserved > slot->reserved)
 		slot->reserved = rec.reserved;
+}
+
+/* A term first: a role may be waiting for it. */
+static void work_one(struct store *s, struct slot *slot)
+{
+	uint64_t one = 1;
+
+	if (slot->waits)
+		term_one(s, slot);
+	else
+		fence_one(s, slot);
 	(void)!write(s->done, &one, sizeof(one));
 }
 
@@ -104,6 +141,8 @@ static void load(struct store *s, struct slot *slot)
 		       term_file_read(slot->name, text, (size_t)n, &slot->at_start);
 	if (!slot->loaded)
 		slot->reserved = slot->at_start.reserved;
+	snprintf(path, sizeof(path), "%s/fence.%s", s->dir, slot->name);
+	slot->fenced = !access(path, F_OK) || errno != ENOENT;
 }
 
 /* A disk that takes nothing must be known now, not when the role has to move. */
@@ -188,4 +227,25 @@ uint32_t store_reserved(struct store *s, uint32_t slot, int *ret_err)
 	*ret_err = s->slot[slot].err;
 	pthread_mutex_unlock(&s->lock);
 	return reserved;
+}
+
+void store_ask_fence(struct store *s, uint32_t slot, bool on)
+{
+	pthread_mutex_lock(&s->lock);
+	s->slot[slot].fence_wanted = on;
+	s->slot[slot].fence_waits = true;
+	s->slot[slot].fence_err = 0;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool store_fenced(struct store *s, uint32_t slot, int *ret_err)
+{
+	bool fenced;
+
+	pthread_mutex_lock(&s->lock);
+	fenced = s->slot[slot].fenced;
+	*ret_err = s->slot[slot].fence_err;
+	pthread_mutex_unlock(&s->lock);
+	return fenced;
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * store: is the term on disk before it is used?
+ * store: is what must outlive us on disk before it is relied on?
  *
  * A thread of its own writes, because a disk may take longer than a lease; the main loop asks,
- * goes on, and is woken when the answer is there. One file per group: STATE_DIR/term.GROUP.
+ * goes on, and is woken when the answer is there. Per group STATE_DIR/term.GROUP, and STATE_DIR/fence.GROUP
+ * while an operator keeps the group shut here: that there is such a file says it all, whatever is in it.
  * Threads: all calls from main. Allocates only in store_open().
  */
 #ifndef BATON_STORE_H
 #define BATON_STORE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/conf.h"
@@ -29,5 +31,11 @@ void store_ask(struct store *s, uint32_t slot, const struct term_record *rec);
 
 /* The highest term known to be on disk, and the error of the last write (0: well). */
 uint32_t store_reserved(struct store *s, uint32_t slot, int *ret_err);
+
+/* The same for a fence by hand, on or off. */
+void store_ask_fence(struct store *s, uint32_t slot, bool on);
+
+/* Is it on disk? A file that could not be looked for counts as one. @ret_err: of the last write, 0: well. */
+bool store_fenced(struct store *s, uint32_t slot, int *ret_err);
 
 #endif

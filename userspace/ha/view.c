@@ -49,6 +49,8 @@ static void view_ready(const struct group *g, const struct judge_facts *f, struc
 
 	if (g->role == ROLE_PRIMARY)
 		why = judge_unready(f);
+	else if (byhand_is_fenced(g))
+		why = "fenced by hand";
 	else if (!g->service.running)
 		why = "the SIP server is unavailable here";
 	else if (BT_WORD_MODE(f->word) != BT_ARMED)
@@ -74,6 +76,7 @@ static void view_group(struct ha *ha, const struct group *g, struct ha_group_vie
 	v->term = BT_WORD_TERM(f.word);
 	snprintf(v->owner, sizeof(v->owner), "%s", owner_name(ha, f.word));
 	v->lease_left_ms = until > now ? (int64_t)((until - now) / NS_PER_MS) : 0;
+	v->fenced = byhand_is_fenced(g);
 	v->listener = g->conf->listener_auto ? "auto" : "off";
 	v->peer_role = peer_role(ha, &f);
 	v->peer_term = f.said.known ? BT_WORD_TERM(f.said.word) : 0;

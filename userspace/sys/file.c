@@ -67,3 +67,15 @@ int file_replace(const char *dir, const char *name, const void *data, size_t len
 	close(dirfd);
 	return err;
 }
+
+int file_remove(const char *dir, const char *name)
+{
+	int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+
+	if (dirfd < 0)
+		return -errno;
+	if ((unlinkat(dirfd, name, 0) && errno != ENOENT) || fsync(dirfd))
+		err = -errno;
+	close(dirfd);
+	return err;
+}
