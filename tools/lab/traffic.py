@@ -88,6 +88,24 @@ class Probe:
         return result
 
 
+class Gates:
+    """Looks at both hosts' gates all the time (bench/gates.c): is there ever more than one that accepts?"""
+
+    def __init__(self, lab, pair, slot=0):
+        lab.watchers = getattr(lab, "watchers", 0) + 1
+        self.process = lab.switch.start(f"gates{lab.watchers}", f"{BUILD}/tools/gates", "-s", str(slot),
+                                        *(batond.pin_dir for batond in pair.by_host.values()))
+        wait_until(lambda: "watching" in self.process.text() or not self.process.alive, 5, "gates to watch")
+
+    def stop(self):
+        """looks, late_ns, both_ns, both_longest_ns, both_times, none_ns, none_longest_ns."""
+        self.process.stop()
+        lines = self.process.text().splitlines()
+        if not lines or not lines[-1].startswith("{"):
+            raise LabError(f"gates gave no result: {self.process.text()}")
+        return json.loads(lines[-1])
+
+
 class Calls:
     """SIPp as a caller: INVITE ... BYE through the VIP, so many calls a second."""
 
