@@ -33,12 +33,12 @@ static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const stru
 	kind = sip_read(f, &payload);
 	if (gate_is_open(&gate)) {
 		if (live_is_counted(f))
-			live_count(vip, BT_OUT, kind, now);
+			live_count(f, vip, BT_OUT, kind, now);
 		return BT_T_VIP_SENT;
 	}
 	if (!sip_is_response(kind) || !gate_lingers(vip->group, &gate, now))
 		return BT_T_VIP_HELD;
-	live_count(vip, BT_OUT, kind, now);
+	live_count(f, vip, BT_OUT, kind, now);
 	return BT_T_VIP_LINGER;
 }
 

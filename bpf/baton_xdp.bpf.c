@@ -28,8 +28,11 @@ static __always_inline enum bt_xdp_exit vip_in(const struct frame *f, const stru
 		return BT_X_VIP_MALFORMED;
 	now = bpf_ktime_get_boot_ns();
 	exit = gate_exit(vip->group, now);
-	if (exit == BT_X_VIP_ACCEPTED && live_is_counted(f))
-		live_count(vip, BT_IN, sip_read(f, &payload), now);
+	if (exit != BT_X_VIP_ACCEPTED)
+		return exit;
+	seen_accept(vip->group, now);
+	if (live_is_counted(f))
+		live_count(f, vip, BT_IN, sip_read(f, &payload), now);
 	return exit;
 }
 

@@ -78,7 +78,8 @@ struct {
 	__type(value, struct bt_live);
 } st_live SEC(".maps");
 
-/* Written by XDP (requests, conflict_ns) and tc (response_ns); read by XDP and batond. */
+/* Written by XDP (what comes in) and tc (what leaves), first_ns by whoever opens a gate; read by XDP
+ * and batond. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, BT_GROUPS_MAX);
@@ -87,12 +88,7 @@ struct {
 	__type(value, struct bt_seen);
 } st_seen SEC(".maps");
 
-/* Requests that this CPU has not yet told to st_seen (count.h). Written and read by XDP. */
-struct bt_due {
-	__u64 requests;
-	__u64 told_ns;
-};
-
+/* What this CPU has not yet told to st_seen (count.h). Written by XDP and tc; read by batond. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, BT_GROUPS_MAX);

@@ -48,6 +48,13 @@
  * of that probe is what a lease is counted from. Its two halves are written under the pair's lock,
  * so they belong together; a reader without lock reads path, seq, path, seq until they agree.
  *
+ * Where the peer is met. Who sends VIP frames on must know the peer's Ethernet address on the very
+ * interface, and who receives such a frame its own: both are learnt from the newest believed
+ * message of each path, whose source may instead be a test mark (mark.h). That shows that this
+ * network lets foreign source addresses through, which our messages tell the peer for ten seconds;
+ * it is nobody's address, so it is neither learnt nor answered to. The addresses are outside the
+ * MAC: who can change a frame on its way can divert what is sent on, as he could divert the frame.
+ *
  * Time:    boot clock, read once per pulse.
  * Source:  include/pulse_wire.h; design §4.1, §4.2; protocol notes H3, H9, H22, H23.
  */
@@ -102,7 +109,7 @@ static __always_inline enum bt_xdp_exit pulse_in(struct xdp_md *ctx, const struc
 	struct in6_addr from;
 	enum bt_xdp_exit exit;
 
-	if (!pulse_source(ctx, f, &from))
+	if (!pulse_source(ctx, f, &from) || !pulse_macs(ctx, &m))
 		return BT_X_BROKEN;
 	m.path = pulse_path(ctx->ingress_ifindex, &from);
 	if (m.path >= BT_PATHS_MAX)
@@ -116,9 +123,11 @@ static __always_inline enum bt_xdp_exit pulse_in(struct xdp_md *ctx, const struc
 		return exit;
 	if (!pulse_groups(ctx, &m))
 		return BT_X_BROKEN;
-	if (!m.answer && !pulse_answer(ctx, f, &m, node))
-		return BT_X_BROKEN;
-	return exit;
+	if (m.answer)
+		return exit;
+	if (m.marked && !m.peer_mac)	/* nobody knows where to */
+		return m.believed ? BT_X_PULSE_HEARD : BT_X_PULSE_BOOT;
+	return pulse_answer(ctx, f, &m, node) ? exit : BT_X_BROKEN;
 }
 
 #endif

@@ -9,6 +9,8 @@
 
 #include "pulse_check.h"
 
+#define MARKED_NS 10000000000ULL	/* a test mark this young shows that marks come through */
+
 static __always_inline __u16 csum_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);
@@ -35,6 +37,12 @@ __noinline __u64 pulse_sum(struct xdp_md *ctx, __u32 off, __u32 words)
 	return sum;
 }
 
+/* An unbelieved message shows nothing of the path: nobody knows whose it is. */
+static __always_inline __u32 answer_flags(const struct pulse *m)
+{
+	return m->marked_ns && m->now - m->marked_ns < MARKED_NS ? PULSE_H_MARKED : 0;
+}
+
 static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *m,
 					const struct bt_node *node)
 {
@@ -49,19 +57,18 @@ static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *
 	head->to_boot = m->head.boot;
 	head->nonce = bpf_cpu_to_be64(m->nonce);
 	head->echo = m->head.nonce;
+	head->flags = bpf_htonl(answer_flags(m));
 	head->heard_ms = m->believed ? 0 : bpf_htonl(age_of(m->heard_ns, m->now, NS_PER_MS));
 	head->mac = bpf_cpu_to_be64(pulse_mac(ctx, m->at, m->groups, node->key_out[0],
 					      node->key_out[1]));
 	return true;
 }
 
-static __always_inline void swap_macs(struct ethhdr *eth)
+/* Back to where it came from; a test mark is nobody's address, so that is where its sender is met else. */
+static __always_inline void answer_macs(struct ethhdr *eth, const struct pulse *m)
 {
-	__u8 mac[ETH_ALEN];
-
-	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
-	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+	mark_write(eth->h_dest, m->marked ? m->peer_mac : m->from_mac);
+	mark_write(eth->h_source, m->to_mac);
 }
 
 static __always_inline bool answer_ip4(struct xdp_md *ctx, __u32 l3)
@@ -134,7 +141,7 @@ static __always_inline bool pulse_answer(struct xdp_md *ctx, const struct frame 
 
 	if (!eth || !answer_head(ctx, m, node))
 		return false;
-	swap_macs(eth);
+	answer_macs(eth, m);
 	if (v6 ? !answer_ip6(ctx, f->h.l3, &pseudo) : !answer_ip4(ctx, f->h.l3))
 		return false;
 	return answer_udp(ctx, m, pseudo, v6);

@@ -10,6 +10,7 @@
 
 #include "gate.h"
 #include "maps.h"
+#include "mark.h"
 #include "pulse_wire.h"
 #include "siphash.h"
 
@@ -25,6 +26,10 @@ struct pulse {
 	__u64 nonce;		/* ours, after judging */
 	__u64 heard_ns;		/* when we last believed the peer before this message */
 	__u64 old_boot;
+	__u64 from_mac;		/* of the frame, as mark_read() has it */
+	__u64 to_mac;
+	__u64 peer_mac;		/* learnt of this path before this message; 0: not yet */
+	__u64 marked_ns;	/* when this path last brought a test mark, after judging */
 	__u32 at;		/* where the head lies */
 	__u32 path;
 	__u32 groups;
@@ -32,7 +37,7 @@ struct pulse {
 	__u32 believed;
 	__u32 newest;		/* believed, and none newer came by this path */
 	__u32 reborn;		/* first of a new life of the peer */
-	__u32 zero;
+	__u32 marked;		/* its source address is the peer's test mark */
 };
 
 static __always_inline struct bt_node *pulse_node(void)
@@ -123,6 +128,17 @@ static __always_inline bool pulse_source(struct xdp_md *ctx, const struct frame 
 	if (ip)
 		*from = (struct in6_addr){ .s6_addr32 = { 0, 0, bpf_htonl(0xffff), ip->saddr } };
 	return ip;
+}
+
+static __always_inline bool pulse_macs(struct xdp_md *ctx, struct pulse *m)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+
+	if (!eth)
+		return false;
+	m->from_mac = mark_read(eth->h_source);
+	m->to_mac = mark_read(eth->h_dest);
+	return true;
 }
 
 /* Plain headers only, and exactly as long as its number of groups says. Fills head, at, groups. */

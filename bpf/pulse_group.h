@@ -58,6 +58,8 @@ static __always_inline void heard_store(struct bt_pair *pair, struct bt_heard *h
 		h->flags = news->flags;
 		h->digest = news->digest;
 		h->requests = news->requests;
+		h->unanswered = news->unanswered;
+		h->accept_ns = news->accept_ns;
 		if (same) {
 			h->same_seq = 0;
 			h->same_path = news->same_path;
@@ -67,6 +69,14 @@ static __always_inline void heard_store(struct bt_pair *pair, struct bt_heard *h
 		__sync_lock_test_and_set(&h->at_ns, news->at_ns);
 	}
 	bpf_spin_unlock(&pair->lock);
+}
+
+/* When that was, by our clock; before its beginning is as good as never. */
+static __always_inline __u64 time_of(__u32 age_us, __u64 now)
+{
+	__u64 age = age_us * 1000ULL;
+
+	return age_us != PULSE_NEVER && age < now ? now - age : 0;
 }
 
 /* Take one block of a believed message in. */
@@ -80,6 +90,8 @@ static __always_inline void group_take(const struct pulse *m, const struct pulse
 		.lease_left_us = bpf_ntohl(g->lease_left_us),
 		.resp_age_ms = bpf_ntohl(g->resp_age_ms), .requests = bpf_ntohl(g->requests),
 		.flags = bpf_ntohl(g->flags), .digest = g->digest,
+		.unanswered = bpf_ntohl(g->unanswered),
+		.accept_ns = time_of(bpf_ntohl(g->accept_age_us), m->now),
 	};
 	struct bt_pair *pair;
 	__u32 zero = 0;
@@ -99,6 +111,14 @@ static __always_inline void group_tell_unknown(struct pulse_group *g)
 
 	__builtin_memset(g, 0, sizeof(*g));
 	g->name_hash = name_hash;
+}
+
+/* Both counts may lag, and each by itself. */
+static __always_inline __u32 seen_unanswered(const struct bt_seen *seen)
+{
+	__s64 open = READ_ONCE(seen->wants) - READ_ONCE(seen->finals);
+
+	return open < 0 ? 0 : open > 0xffffffffLL ? 0xffffffff : open;
 }
 
 /* Our own state of the group, in place of the peer's. */
@@ -121,6 +141,8 @@ static __always_inline void group_tell(struct pulse_group *g, __u32 slot, __u64 
 	g->resp_age_ms = bpf_htonl(age_of(READ_ONCE(seen->response_ns), now, NS_PER_MS));
 	g->flags = bpf_htonl(flags);
 	g->requests = bpf_htonl(READ_ONCE(seen->requests));
+	g->accept_age_us = bpf_htonl(age_of(READ_ONCE(seen->accept_ns), now, 1000));
+	g->unanswered = bpf_htonl(seen_unanswered(seen));
 }
 
 /* Block @i: take it in if believed, answer in place if asked. 0, or -1 if it is not there. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * pulse_pair: is it from the peer as it lives now, and new? The books of boots, nonces and sequence
- * numbers, under one lock. The reasoning is the essay in pulse.h.
+ * pulse_pair: is it from the peer as it lives now, and new? The books of boots, nonces, sequence
+ * numbers and Ethernet addresses, under one lock. The reasoning is the essay in pulse.h.
  */
 #ifndef PULSE_PAIR_H
 #define PULSE_PAIR_H
@@ -53,6 +53,38 @@ static __always_inline __u64 pair_heard_ns(const struct bt_pair *pair)
 	return newest;
 }
 
+/* Could one host have it? Frames made by hand, where XDP is off, bear zeros (sys/dp_hand.c). */
+static __always_inline bool mac_is_plain(__u64 mac)
+{
+	return mac && !(mac & 1);
+}
+
+/*
+ * Where the peer is met on this path, and as whom it means us. Nothing but the newest message tells:
+ * an older one may be of before a move.
+ */
+static __always_inline void pair_learn(struct bt_path_st *st, const struct pulse *m)
+{
+	if (!mac_is_plain(m->from_mac) || !mac_is_plain(m->to_mac))
+		return;
+	if (mark_read(st->peer_mac) != m->from_mac)
+		mark_write(st->peer_mac, m->from_mac);
+	if (mark_read(st->my_mac) != m->to_mac)
+		mark_write(st->my_mac, m->to_mac);
+}
+
+/* Is the source address the peer's test mark? Asked before the lock: SipHash is not for under it. */
+static __always_inline bool pulse_is_marked(const struct pulse *m, const struct bt_node *node)
+{
+	struct mark_of of = {
+		.kind = MARK_TEST, .boot = bpf_be64_to_cpu(m->head.boot), .to_boot = node->boot,
+	};
+
+	if ((m->from_mac & MARK_FIRST_MASK) != MARK_FIRST || m->from_mac == m->peer_mac)
+		return false;
+	return m->from_mac == mark_number(node->key_in, &of);
+}
+
 /* Believed: enter it in the books of its path. */
 static __always_inline void pair_believe(struct bt_pair *pair, struct bt_path_st *st,
 					 struct pulse *m)
@@ -67,9 +99,15 @@ static __always_inline void pair_believe(struct bt_pair *pair, struct bt_path_st
 	if (m->newest) {
 		pair->peer_nonce = bpf_be64_to_cpu(m->head.nonce);
 		st->peer_heard_ms = bpf_ntohl(m->head.heard_ms);
+		st->peer_flags = bpf_ntohl(m->head.flags);
 		if (m->answer)
 			st->answer_ns = m->now;
+		if (!m->marked)
+			pair_learn(st, m);
 	}
+	if (m->marked)
+		st->marked_ns = m->now;
+	m->marked_ns = st->marked_ns;
 	st->heard_ns = m->now;
 	m->believed = 1;
 }
@@ -151,6 +189,8 @@ static __always_inline enum bt_xdp_exit pulse_judge(struct xdp_md *ctx, struct p
 	if (!st)
 		return BT_X_BROKEN;
 	fresh = pulse_fresh_nonce(pair, m);
+	m->peer_mac = mark_read(st->peer_mac);
+	m->marked = pulse_is_marked(m, node);
 	bpf_spin_lock(&pair->lock);
 	exit = pair_judge(pair, st, m, node->boot, fresh, in_range);
 	bpf_spin_unlock(&pair->lock);

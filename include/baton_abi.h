@@ -187,7 +187,7 @@ struct bt_pair {
 	X(ARP_HELD_BACK, XDP_DROP, "ARP or NS for a VIP, gate not open") \
 	X(ARP_CONFLICT,	 XDP_PASS, "another host claims a VIP that is open here") \
 	X(PULSE_ANSWERED, XDP_TX,  "authentic probe, answered") \
-	X(PULSE_HEARD,	 XDP_DROP, "authentic answer, taken in") \
+	X(PULSE_HEARD,	 XDP_DROP, "authentic, taken in, nothing to be answered") \
 	X(PULSE_UNBELIEVED, XDP_TX, "authentic probe of a boot id not yet proven, answered only") \
 	X(PULSE_STRANGER, XDP_PASS, "pulse port, but from no configured path") \
 	X(PULSE_LENGTH,	 XDP_DROP, "pulse refused: length") \
@@ -277,6 +277,14 @@ struct bt_seen {
 
 #define BT_ACCEPT_LAG_NS	100000
 
+/* What a CPU has not yet told to bt_seen. Map st_due, per CPU, per group. Writer: kernel. */
+struct bt_due {
+	__u64 requests;
+	__u64 wants;
+	__u64 finals;
+	__u64 told_ns;
+};
+
 /*
  * Is there still a socket for what comes in? Map st_listen, per group. Writer: kernel. A listener's absence
  * says something only after one was found at the present number.
@@ -336,7 +344,7 @@ struct bt_event {
 #define BT_LAYOUTS(X) \
 	X(bt_meta, 40) X(bt_node, 56) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
 	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
-	X(bt_seen, 64) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
+	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
 	X(bt_event, 40)
 
 #define BT_ASSERT(type, size) \

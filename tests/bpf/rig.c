@@ -391,7 +391,8 @@ struct rig_pulse rig_pulse(uint64_t seq)
 		.heard_ms = 3, .key = { node.key_in[0], node.key_in[1] },
 		.block = { { .name_hash = rig_name_hash(0), .digest = 0x0a0b0c0d,
 			     .lease_left_us = 1000,
-			     .resp_age_ms = 5, .flags = PULSE_F_KNOWN, .requests = 9 } },
+			     .resp_age_ms = 5, .flags = PULSE_F_KNOWN, .requests = 9,
+			     .accept_age_us = 2000, .unanswered = 4 } },
 	};
 }
 
@@ -401,6 +402,7 @@ static void block_out(struct pulse_group *g, const struct rig_block *b)
 		.name_hash = b->name_hash, .digest = htonl(b->digest), .word = htobe64(b->word),
 		.echo = htobe64(b->echo), .lease_left_us = htonl(b->lease_left_us),
 		.resp_age_ms = htonl(b->resp_age_ms), .flags = htonl(b->flags), .requests = htonl(b->requests),
+		.accept_age_us = htonl(b->accept_age_us), .unanswered = htonl(b->unanswered),
 	};
 }
 
@@ -410,6 +412,7 @@ static void block_in(struct rig_block *b, const struct pulse_group *g)
 		.name_hash = g->name_hash, .digest = ntohl(g->digest), .word = be64toh(g->word),
 		.echo = be64toh(g->echo), .lease_left_us = ntohl(g->lease_left_us),
 		.resp_age_ms = ntohl(g->resp_age_ms), .flags = ntohl(g->flags), .requests = ntohl(g->requests),
+		.accept_age_us = ntohl(g->accept_age_us), .unanswered = ntohl(g->unanswered),
 	};
 }
 

@@ -82,7 +82,7 @@ struct rig_block {
 	__be32 name_hash;
 	uint32_t digest;
 	uint64_t word, echo;
-	uint32_t lease_left_us, resp_age_ms, flags, requests;
+	uint32_t lease_left_us, resp_age_ms, flags, requests, accept_age_us, unanswered;
 };
 
 struct rig_pulse {

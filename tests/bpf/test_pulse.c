@@ -142,7 +142,7 @@ static void test_answer(void **state)
 
 static void test_answer_tells_our_groups(void **state)
 {
-	struct bt_seen seen = { .requests = 0x1234567890ULL };
+	struct bt_seen seen = { .requests = 0x1234567890ULL, .wants = 0x100000007, .finals = 0x100000004 };
 	struct rig_pulse m = rig_pulse(1), a;
 	struct packet in, out;
 	uint32_t zero = 0;
@@ -152,6 +152,7 @@ static void test_answer_tells_our_groups(void **state)
 	rig_open_gate(0);
 	rig_set_lease(0, rig_now() + 200000000);
 	seen.response_ns = rig_now() - 50000000;
+	seen.accept_ns = rig_now() - 7000000;
 	bpf_map_update_elem(rig_map("st_seen"), &zero, &seen, 0);
 	m.n_groups = 3;			/* another order than ours, and a stranger among them */
 	m.block[1] = m.block[0];
@@ -173,6 +174,11 @@ static void test_answer_tells_our_groups(void **state)
 	CHECK(a.block[1].resp_age_ms >= 50 && a.block[1].resp_age_ms < 90, "%u ms",
 	      a.block[1].resp_age_ms);
 	CHECK(a.block[1].requests == 0x34567890, "requests %x", a.block[1].requests);
+	CHECK(a.block[1].accept_age_us >= 7000 && a.block[1].accept_age_us < 47000, "accepted %u us ago",
+	      a.block[1].accept_age_us);
+	CHECK(a.block[1].unanswered == 3, "%u unanswered", a.block[1].unanswered);
+	CHECK(a.block[0].accept_age_us == PULSE_NEVER && !a.block[0].unanswered,
+	      "the other group accepted %u us ago, %u unanswered", a.block[0].accept_age_us, a.block[0].unanswered);
 	CHECK(a.block[1].flags == (PULSE_F_KNOWN | PULSE_F_RUNNING | PULSE_F_VIP | PULSE_F_LEASED),
 	      "flags %x",
 	      a.block[1].flags);
@@ -205,10 +211,41 @@ static void test_heard(void **state)
 	CHECK(w.heard[0].lease_left_us == 1000 && w.heard[0].resp_age_ms == 5 &&
 	      w.heard[0].flags == PULSE_F_KNOWN &&
 	      ntohl(w.heard[0].digest) == 0x0a0b0c0d && w.heard[0].requests == 9, "details");
+	CHECK(w.heard[0].unanswered == 4 && w.heard[0].accept_ns == w.heard[0].at_ns - 2000000,
+	      "%u unanswered, accepted %ld us before", w.heard[0].unanswered,
+	      (long)(w.heard[0].at_ns - w.heard[0].accept_ns) / 1000);
 	CHECK(w.heard[0].same_seq == 0, "a probe is no answer");
 	CHECK(w.pair.path[0].heard_ns == w.heard[0].at_ns && w.pair.path[0].peer_heard_ms == 3 &&
 	      w.pair.path[0].probe_top == 2 && w.pair.path[0].probe_bits == 3 && w.pair.peer_nonce == 0x77, "books");
 	CHECK(!w.pair.path[1].heard_ns && !w.heard[1].at_ns, "another path or group moved");
+}
+
+/* Ages and counts at their ends: never, before our clock began, more answers than requests. */
+static void test_ends_of_ages(void **state)
+{
+	struct bt_seen seen = { .wants = 4, .finals = 5, .accept_ns = rig_now() + RIG_SEC };
+	struct rig_pulse m = rig_pulse(2), a;
+	struct packet in, out;
+	struct rig_world w;
+	uint32_t zero = 0;
+
+	(void)state;
+	rig_reset();
+	rig_believe();
+	m.block[0].accept_age_us = PULSE_NEVER;
+	send_as(&m, 0, BT_X_PULSE_ANSWERED, "never");
+	rig_world(&w);
+	CHECK(!w.heard[0].accept_ns, "never is not %lu", (long)w.heard[0].accept_ns);
+	m.seq = 3;
+	m.block[0].accept_age_us = PULSE_NEVER - 1;
+	bpf_map_update_elem(rig_map("st_seen"), &zero, &seen, 0);
+	rig_frame(&in, &m, 0, 0);
+	CHECK(rig_xdp(&in, &out, NULL) == BT_X_PULSE_ANSWERED && rig_answer(&out, &a), "a probe");
+	rig_world(&w);
+	CHECK(!w.heard[0].accept_ns || w.heard[0].accept_ns == w.heard[0].at_ns - (PULSE_NEVER - 1) * 1000ULL,
+	      "an age of 71 minutes became %lu", (long)w.heard[0].accept_ns);
+	CHECK(a.block[0].accept_age_us == 0, "another CPU's clock is ahead: %u us", a.block[0].accept_age_us);
+	CHECK(a.block[0].unanswered == 0, "%u unanswered of 4 with 5 answers", a.block[0].unanswered);
 }
 
 /* What a lease may be counted from: the newest probe answered at our own number. */
@@ -716,6 +753,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_siphash), cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_answer_tells_our_groups), cmocka_unit_test(test_heard),
+		cmocka_unit_test(test_ends_of_ages),
 		cmocka_unit_test(test_same_seq), cmocka_unit_test(test_slow_path), cmocka_unit_test(test_window),
 		cmocka_unit_test(test_every_length), cmocka_unit_test(test_group_count), cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_range_of_last_block),

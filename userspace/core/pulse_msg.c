@@ -15,6 +15,7 @@ static void write_head(const struct pulse_say *say, struct pulse_head *h)
 		.n_groups = (uint8_t)say->n_groups,
 		.seq = htobe64(say->seq), .boot = htobe64(say->node->boot), .to_boot = htobe64(say->to_boot),
 		.nonce = htobe64(say->nonce), .echo = htobe64(say->echo), .heard_ms = htonl(say->heard_ms),
+		.flags = htonl(say->flags),
 	};
 }
 
@@ -25,6 +26,7 @@ static void write_group(const struct pulse_say_group *say, struct pulse_group *g
 		.word = htobe64(say->word), .echo = htobe64(say->echo),
 		.lease_left_us = htonl(say->lease_left_us), .resp_age_ms = htonl(say->resp_age_ms),
 		.flags = htonl(say->flags), .requests = htonl(say->requests),
+		.accept_age_us = htonl(say->accept_age_us), .unanswered = htonl(say->unanswered),
 	};
 }
 

@@ -20,13 +20,14 @@
 struct pulse_say_group {
 	__be32 name_hash, digest;
 	uint64_t word, echo;
-	uint32_t lease_left_us, resp_age_ms, flags, requests;
+	uint32_t lease_left_us, resp_age_ms, flags, requests, accept_age_us, unanswered;
 };
 
 struct pulse_say {
 	const struct bt_node *node;
 	uint64_t seq, to_boot, nonce, echo;
 	uint32_t heard_ms;
+	uint32_t flags;			/* PULSE_H_* */
 	struct pulse_say_group group[BT_GROUPS_MAX];
 	uint32_t n_groups;
 };

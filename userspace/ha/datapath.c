@@ -49,8 +49,18 @@ static int make_node(struct ha *ha, uint64_t boot, struct bt_node *node, const s
 		.n_groups = (uint8_t)ha->n_groups, .pulse_port = htons(ha->conf->pulse_port),
 		.n_paths = (uint16_t)ha->conf->n_paths, .boot = boot,
 		.key_in = { in[0], in[1] }, .key_out = { out[0], out[1] },
+		.interval_ns = ha->conf->pulse_interval_ns,
 	};
 	return 0;
+}
+
+/* "5060" is UDP and TCP; TLS and WebSocket listen as TCP does. */
+static struct bt_port make_port(const struct conf_port *c)
+{
+	return (struct bt_port){
+		.port = htons(c->port), .udp = c->transport == PORT_UDP_TCP || c->transport == PORT_UDP,
+		.tcp = c->transport != PORT_UDP,
+	};
 }
 
 static void make_group(const struct ha *ha, const struct conf_group *c, struct bt_group *ret)
@@ -58,7 +68,10 @@ static void make_group(const struct ha *ha, const struct conf_group *c, struct b
 	*ret = (struct bt_group){
 		.name_hash = htonl(conf_name_hash(c->name)), .digest = htonl(conf_digest(ha->conf, c)),
 		.linger_ms = (uint32_t)(c->linger_ns / NS_PER_MS),
+		.flags = c->listener_auto ? BT_GROUP_LISTENER : 0,
 	};
+	for (uint32_t i = 0; i < c->n_ports; i++)
+		ret->port[i] = make_port(&c->ports[i]);
 	memcpy(ret->name, c->name, sizeof(ret->name));
 }
 
@@ -160,6 +173,27 @@ int datapath_fill(struct ha *ha, const struct ha_say *say)
 	}
 	explicit_bzero(&node, sizeof(node));
 	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
+}
+
+/* After a reload: what the kernel goes by and may have changed. */
+int datapath_refill(struct ha *ha)
+{
+	struct bt_node node;
+	struct bt_group row;
+	int err = dp_get_node(ha->dp, &node);
+
+	if (!err && node.interval_ns != ha->conf->pulse_interval_ns) {
+		node.interval_ns = ha->conf->pulse_interval_ns;
+		err = dp_set_node(ha->dp, &node);
+	}
+	explicit_bzero(&node, sizeof(node));
+	for (uint32_t i = 0; i < ha->n_groups && !err; i++) {
+		err = dp_get_group(ha->dp, i, &row);
+		row.linger_ms = (uint32_t)(ha->group[i].conf->linger_ns / NS_PER_MS);
+		if (!err)
+			err = dp_set_group(ha->dp, i, &row);
+	}
+	return err;
 }
 
 static struct ha_iface_view *iface_of(struct ha *ha, const char *dev)

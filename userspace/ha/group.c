@@ -246,6 +246,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		return false;
 	if (j->cause == WORD_LEAVE)
 		linger(ha, g);
+	if (j->cause == WORD_OPEN_ALONE)
+		dp_forget_first(ha->dp, g->slot);	/* before the store: the first frame notes itself */
 	if (!atomic_compare_exchange_strong(&dp_words(ha->dp)[g->slot], &was, next))
 		return false;	/* the kernel was quicker: judge anew */
 	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */

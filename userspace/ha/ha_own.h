@@ -122,6 +122,7 @@ int ha_fail(const struct ha_say *say, int err, const char *what, const char *det
 /* datapath.c: maps, then attachments */
 int datapath_open(struct ha *ha, const struct ha_say *say);
 int datapath_fill(struct ha *ha, const struct ha_say *say);
+int datapath_refill(struct ha *ha);	/* what a reload may have changed */
 int datapath_attach(struct ha *ha, const struct ha_say *say);
 void datapath_ifaces(struct ha *ha);	/* every interface a VIP or a pulse may come in by */
 int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say);

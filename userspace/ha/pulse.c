@@ -20,6 +20,7 @@
 #include "sys/thread.h"
 
 #define PRIORITY	50	/* above the main loop: a probe that is late knows nothing */
+#define MARKED_NS	(10 * NS_PER_S)	/* a test mark this young shows that marks come through */
 #define ROUND_MAX	64	/* datagrams taken from one socket before the next is served */
 
 struct path {
@@ -70,12 +71,20 @@ static uint64_t ns_since(uint64_t now, uint64_t then)
 	return now > then ? now - then : 0;
 }
 
+/* Both counts may lag, and each by itself. */
+static uint32_t unanswered(uint64_t wants, uint64_t finals)
+{
+	uint64_t open = wants > finals ? wants - finals : 0;
+
+	return open < UINT32_MAX ? (uint32_t)open : UINT32_MAX;
+}
+
 static void say_group(struct pulse *p, uint32_t slot, uint64_t now, struct pulse_say_group *g)
 {
 	uint64_t until = atomic_load(&dp_leases(p->dp)[slot]);
 	const volatile struct bt_heard *heard = &dp_heard(p->dp)[slot];
 	const volatile struct bt_seen *seen = &dp_seen(p->dp)[slot];
-	uint64_t responded = seen->response_ns;
+	uint64_t responded = seen->response_ns, accepted = seen->accept_ns;
 
 	g->name_hash = p->group[slot].name_hash;
 	g->digest = p->group[slot].digest;
@@ -85,6 +94,8 @@ static void say_group(struct pulse *p, uint32_t slot, uint64_t now, struct pulse
 	g->resp_age_ms = responded ? pulse_ms(ns_since(now, responded)) : PULSE_NEVER;
 	g->flags = atomic_load(&p->health[slot]) | PULSE_F_KNOWN | (until > now ? PULSE_F_LEASED : 0);
 	g->requests = (uint32_t)seen->requests;
+	g->accept_age_us = accepted ? pulse_us(ns_since(now, accepted)) : PULSE_NEVER;
+	g->unanswered = unanswered(seen->wants, seen->finals);
 }
 
 static uint64_t newest_heard(const struct bt_pair *pair)
@@ -109,6 +120,12 @@ static void say_all(struct pulse *p, const struct bt_pair *pair, uint64_t now)
 		say_group(p, i, now, &p->say.group[i]);
 }
 
+/* As the kernel's answers say it (bpf/pulse_answer.h). */
+static bool marks_seen(const struct bt_path_st *st, uint64_t now)
+{
+	return st->marked_ns && ns_since(now, st->marked_ns) < MARKED_NS;
+}
+
 static void probe_all(struct pulse *p, const struct bt_pair *pair, bool punctual)
 {
 	char buf[PULSE_MSG_MAX];
@@ -120,6 +137,7 @@ static void probe_all(struct pulse *p, const struct bt_pair *pair, bool punctual
 		uint64_t now = clock_now_ns();
 
 		p->say.seq = path->seq + 1;
+		p->say.flags = marks_seen(&pair->path[i], now) ? PULSE_H_MARKED : 0;
 		len = pulse_msg_probe(&p->say, buf);
 		/* Noted before it leaves: the answer may be back before send() returns. */
 		pthread_mutex_lock(&p->lock);

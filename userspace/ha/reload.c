@@ -141,6 +141,9 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		n = take_all(ha, next);
 		pulse_retime(ha->pulse, ha->conf->pulse_interval_ns, ha->conf->pulse_misses);
 		log_set_level(ha->conf->log_level);
+		err = datapath_refill(ha);
+		if (err)
+			snprintf(text, len, "data path: %s", dp_why(ha->dp));
 	}
 	log_event(err ? LOG_ERR : LOG_INFO, "reload", "file=%s result=%s changed=%u", ha->opt.conf_file,
 		  err ? "refused" : "done", n);

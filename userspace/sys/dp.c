@@ -301,7 +301,7 @@ static int map_views(struct dp *dp)
 	if (!err)	/* the kernel alone says what was heard */
 		err = map_view(&dp->heard, dp->map[DP_st_heard], sizeof(struct bt_heard), PROT_READ);
 	if (!err)
-		err = map_view(&dp->seen, dp->map[DP_st_seen], sizeof(struct bt_seen), PROT_READ);
+		err = map_view(&dp->seen, dp->map[DP_st_seen], sizeof(struct bt_seen), PROT_READ | PROT_WRITE);
 	return err;
 }
 
@@ -434,4 +434,11 @@ const volatile struct bt_heard *dp_heard(struct dp *dp)
 const volatile struct bt_seen *dp_seen(struct dp *dp)
 {
 	return dp->seen.at;
+}
+
+void dp_forget_first(struct dp *dp, uint32_t slot)
+{
+	struct bt_seen *seen = dp->seen.at;
+
+	__atomic_store_n(&seen[slot].first_ns, 0, __ATOMIC_SEQ_CST);
 }

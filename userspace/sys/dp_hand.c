@@ -91,8 +91,7 @@ static size_t put_ip6(uint8_t *at, const struct hand_msg *msg)
 static size_t put_frame(uint8_t *at, const struct hand_msg *msg)
 {
 	bool v4 = IN6_IS_ADDR_V4MAPPED(msg->to);
-	struct ethhdr eth = {	/* locally administered, on nobody's wire */
-		.h_dest = { 2, 0, 0, 0, 0, 1 }, .h_source = { 2, 0, 0, 0, 0, 2 },
+	struct ethhdr eth = {	/* addresses of zeros: nothing is to be learnt from them */
 		.h_proto = htons(v4 ? ETH_P_IP : ETH_P_IPV6),
 	};
 	size_t head = sizeof(eth);
