@@ -122,6 +122,18 @@ def test_of_two_paths_one_dies(lab, pair, path):
 
 
 @pytest.mark.parametrize("paths", [2])
+def test_no_planned_move_where_frames_cannot_be_sent_on(lab, pair):
+    """The hosts hear each other by the second network only; the clients are on the first."""
+    lab.partition(path=0)
+    wait_until(lambda: "own interface" in pair.a.group()["ready"]["reason"], 2, "status to say why it is not ready")
+    with pair.nothing_moves():
+        done = pair.a.cli("switchover", check=False)
+        assert done.returncode == 1 and "own interface" in done.stderr, done.stderr
+    assert pair.a.cli("switchover", "--force", check=False).returncode == 0
+    pair.b.wait_role("primary")
+
+
+@pytest.mark.parametrize("paths", [2])
 def test_of_two_paths_both_die_one_after_the_other(lab, pair):
     lab.partition(path=0)
     time.sleep(0.5)

@@ -344,6 +344,22 @@ static void a_backup_disarms_with_a_reason(void **state)
 	expect(&f, WORD_CLOSE, "stop");
 }
 
+/* H13: a hand-over that need not be is not begun where frames cannot be sent on. */
+static void not_heard_where_the_clients_are(void **state)
+{
+	struct judge_facts f = primary();
+
+	(void)state;
+	f.asked = f.said.elsewhere = true;
+	assert_null(judge_unready(&f));
+	assert_string_equal(judge_refusal(&f), "peer is not heard on the group's own interface");
+	expect(&f, 0, NULL);
+	f.forced = true;
+	expect(&f, WORD_LEAVE, "switchover");
+	f.asked = f.forced = f.running = false;		/* no service at all is worse */
+	expect(&f, WORD_LEAVE, "service-unavailable");
+}
+
 static void unready_for_each_reason(void **state)
 {
 	struct judge_facts f = primary();
@@ -605,6 +621,7 @@ int main(void)
 		cmocka_unit_test(operators_words), cmocka_unit_test(stopping), cmocka_unit_test(both_open),
 		cmocka_unit_test(only_a_stalled_holder_is_claimed_from), cmocka_unit_test(a_dead_higher_number_is_gone_beyond),
 		cmocka_unit_test(a_backup_disarms_with_a_reason), cmocka_unit_test(unready_for_each_reason),
+		cmocka_unit_test(not_heard_where_the_clients_are),
 		cmocka_unit_test(a_peer_with_a_number_is_not_new), cmocka_unit_test(an_old_word_closes_nothing),
 		cmocka_unit_test(what_the_disk_owes), cmocka_unit_test(a_peer_without_the_group_is_an_alarm),
 		cmocka_unit_test(unauthentic_peer_moves_nothing),

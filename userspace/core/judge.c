@@ -58,6 +58,13 @@ const char *judge_unready(const struct judge_facts *f)
 	return NULL;
 }
 
+const char *judge_refusal(const struct judge_facts *f)
+{
+	const char *why = judge_unready(f);
+
+	return why || !f->said.elsewhere ? why : "peer is not heard on the group's own interface";
+}
+
 /* Two that ask must not both find silence: an armed backup and the preferred host come first. */
 static bool vip_is_silent(const struct judge_facts *f)
 {
@@ -226,7 +233,7 @@ static struct judgement judge_open(const struct judge_facts *f)
 		return change(f, WORD_LEAVE, "fence");
 	if (!f->running || !f->link_up)
 		return judge_ill(f);
-	if (f->asked && (!judge_unready(f) || (f->forced && peer_armed_at(f) && !f->said.fenced)))
+	if (f->asked && (!judge_refusal(f) || (f->forced && peer_armed_at(f) && !f->said.fenced)))
 		return change(f, WORD_LEAVE, "switchover");
 	if (p->fresh && p->known && BT_WORD_MODE(p->word) == BT_OPEN && !p->hears_us)
 		return change(f, WORD_CLOSE, "not-heard");	/* only this side knows of both */

@@ -32,6 +32,7 @@ struct peer_facts {
 	bool running, leased, stopping;
 	bool fenced;		/* shut by hand there */
 	bool hears_us;		/* heard us within the last 100 ms */
+	bool elsewhere;		/* heard, but not on the group's own interface, though a path lies there */
 	uint64_t word;		/* meaningless unless known */
 };
 
@@ -73,6 +74,9 @@ bool judge_peer_is_gone(const struct judge_facts *f);
 
 /* Would a planned hand-over to the peer be taken up now? NULL: yes; else why not, for people. */
 const char *judge_unready(const struct judge_facts *f);
+
+/* The same for a hand-over that need not be: where frames cannot be sent on to the peer, none is begun. */
+const char *judge_refusal(const struct judge_facts *f);
 
 /*
  * Is the role seen lying on the ground? A claim that gets no lease is nobody's: its controller died

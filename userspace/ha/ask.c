@@ -55,7 +55,7 @@ static const char *refusal(struct ha *ha, struct group *g, bool force)
 	if (f.fenced && BT_WORD_MODE(f.word) != BT_OPEN)
 		return "this host is fenced by hand: `baton unfence` first";
 	if (BT_WORD_MODE(f.word) == BT_OPEN) {
-		why = judge_unready(&f);
+		why = judge_refusal(&f);
 		if (why && force && f.said.known && !f.said.fenced && BT_WORD_MODE(f.said.word) == BT_ARMED)
 			return NULL;
 		return why;

@@ -82,7 +82,7 @@ static void doctor_group(struct ha *ha, const struct group *g, struct rows *r)
 	snprintf(text, sizeof(text), "%s: %s%s%s", g->conf->name, g->service.running ? "running" : "unavailable",
 		 g->service.reason[0] ? ", " : "", g->service.reason);
 	say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text, "");
-	why = g->role == ROLE_PRIMARY ? judge_unready(&f) : BT_WORD_MODE(f.word) == BT_ARMED ? NULL : "not armed";
+	why = g->role == ROLE_PRIMARY ? judge_refusal(&f) : BT_WORD_MODE(f.word) == BT_ARMED ? NULL : "not armed";
 	snprintf(text, sizeof(text), "%s: %s", g->conf->name, why ? why : "a takeover would work");
 	say(r, why ? "bad" : "ok", "takeover", text, "");
 	snprintf(text, sizeof(text), "%s: term %u of %u reserved on disk", g->conf->name, BT_WORD_TERM(f.word),

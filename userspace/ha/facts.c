@@ -6,6 +6,8 @@
  */
 #include "ha/ha_own.h"
 
+#include <string.h>
+
 #include "core/word.h"
 #include "sys/clock.h"
 
@@ -97,6 +99,21 @@ static bool hears_us(const struct ha *ha)
 	return !ha->unheard_ns || ha->turn_ns - ha->unheard_ns < UNHEARD_MS * NS_PER_MS;
 }
 
+/* Its pulses come by another interface only: what a relay sent on by the group's own would not arrive. */
+static bool heard_elsewhere(const struct ha *ha, const struct group *g)
+{
+	bool path = false;
+
+	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
+		if (strcmp(ha->conf->paths[i].dev, g->conf->dev))
+			continue;
+		path = true;
+		if (ha->report.path[i].heard_ns && !ha->report.path[i].silent)
+			return false;
+	}
+	return path;
+}
+
 static void peer_said(const struct ha *ha, const struct group *g, struct peer_facts *ret)
 {
 	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
@@ -111,6 +128,7 @@ static void peer_said(const struct ha *ha, const struct group *g, struct peer_fa
 		.stopping = flags & PULSE_F_STOPPING,
 		.fenced = flags & PULSE_F_FENCED,
 		.hears_us = hears_us(ha),
+		.elsewhere = heard_elsewhere(ha, g),
 		.word = h->word,
 	};
 }

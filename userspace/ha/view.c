@@ -48,7 +48,7 @@ static void view_ready(const struct group *g, const struct judge_facts *f, struc
 	const char *why = NULL;
 
 	if (g->role == ROLE_PRIMARY)
-		why = judge_unready(f);
+		why = judge_refusal(f);
 	else if (byhand_is_fenced(g))
 		why = "fenced by hand";
 	else if (!g->service.running)
