@@ -21,6 +21,17 @@ const volatile int verdicts[BT_T__N] = {
 #undef VERDICT
 };
 
+/* The old holder tells its TCP peers that their connection is gone: they connect again, to the new. */
+static __always_inline bool frame_is_reset(const struct frame *f)
+{
+	struct tcphdr *tcp;
+
+	if (!frame_has_l4(f, IPPROTO_TCP))
+		return false;
+	tcp = frame_at(f, f->h.l4, sizeof(*tcp));
+	return tcp && tcp->rst;
+}
+
 static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const struct bt_vip *vip)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -36,10 +47,23 @@ static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const stru
 			live_count(f, vip, BT_OUT, kind, now);
 		return BT_T_VIP_SENT;
 	}
-	if (!sip_is_response(kind) || !gate_lingers(vip->group, &gate, now))
+	if (!gate_lingers(vip->group, &gate, now))
 		return BT_T_VIP_HELD;
+	if (!sip_is_response(kind))
+		return frame_is_reset(f) ? BT_T_VIP_RESET : BT_T_VIP_HELD;
 	live_count(f, vip, BT_OUT, kind, now);
 	return BT_T_VIP_LINGER;
+}
+
+/*
+ * Is it for a VIP that is open here? Then its address is missing, or it would not leave: a program of
+ * this host must not be served by another that has no right to it, nor look to the peer like a client.
+ */
+static __always_inline bool goes_to_own(const struct frame *f)
+{
+	struct bt_vip *vip = vip_of(f, false);
+
+	return vip && group_is_open(vip->group, bpf_ktime_get_boot_ns());
 }
 
 static __always_inline enum bt_tc_exit decide(const struct frame *f)
@@ -52,6 +76,8 @@ static __always_inline enum bt_tc_exit decide(const struct frame *f)
 		open = group_is_open(who.sender->group, bpf_ktime_get_boot_ns());
 		return open ? BT_T_ARP_SENT : BT_T_ARP_HELD;
 	}
+	if (goes_to_own(f))
+		return BT_T_VIP_OWN;
 	vip = vip_of(f, true);
 	if (vip)
 		return vip_out(f, vip);

@@ -10,6 +10,7 @@
 #include "maps.h"
 #include "parse.h"
 #include "pulse.h"
+#include "relay.h"
 #include "vip.h"
 
 const volatile __u32 verdicts[BT_X__N] = {
@@ -18,7 +19,23 @@ const volatile __u32 verdicts[BT_X__N] = {
 #undef VERDICT
 };
 
-static __always_inline enum bt_xdp_exit vip_in(const struct frame *f, const struct bt_vip *vip)
+/* The gate's answer, and where that is not the last word the peer's. */
+static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struct frame *f,
+						 __u32 group, __u64 now)
+{
+	enum bt_xdp_exit exit;
+	struct gate gate;
+
+	if (!gate_read(group, now, &gate))
+		return BT_X_BROKEN;
+	exit = gate_exit(&gate);
+	if (exit == BT_X_VIP_ARMED || exit == BT_X_VIP_RELAY_LOST)
+		exit = relay_in(ctx, &f->h, &gate, group, now);
+	return exit;
+}
+
+static __always_inline enum bt_xdp_exit vip_in(struct xdp_md *ctx, const struct frame *f,
+					       const struct bt_vip *vip)
 {
 	struct frame_payload payload;
 	enum bt_xdp_exit exit;
@@ -27,10 +44,12 @@ static __always_inline enum bt_xdp_exit vip_in(const struct frame *f, const stru
 	if (!frame_payload(f, &payload))
 		return BT_X_VIP_MALFORMED;
 	now = bpf_ktime_get_boot_ns();
-	exit = gate_exit(vip->group, now);
-	if (exit != BT_X_VIP_ACCEPTED)
+	exit = vip_exit(ctx, f, vip->group, now);
+	if (exit != BT_X_VIP_ACCEPTED && exit != BT_X_VIP_TAKEN)
 		return exit;
 	seen_accept(vip->group, now);
+	if (f->h.fragment && !f->h.later)
+		fragment_begin(ctx, &f->h, now);
 	if (live_is_counted(f))
 		live_count(f, vip, BT_IN, sip_read(f, &payload), now);
 	return exit;
@@ -62,7 +81,7 @@ static __always_inline enum bt_xdp_exit decide(struct xdp_md *ctx, const struct 
 	if (who_has_read(&who, f))
 		return who_has_in(&who);
 	vip = vip_of(f, false);
-	return vip ? vip_in(f, vip) : host_in(ctx, f);
+	return vip ? vip_in(ctx, f, vip) : host_in(ctx, f);
 }
 
 __noinline int read_frame(struct xdp_md *ctx, struct headers *ret)

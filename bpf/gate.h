@@ -47,16 +47,12 @@ static __always_inline bool group_is_open(__u32 group, __u64 now)
 	return gate_read(group, now, &gate) && gate_is_open(&gate);
 }
 
-/* The way out of XDP for a frame to a VIP of @group. */
-static __always_inline enum bt_xdp_exit gate_exit(__u32 group, __u64 now)
+/* The way out of XDP for a frame to a VIP; of one that is armed or has let go relay.h says more. */
+static __always_inline enum bt_xdp_exit gate_exit(const struct gate *gate)
 {
-	struct gate gate;
-
-	if (!gate_read(group, now, &gate))
-		return BT_X_BROKEN;
-	switch (BT_WORD_MODE(gate.word)) {
+	switch (BT_WORD_MODE(gate->word)) {
 	case BT_OPEN:
-		return gate.leased ? BT_X_VIP_ACCEPTED : BT_X_VIP_UNLEASED;
+		return gate->leased ? BT_X_VIP_ACCEPTED : BT_X_VIP_UNLEASED;
 	case BT_ARMED:
 		return BT_X_VIP_ARMED;
 	case BT_RELAY:
@@ -65,12 +61,16 @@ static __always_inline enum bt_xdp_exit gate_exit(__u32 group, __u64 now)
 	return BT_X_VIP_SHUT;
 }
 
-/* May a SIP response still leave, although the gate has let go? */
+/*
+ * May an answer still leave, although the gate has let go? Armed again too: a host is that a second
+ * later, while its server may need five for an answer.
+ */
 static __always_inline bool gate_lingers(__u32 group, const struct gate *gate, __u64 now)
 {
 	__u64 *until = bpf_map_lookup_elem(&st_linger, &group);
+	__u32 mode = BT_WORD_MODE(gate->word);
 
-	return BT_WORD_MODE(gate->word) == BT_RELAY && until && now < READ_ONCE(*until);
+	return (mode == BT_RELAY || mode == BT_ARMED) && until && now < READ_ONCE(*until);
 }
 
 #endif

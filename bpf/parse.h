@@ -48,6 +48,7 @@ struct headers {
 	__u32 l4;		/* what IP carries; 0: not reached */
 	__u32 end;		/* where the IP packet says that it ends */
 	__u32 proto;		/* of what is at l4 */
+	__be32 id;		/* of the datagram, if this is a fragment */
 	bool fragment;		/* first or later */
 	bool later;		/* fragment without a layer 4 header */
 	bool broken;
@@ -141,6 +142,7 @@ static __always_inline void frame_read_ip4(struct frame *f)
 	frag = bpf_ntohs(ip->frag_off);
 	f->h.kind = FRAME_IP4;
 	f->h.proto = ip->protocol;
+	f->h.id = ip->id;
 	f->h.fragment = frag & (IP_MF | IP_OFFSET);
 	f->h.later = frag & IP_OFFSET;
 	f->h.l4 = f->h.l3 + head;
@@ -175,6 +177,7 @@ static __always_inline void frame_read_exts(struct frame *f, __u8 proto, __u32 o
 		if (proto == IPPROTO_FRAGMENT) {
 			f->h.fragment |= !!(ext->offset & bpf_htons(IP6_OFFSET | IP6_MF));
 			f->h.later = ext->offset & bpf_htons(IP6_OFFSET);
+			f->h.id = ext->id;
 		}
 		off += frame_ext_size(proto, ext->len);
 		proto = ext->next;

@@ -11,6 +11,7 @@
 #include "gate.h"
 #include "maps.h"
 #include "mark.h"
+#include "packet.h"
 #include "pulse_wire.h"
 #include "siphash.h"
 
@@ -45,18 +46,6 @@ static __always_inline struct bt_node *pulse_node(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&cfg_node, &zero);
-}
-
-static __always_inline void *packet_at(struct xdp_md *ctx, __u32 off, __u32 size)
-{
-	void *p = (void *)(long)ctx->data;
-
-	barrier_var(off);	/* else a sum may be checked whole, added in parts: no bound to 6.1 */
-	if (off > FRAME_REACH)
-		return NULL;
-	p += off;
-	barrier_var(p);
-	return p + size > (void *)(long)ctx->data_end ? NULL : p;
 }
 
 /*

@@ -180,6 +180,7 @@ struct bt_pair {
 	X(VIP_RELAY_LOST, XDP_DROP, "for a VIP, gate has let go, and the peer is not heard on this interface") \
 	X(VIP_HELPED,	 XDP_TX,   "for a VIP, gate armed: sent on to the holder, marked as help") \
 	X(VIP_SENT_ON,	 XDP_DROP, "for a VIP, sent on once already and not for us") \
+	X(VIP_FLOODED,	 XDP_DROP, "for a VIP, gate not open, and addressed to another MAC than ours") \
 	X(VIP_FRAGMENT,	 XDP_PASS, "for a VIP, gate not open: later fragment of a datagram begun here") \
 	X(VIP_UNLEASED,	 XDP_DROP, "for a VIP, gate open but the lease has ended") \
 	X(VIP_MALFORMED, XDP_DROP, "for a VIP, but header lengths contradict the frame") \

@@ -24,7 +24,7 @@ static const char *const names[BT_GROUPS_MAX] = { "sip", "other" };
 static const struct bt_node node = {
 	.my_id = 1, .peer_id = 2, .pair_id = 7, .n_groups = 2, .n_paths = 3, .boot = RIG_BOOT,
 	.key_in = { 0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL },
-	.key_out = { 0xfeedfacecafebeefULL, 0x0123456789abcdefULL },
+	.key_out = { 0xfeedfacecafebeefULL, 0x0123456789abcdefULL }, .interval_ns = RIG_INTERVAL_NS,
 };
 
 const struct bt_node *rig_node(void)

@@ -36,6 +36,7 @@
 #define RIG_LINGER_MS	32000
 #define RIG_DIGEST	0x01020304u
 #define RIG_SEC		1000000000ULL
+#define RIG_INTERVAL_NS	100000000ULL	/* between two pulses: so long that no test is too slow for it */
 
 #define CHECK(cond, ...) do { if (!(cond)) { \
 	print_error("%s:%d: %s\n    ", __FILE__, __LINE__, #cond); print_error(__VA_ARGS__); print_error("\n"); \

@@ -18,25 +18,31 @@ static const struct state {
 	const char *what;
 	uint64_t word;
 	int lease_s, linger_s;
-	uint32_t request, response, arp;
+	uint32_t request, response, arp, reset;
 } states[] = {
-	{ "zeroed map", 0, 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD },
+	{ "zeroed map", 0, 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD, BT_T_VIP_HELD },
 	{ "shut, lingering", BT_WORD(7, 2, BT_SHUT), 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD,
-	  BT_T_ARP_HELD },
-	{ "armed, lingering", BT_WORD(7, 2, BT_ARMED), 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD,
-	  BT_T_ARP_HELD },
+	  BT_T_ARP_HELD, BT_T_VIP_HELD },
+	{ "armed again, lingering", BT_WORD(7, 2, BT_ARMED), 60, 60, BT_T_VIP_HELD, BT_T_VIP_LINGER,
+	  BT_T_ARP_HELD, BT_T_VIP_RESET },
+	{ "armed again, lingered", BT_WORD(7, 2, BT_ARMED), 60, -1, BT_T_VIP_HELD, BT_T_VIP_HELD,
+	  BT_T_ARP_HELD, BT_T_VIP_HELD },
+	{ "armed, never held", BT_WORD(7, 2, BT_ARMED), 60, 0, BT_T_VIP_HELD, BT_T_VIP_HELD,
+	  BT_T_ARP_HELD, BT_T_VIP_HELD },
 	{ "open, leased", BT_WORD(7, 1, BT_OPEN), 60, 0, BT_T_VIP_SENT, BT_T_VIP_SENT,
-	  BT_T_ARP_SENT },
+	  BT_T_ARP_SENT, BT_T_VIP_SENT },
 	{ "open, lease ended", BT_WORD(7, 1, BT_OPEN), -1, 60, BT_T_VIP_HELD, BT_T_VIP_HELD,
-	  BT_T_ARP_HELD },
+	  BT_T_ARP_HELD, BT_T_VIP_HELD },
 	{ "relay, lingering", BT_WORD(7, 1, BT_RELAY), 60, 60, BT_T_VIP_HELD, BT_T_VIP_LINGER,
-	  BT_T_ARP_HELD },
+	  BT_T_ARP_HELD, BT_T_VIP_RESET },
+	{ "relay at the peer's, lingering", BT_WORD(8, 2, BT_RELAY), 60, 60, BT_T_VIP_HELD,
+	  BT_T_VIP_LINGER, BT_T_ARP_HELD, BT_T_VIP_RESET },
 	{ "relay, lingering, no lease", BT_WORD(7, 1, BT_RELAY), -1, 60, BT_T_VIP_HELD,
-	  BT_T_VIP_LINGER, BT_T_ARP_HELD },
+	  BT_T_VIP_LINGER, BT_T_ARP_HELD, BT_T_VIP_RESET },
 	{ "relay, lingered", BT_WORD(7, 1, BT_RELAY), 60, -1, BT_T_VIP_HELD, BT_T_VIP_HELD,
-	  BT_T_ARP_HELD },
+	  BT_T_ARP_HELD, BT_T_VIP_HELD },
 	{ "relay, never", BT_WORD(7, 1, BT_RELAY), 60, 0, BT_T_VIP_HELD, BT_T_VIP_HELD,
-	  BT_T_ARP_HELD },
+	  BT_T_ARP_HELD, BT_T_VIP_HELD },
 };
 
 static uint64_t in_s(int s)
@@ -83,6 +89,23 @@ static void send_all(const struct state *s, const char *vip, const char *client,
 	expect(&p, s->request, "a later fragment is no response");
 }
 
+/* A reset says nothing but "connect again"; half a header says nothing at all. */
+static void send_reset(const struct state *s, const char *vip, const char *client, int vlans)
+{
+	struct packet p;
+
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .proto = IPPROTO_TCP });
+	p.data[p.l4 + 13] = 0x14;	/* RST, ACK */
+	expect(&p, s->reset, s->what);
+	p.data[p.l4 + 13] = 0x12;	/* SYN, ACK */
+	expect(&p, s->request, s->what);
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .proto = IPPROTO_TCP, .text = "0123456789abc\x14",
+					       .fragmented = true, .frag = 64 });
+	expect(&p, s->request, "a later fragment is no reset");
+}
+
 static void test_gate(void **state)
 {
 	(void)state;
@@ -91,6 +114,8 @@ static void test_gate(void **state)
 			enter(&states[i]);
 			send_all(&states[i], RIG_VIP4, CLIENT4, vlans);
 			send_all(&states[i], RIG_VIP6, CLIENT6, vlans);
+			send_reset(&states[i], RIG_VIP4, CLIENT4, vlans);
+			send_reset(&states[i], RIG_VIP6, CLIENT6, vlans);
 		}
 }
 
@@ -117,6 +142,34 @@ static void test_claims(void **state)
 			packet_nd(&p, vlans, 135, RIG_VIP6, "ff02::1:ff00:50", CLIENT6);
 			expect(&p, states[i].arp, "NS in the VIP's name");
 		}
+}
+
+/* The VIP's address is missing here, yet we hold it: a program of ours must not be served elsewhere. */
+static void test_to_our_own(void **state)
+{
+	static const char *const to[] = { RIG_VIP4, RIG_VIP6 }, *const from[] = { RIG_US4, RIG_US6 },
+		*const vip[] = { RIG_OTHER4, RIG_OTHER6 };
+	struct packet p;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		int v6 = i & 1;
+
+		rig_reset();
+		rig_open_gate(0);
+		packet_make(&p, &(struct packet_spec){ .vlans = i / 2, .from = from[v6], .to = to[v6],
+						       .text = REQUEST });
+		expect(&p, BT_T_VIP_OWN, "from our own address");
+		packet_make(&p, &(struct packet_spec){ .vlans = i / 2, .from = vip[v6], .to = to[v6],
+						       .text = REQUEST });
+		expect(&p, BT_T_VIP_OWN, "from another VIP");
+		rig_set_lease(0, in_s(-1));
+		expect(&p, BT_T_VIP_HELD, "from another VIP, and not ours either");
+		rig_set_word(0, BT_WORD(7, 1, BT_RELAY));
+		packet_make(&p, &(struct packet_spec){ .vlans = i / 2, .from = from[v6], .to = to[v6],
+						       .text = REQUEST });
+		expect(&p, BT_T_NOT_OURS, "to the VIP of another host");
+	}
 }
 
 /* Never drop what is not a VIP's. */
@@ -192,7 +245,8 @@ static void test_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_gate), cmocka_unit_test(test_claims), cmocka_unit_test(test_not_ours),
+		cmocka_unit_test(test_gate), cmocka_unit_test(test_claims), cmocka_unit_test(test_to_our_own),
+		cmocka_unit_test(test_not_ours),
 		cmocka_unit_test(test_truncated), cmocka_unit_test(test_counts),
 	};
 

@@ -203,11 +203,12 @@ static void test_hand_over(void **state)
 	rig_set_lease(0, rig_now() + 60 * RIG_SEC);
 	packet_make(&vip, &(struct packet_spec){ .from = "10.77.0.50", .to = RIG_VIP4,
 						 .text = "OPTIONS sip:a SIP/2.0\r\n" });
+	vip.data[11] = 0x50;	/* not the peer's own address */
 	CHECK(rig_xdp(&vip, NULL, NULL) == BT_X_VIP_ARMED, "backup");
 	m.block[0].word = BT_WORD(7, 2, BT_OPEN);
 	rig_frame(&p, &m, 0, 0);
 	rig_xdp(&p, NULL, NULL);
-	CHECK(rig_xdp(&vip, NULL, NULL) == BT_X_VIP_ARMED, "the holder holds");
+	CHECK(rig_xdp(&vip, NULL, NULL) == BT_X_VIP_HELPED, "the holder holds");
 	m.seq++;
 	m.block[0].word = BT_WORD(7, 2, BT_RELAY);
 	rig_frame(&p, &m, 0, 0);
