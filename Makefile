@@ -63,6 +63,8 @@ $O/tests/sys/test_ctl: $O/tests/sys/test_ctl.o $(CORE) $(filter $O/userspace/ctl
 $O/tests/sys/%: $O/tests/sys/%.o $(filter-out %/main.o,$(DAEMON))
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@)
 
+include tests/sim/sim.mk
+
 deps:	## install what is missing (Debian 12, as root)
 	@tools/deps.sh
 check: $(UNIT) check-headers	## unit tests and headers alone; no root, seconds

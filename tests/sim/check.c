@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * check: is every promise kept? After every event, and before whoever changed a word goes on.
+ *
+ * S1 S2  Two gates open and leased, only where one was opened alone by a host that could hear nothing, and never for
+ *        more than 300 ms once a way between them works again, be it in one direction, and both kernels run.
+ * S3     No gate serves longer than a lease after its controller's main loop last began a turn.
+ * S4     When quiet: one host serves; there role, address and gate agree, and on the other one, too.
+ * S6     The word changes as include/word_table.h has it, by those who may; numbers grow; a number that was
+ *        let go is never open again.
+ * L1     Once faults have ended, somebody serves and the client is answered.
+ * L2     No more moves of the role than faults; none when there is nothing to move for.
+ * G4     Nothing is lost nor accepted by both hosts in a planned switchover.
+ */
+#include "sim.h"
+
+#include "core/role.h"
+#include "core/word.h"
+#include "ha/ha_own.h"
+
+#define OVERLAP_NS	(300 * NS_PER_MS)
+#define DETECT_NS	(150 * NS_PER_MS)	/* what a verdict goes by is no older than this: 4 x 10 x 3 ms, and a little */
+
+uint32_t moves;
+
+static struct {
+	uint64_t word, left_open, opened_at;
+	bool alone, excused;
+	uint64_t deaf_at;	/* when the peer last had no way to it */
+} st[HOSTS];
+
+static uint64_t overlap_at, no_way_at;
+static int holder;
+
+void check_reset(void)
+{
+	memset(st, 0, sizeof(st));
+	overlap_at = no_way_at = 0;
+	holder = -1;
+	moves = 0;
+}
+
+void check_boot(struct host *h, bool disk_lost)
+{
+	struct host *other = &host[!h->port];
+
+	st[h->port].word = 0;
+	st[h->port].alone = false;
+	if (disk_lost)
+		st[h->port].left_open = 0;
+	(void)other;
+}
+
+/* ---- S6: the word ----------------------------------------------------------------------------- */
+
+static bool by_kernel(enum word_cause c)
+{
+	return c == WORD_HEARD_HIGHER || c == WORD_HEARD_LETGO || c == WORD_LEAVE;
+}
+
+static bool by_controller(enum word_cause c)
+{
+	return c != WORD_HEARD_HIGHER && c != WORD_HEARD_LETGO;
+}
+
+static bool number_fits(enum word_after after, uint64_t from, uint64_t to, uint8_t me_id)
+{
+	switch (after) {
+	case WORD_SAME:
+		return BT_WORD_NUMBER(from) == BT_WORD_NUMBER(to);
+	case WORD_THE_PEERS:
+		return BT_WORD_OWNER(to) != me_id && BT_WORD_NUMBER(to) > BT_WORD_NUMBER(from);
+	case WORD_NEXT:
+		return BT_WORD_OWNER(to) == me_id && BT_WORD_TERM(to) == BT_WORD_TERM(from) + 1;
+	case WORD_ABOVE:
+		return BT_WORD_OWNER(to) == me_id && BT_WORD_TERM(to) > BT_WORD_TERM(from);
+	}
+	return false;
+}
+
+struct row { enum bt_mode mode, to; enum word_whose whose; enum word_cause cause; enum word_after after; };
+
+static enum word_cause cause_of(uint64_t from, uint64_t to, uint8_t me_id, bool kernel)
+{
+	static const struct row rows[] = {
+#define ROW(m, w, c, t, a) { BT_##m, BT_##t, WORD_##w, WORD_##c, WORD_##a },
+		WORD_TABLE(ROW)
+#undef ROW
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *r = &rows[i];
+
+		if (r->mode == BT_WORD_MODE(from) && r->to == BT_WORD_MODE(to) && r->whose == word_whose(from, me_id) &&
+		    number_fits(r->after, from, to, me_id) && (kernel ? by_kernel(r->cause) : by_controller(r->cause)))
+			return r->cause;
+	}
+	return 0;
+}
+
+static void note_open(struct host *h, uint64_t to, enum word_cause cause)
+{
+	uint32_t i = h->port;
+
+	if (cause == WORD_RENUMBER)
+		return;
+	if (BT_WORD_NUMBER(to) <= st[i].left_open)
+		violated("S6", "host %s opens %s again, a number that was let go", h->name, word_text(to));
+	st[i].alone = cause == WORD_OPEN_ALONE;
+	st[i].excused = st[i].alone && sim_now - st[i].deaf_at < DETECT_NS;
+	st[i].opened_at = sim_now;
+	if (st[i].alone)
+		tell(h, "opened alone, %s", st[i].excused ? "and could hear nothing" : "although it could hear the peer");
+}
+
+static void changed(struct host *h, uint64_t to, bool kernel)
+{
+	uint64_t from = st[h->port].word;
+	enum word_cause cause = cause_of(from, to, h->id, kernel);
+
+	st[h->port].word = to;
+	trace(to);
+	tell(h, "word %s -> %s by %s", word_text(from), word_text(to), kernel ? "kernel" : "controller");
+	if (!cause && !(from == 0 && BT_WORD_MODE(to) == BT_SHUT && !h->proc.ha))	/* recalled from disk */
+		violated("S6", "host %s: the %s made %s of %s, which no row of the word's table allows", h->name,
+			 kernel ? "kernel" : "controller", word_text(to), word_text(from));
+	if (BT_WORD_MODE(from) == BT_OPEN && BT_WORD_NUMBER(from) > st[h->port].left_open &&
+	    (BT_WORD_MODE(to) != BT_OPEN || BT_WORD_NUMBER(to) != BT_WORD_NUMBER(from)))
+		st[h->port].left_open = BT_WORD_NUMBER(from);
+	if (BT_WORD_MODE(to) == BT_OPEN)
+		note_open(h, to, cause);
+}
+
+void check_word(struct host *h)
+{
+	uint64_t w = h->on ? host_word(h) : 0;
+
+	if (w != st[h->port].word)
+		changed(h, w, false);
+}
+
+void check_word_of_kernel(struct host *h)
+{
+	if (host_word(h) != st[h->port].word)
+		changed(h, host_word(h), true);
+}
+
+/* ---- S1, S2: one holder ------------------------------------------------------------------------ */
+
+static void check_overlap(void)
+{
+	uint64_t since;
+
+	if (!host_serves(&host[0]) || !host_serves(&host[1])) {
+		if (overlap_at)
+			tell(NULL, "overlap over after %llu us", (unsigned long long)(sim_now - overlap_at) / 1000);
+		overlap_at = 0;
+		return;
+	}
+	if (!overlap_at) {
+		overlap_at = sim_now;
+		tell(NULL, "both gates are open and leased: a %s, b %s", word_text(st[0].word), word_text(st[1].word));
+	}
+	if (!(st[0].alone && st[0].excused) && !(st[1].alone && st[1].excused))
+		violated("S1", "both gates are open and leased (a %s, b %s), and neither was opened alone by a host that could hear nothing",
+			 word_text(st[0].word), word_text(st[1].word));
+	since = overlap_at > no_way_at ? overlap_at : no_way_at;
+	if (sim_now - since > OVERLAP_NS)
+		violated("S2", "both gates are open and leased (a %s, b %s), for %llu ms with a way between the hosts",
+			 word_text(st[0].word), word_text(st[1].word), (unsigned long long)(sim_now - since) / NS_PER_MS);
+}
+
+static void note_ways(void)
+{
+	bool to_b = net_works(0, 1), to_a = net_works(1, 0);
+
+	if (!to_a)
+		st[0].deaf_at = sim_now;
+	if (!to_b)
+		st[1].deaf_at = sim_now;
+	if (!to_a && !to_b)
+		no_way_at = sim_now;
+}
+
+/* ---- S3: leases -------------------------------------------------------------------------------- */
+
+static void check_lease(struct host *h)
+{
+	uint64_t now = host_now(h);
+
+	if (host_serves(h) && now > h->proc.turn_at + h->conf.lease_ns)
+		violated("S3", "host %s serves %llu ms after its main loop last began a turn; the lease is %llu ms", h->name,
+			 (unsigned long long)(now - h->proc.turn_at) / NS_PER_MS,
+			 (unsigned long long)h->conf.lease_ns / NS_PER_MS);
+}
+
+/* ---- L2: moves --------------------------------------------------------------------------------- */
+
+static void note_holder(void)
+{
+	bool a = host_serves(&host[0]), b = host_serves(&host[1]);
+	int now = a && !b ? 0 : b && !a ? 1 : holder;
+
+	if (now == holder)
+		return;
+	if (holder >= 0) {
+		moves++;
+		tell(NULL, "the role moved to %s: move %u", host[now].name, moves);
+		if (!(profile->flags & P_NO_LIMIT) && moves > moves_allowed)
+			violated("L2", "move %u of the role; %u faults were made, and no more than %u moves are due", moves,
+				 faults_done, moves_allowed);
+	}
+	holder = now;
+}
+
+void check_event(void)
+{
+	note_ways();
+	for (int i = 0; i < HOSTS; i++) {
+		if (!host[i].on)
+			continue;
+		check_word(&host[i]);
+		check_lease(&host[i]);
+	}
+	check_overlap();
+	note_holder();
+}
+
+void check_accepts(struct host *h, uint32_t id)
+{
+	if (profile->flags & P_LOSSLESS)
+		violated("G4", "request %u was accepted by both hosts, last by %s", id, h->name);
+}
+
+/* ---- S4, L1: peace ----------------------------------------------------------------------------- */
+
+static void check_agreement(struct host *h)
+{
+	const struct group *g;
+	bool open = host_serves(h);
+
+	if (!h->proc.ha) {
+		violated("L1", "host %s: batond does not run", h->name);
+		return;
+	}
+	g = &h->proc.ha->group[0];
+	if (open != (g->role == ROLE_PRIMARY) || open != h->vip_addr)
+		violated("S4", "host %s in peace: gate %s (%s), role %s, address %s", h->name, open ? "serves" : "does not serve",
+			 word_text(st[h->port].word), role_text(g->role), h->vip_addr ? "there" : "not there");
+}
+
+void check_quiet(void)
+{
+	uint64_t silent = sim_now - client_last_answer();
+
+	if (host_serves(&host[0]) == host_serves(&host[1]))
+		violated("L1", "%llu ms after the last fault: %s serves (a %s, b %s)",
+			 (unsigned long long)(sim_now - faults_end) / NS_PER_MS, host_serves(&host[0]) ? "both host" : "no host",
+			 word_text(st[0].word), word_text(st[1].word));
+	for (int i = 0; i < HOSTS; i++)
+		check_agreement(&host[i]);
+	if (silent > 100 * NS_PER_MS)
+		violated("L1", "in peace, the client has not been answered for %llu ms", (unsigned long long)silent / NS_PER_MS);
+}
+
+void check_end(void)
+{
+	client_count_lost(sim_now);
+	if ((profile->flags & P_LOSSLESS) && (tally.lost || tally.twice || tally.both))
+		violated("G4", "of %llu requests %llu were not answered, %llu answered twice, %llu accepted by both hosts",
+			 (unsigned long long)tally.sent, (unsigned long long)tally.lost, (unsigned long long)tally.twice,
+			 (unsigned long long)tally.both);
+}

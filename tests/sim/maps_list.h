@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * maps_list: how do the simulated kernels learn of a program's maps? By this list of names: sizes and types come
+ * from the declarations themselves. Included at the end of xdp.c and tc.c; a new map gets a row here.
+ */
+#ifndef SIM_MAPS_LIST_H
+#define SIM_MAPS_LIST_H
+
+#include <stdint.h>
+
+#define MAPS_OF_TC(X) \
+	X(cfg_group) X(cfg_vip4) X(cfg_vip6) X(st_word) X(ct_lease) X(st_linger) X(st_live) X(st_seen) X(st_due) \
+	X(st_count_tc)
+#define MAPS_OF_XDP(X) \
+	X(meta) X(cfg_node) X(cfg_path) X(cfg_gidx) X(st_heard) X(st_pair) X(st_listen) X(st_neigh) X(st_frag) X(st_count)
+
+/* Gives the variable @map its number among the maps of every simulated kernel. */
+void kernel_learn(void *map, const char *name, uint32_t type, uint32_t key, uint32_t value, uint32_t max);
+
+#define LEARN_MAP(m) \
+	kernel_learn(&m, #m, sizeof(*m.type) / sizeof(int), sizeof(*m.key), sizeof(*m.value), \
+		     sizeof(*m.max_entries) / sizeof(int));
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bpf_helpers, of the simulation: the same names as libbpf's, for programs compiled for the host they run on.
+ *
+ * A map is a variable without memory of its own: its first pointer is its number among the maps of the
+ * simulated kernel whose turn it is (kernel.c). Helpers are ordinary functions of kernel.c.
+ */
+#ifndef SIM_BPF_HELPERS_H
+#define SIM_BPF_HELPERS_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#define SEC(name) __attribute__((used))
+#define __uint(name, val) int (*name)[val]
+#define __type(name, val) __typeof__(val) *name
+#undef __always_inline
+#undef __noinline
+#define __always_inline inline __attribute__((always_inline, unused))
+#define __noinline __attribute__((noinline, unused))
+#define barrier_var(var) __asm__ volatile("" : "+r"(var))
+#define barrier() __asm__ volatile("" ::: "memory")
+
+/* Parts of <bpf/bpf_helpers.h> that programs use as they are. */
+#ifndef offsetof
+#define offsetof(type, member) __builtin_offsetof(type, member)
+#endif
+
+void *bpf_map_lookup_elem(void *map, const void *key);
+long bpf_map_update_elem(void *map, const void *key, const void *value, __u64 flags);
+long bpf_map_delete_elem(void *map, const void *key);
+__u64 bpf_ktime_get_boot_ns(void);
+__u64 bpf_ktime_get_ns(void);
+__u32 bpf_get_prandom_u32(void);
+__u32 bpf_get_smp_processor_id(void);
+static inline long bpf_spin_lock(struct bpf_spin_lock *lock) { lock->val++; return 0; }
+static inline long bpf_spin_unlock(struct bpf_spin_lock *lock) { lock->val--; return 0; }
+void *bpf_ringbuf_reserve(void *ring, __u64 size, __u64 flags);
+void bpf_ringbuf_submit(void *data, __u64 flags);
+void bpf_ringbuf_discard(void *data, __u64 flags);
+long bpf_skb_pull_data(struct __sk_buff *skb, __u32 len);
+struct bpf_sock *bpf_sk_lookup_udp(void *ctx, struct bpf_sock_tuple *tuple, __u32 size, __u64 netns, __u64 flags);
+struct bpf_sock *bpf_sk_lookup_tcp(void *ctx, struct bpf_sock_tuple *tuple, __u32 size, __u64 netns, __u64 flags);
+struct bpf_sock *bpf_skc_lookup_tcp(void *ctx, struct bpf_sock_tuple *tuple, __u32 size, __u64 netns, __u64 flags);
+long bpf_sk_release(void *sock);
+
+#endif

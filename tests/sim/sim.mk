@@ -1,0 +1,27 @@
+# The simulation: batond's own object files, libc calls renamed, linked with a world made of software.
+# What of ha/ is not here talks netlink or to people; sys.c stands in for it.
+
+SIM_SRC  := $(filter-out tests/sim/xdp.c tests/sim/tc.c,$(wildcard tests/sim/*.c))
+SIM_OBJ  := $(patsubst %.c,$O/%.o,$(SIM_SRC)) $O/sim/xdp.o $O/sim/tc.o
+SIM_HA   := $(filter-out %/vip.o %/route.o %/tune.o %/doctor.o %/view.o %/reload.o,\
+	      $(patsubst %.c,$O/%.o,$(wildcard userspace/ha/*.c)))
+SIM_SEEDS ?= 1-2000
+SEEDS    ?= 1-10000
+
+# Every sim_NAME( of libc_names.h: NAME is renamed to it. calloc lives with the processes.
+$O/sim/renames: tests/sim/libc_names.h tests/sim/renames
+	$(call run,GEN,tests/sim/renames $< > $@)
+$O/sim/batond.o: $(SIM_HA) $(CORE) $O/sim/renames
+	$(call run,LD ,ld -r -o $@ $(SIM_HA) $(CORE) && objcopy --redefine-syms=$O/sim/renames $@)
+# Both programs have symbols of the same names: all but the two entries are made local.
+$O/sim/%.o: tests/sim/%.c Makefile tests/sim/sim.mk
+	$(call run,CC ,$(CC) $(filter-out -Iuserspace,$(CFLAGS)) -Wno-unused-function -Wno-missing-prototypes -Wno-shadow -Wno-pointer-arith \
+	  -Itests/sim/shim -Ibpf -MMD -MP -c $< -o $@ && objcopy -G sim_$*_learn -G sim_$*_run $@)
+$O/sim/sim: $(SIM_OBJ) $O/sim/batond.o
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -linih -lmnl -o $@)
+
+check-sim: $O/sim/sim	## two hosts on a virtual clock, SIM_SEEDS=1-2000 seeds of faults; no root, a minute
+	@tests/sim/run $O/sim/sim tests/sim/regressions $(SIM_SEEDS)
+sim: $O/sim/sim	## the same, SEEDS=FROM-TO
+	@tests/sim/run $O/sim/sim tests/sim/regressions $(SEEDS)
+.PHONY: check-sim sim

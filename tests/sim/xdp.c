@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* xdp: the very XDP program, compiled for this machine. Its own symbols are made local (sim.mk): tc has the same. */
+#include "bpf/baton_xdp.bpf.c"
+
+#include "tests/sim/maps_list.h"
+
+void sim_xdp_learn(void);
+int sim_xdp_run(struct xdp_md *ctx);
+
+void sim_xdp_learn(void)
+{
+	MAPS_OF_TC(LEARN_MAP)
+	MAPS_OF_XDP(LEARN_MAP)
+	kernel_learn(&ev_ring, "ev_ring", BPF_MAP_TYPE_RINGBUF, 0, 0, 0);
+}
+
+int sim_xdp_run(struct xdp_md *ctx)
+{
+	return baton_xdp(ctx);
+}
