@@ -83,7 +83,7 @@ $O/tests/vm/verified: $O/tests/vm/verified.o
 check-vm: all $(BPFTEST) $O/tests/vm/verified	## the same programs and two hosts on Debian's kernel 6.1, in qemu; a minute
 	@tests/vm/run
 test: deps	## every test
-	@$(MAKE) --no-print-directory all check check-sys check-bpf check-net check-vm
+	@$(MAKE) --no-print-directory all check check-sim check-sys check-bpf check-net check-vm
 demo: deps	## two hosts, real SIP calls, three outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance table, keepalived measured in the same run

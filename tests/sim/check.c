@@ -3,7 +3,8 @@
  * check: is every promise kept? After every event, and before whoever changed a word goes on.
  *
  * S1 S2  Two gates open and leased, only where one was opened alone by a host that could hear nothing, and never for
- *        more than 300 ms once a way between them works again, be it in one direction, and both kernels run.
+ *        more than 300 ms once a way between them works again, be it in one direction, and both kernels run. A
+ *        host whose life the other has not learnt of yet, because it cannot be heard, hears nothing either.
  * S3     No gate serves longer than a lease after its controller's main loop last began a turn.
  * S4     When quiet: one host serves; there role, address and gate agree, and on the other one, too.
  * S6     The word changes as include/word_table.h has it, by those who may; numbers grow; a number that was
@@ -170,9 +171,18 @@ static void check_overlap(void)
 			 word_text(st[0].word), word_text(st[1].word), (unsigned long long)(sim_now - since) / NS_PER_MS);
 }
 
+/* There is a way, and what comes is believed: it names the present life of the one that hears. */
+static bool hears(struct host *from, struct host *to)
+{
+	const struct bt_pair *pair = kernel_map(from, "st_pair");
+	const struct bt_node *node = kernel_map(to, "cfg_node");
+
+	return net_works(from->port, to->port) && pair->peer_boot == node->boot;
+}
+
 static void note_ways(void)
 {
-	bool to_b = net_works(0, 1), to_a = net_works(1, 0);
+	bool to_b = hears(&host[0], &host[1]), to_a = hears(&host[1], &host[0]);
 
 	if (!to_a)
 		st[0].deaf_at = sim_now;

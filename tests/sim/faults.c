@@ -12,7 +12,7 @@
 enum kind {
 	F_SWITCHOVER, F_KILL, F_STOP, F_STOP_MID, F_NAP, F_TERM, F_SERVER, F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_DELAY,
 	F_FLAP, F_LINK, F_FREEZE, F_FREEZE_CLOCK, F_REBOOT, F_REBOOT_DISK, F_STARVE, F_DISK, F_DISK_FAILS, F_RTNL,
-	F_SWIZZLE, F__N
+	F_SWIZZLE, F_FENCE, F__N
 };
 
 static const char *const text[F__N] = {
@@ -20,13 +20,13 @@ static const char *const text[F__N] = {
 	"batond to nap in the middle", "batond told to end", "SIP server gone", "cut both ways", "cut one way",
 	"host's cable out at the switch", "loss", "delay", "flapping path", "carrier gone", "host frozen",
 	"host frozen, its clock too", "host rebooted", "host rebooted, disk lost", "CPU starved", "slow disk",
-	"disk fails", "slow rtnl", "swizzle"
+	"disk fails", "slow rtnl", "swizzle", "fenced by hand"
 };
 
 const struct profile profiles[] = {
 	{ "calm", "loss to 10 %, doubles, overtaking, jitter, short stops, starvation: nothing may move", 3, P_CALM },
 	{ "stranger", "records, forges and replays, and nothing else: nothing may move", 1, P_CALM },
-	{ "planned", "switchovers only: every request answered, once", 2, P_LOSSLESS },
+	{ "planned", "switchovers and fences only: every request answered, once", 2, 0 },
 	{ "controller", "batond killed, stopped, stopped in the middle, ended and started again", 3, 0 },
 	{ "server", "SIP servers die and return", 1, 0 },
 	{ "network", "cuts in both and one direction, loss, delay, flapping, carriers", 4, P_NO_LIMIT },
@@ -109,6 +109,11 @@ static void begin_proc(struct fault *f, struct host *h)
 		h->proc.stop_in = f->x;
 		h->proc.stop_for_ns = f->for_ns;
 		break;
+	case F_FENCE:
+		h->proc.fence = h->proc.alive;
+		h->proc.force = f->x & 1;
+		proc_poke(h);
+		break;
 	case F_TERM:
 		h->restarts = false;
 		h->proc.term = h->proc.alive;
@@ -185,6 +190,22 @@ static void begin_host(struct fault *f, struct host *h)
 	}
 }
 
+/* Until it is lifted: one under way cannot be, nor one whose batond is just not there. */
+static void unfence(void *arg, uint64_t unused)
+{
+	struct fault *f = arg;
+	struct host *h = &host[f->h];
+
+	(void)unused;
+	if (h->proc.alive) {
+		h->proc.unfence = true;
+		proc_poke(h);
+	}
+	if (f->x < 64)
+		sched_at(sim_now + 100 * NS_PER_MS, unfence, f, 0);
+	f->x += 8;
+}
+
 static void end_fault(struct fault *f, struct host *h)
 {
 	switch (f->kind) {
@@ -196,6 +217,9 @@ static void end_fault(struct fault *f, struct host *h)
 		break;
 	case F_STOP:
 		proc_cont(h);
+		break;
+	case F_FENCE:
+		unfence(f, h->proc.life);
 		break;
 	case F_SERVER:
 		if (h->on && !h->server)
@@ -309,6 +333,9 @@ static void draw(struct fault *f, enum kind kind, uint64_t from, uint64_t to)
 		f->x = rng_one_in(&plan, 4);
 		f->for_ns = NS_PER_MS;
 		break;
+	case F_FENCE:
+		f->x = (uint32_t)rng_below(&plan, 2);
+		break;
 	case F_STOP_MID:
 		f->x = (uint32_t)rng_between(&plan, 1, 200);
 		break;
@@ -400,7 +427,7 @@ static void some_of(const enum kind *kinds, uint32_t n_kinds, uint32_t most, uin
 
 void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 {
-	static const enum kind planned[] = { F_SWITCHOVER };
+	static const enum kind planned[] = { F_SWITCHOVER, F_SWITCHOVER, F_FENCE };
 	static const enum kind controller[] = { F_KILL, F_STOP, F_STOP, F_STOP_MID, F_NAP, F_TERM, F_STARVE };
 	static const enum kind server[] = { F_SERVER };
 	static const enum kind network[] = { F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_DELAY, F_FLAP, F_LINK, F_SWIZZLE };
@@ -411,7 +438,7 @@ void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 	if (!strcmp(p->name, "calm"))
 		calm(from, to);
 	else if (!strcmp(p->name, "planned"))
-		SOME_OF(planned, 2);
+		SOME_OF(planned, 3);
 	else if (!strcmp(p->name, "controller"))
 		SOME_OF(controller, 4);
 	else if (!strcmp(p->name, "server"))

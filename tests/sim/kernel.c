@@ -34,9 +34,16 @@ int sim_tc_run(struct __sk_buff *skb);
 
 static uint32_t find(const char *name)
 {
+	static struct { const char *name; uint32_t i; } last[8];	/* callers pass literals, again and again */
+	uint32_t slot = (uint32_t)((uintptr_t)name >> 3) % 8;
+
+	if (last[slot].name == name)
+		return last[slot].i;
 	for (uint32_t i = 1; i < n_maps; i++)
-		if (!strcmp(maps[i].name, name))
-			return i;
+		if (!strcmp(maps[i].name, name)) {
+			last[slot].name = name;
+			return last[slot].i = i;
+		}
 	return 0;
 }
 

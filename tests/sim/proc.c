@@ -51,7 +51,7 @@ static void asked_done(void *arg, int code, const char *text)
 {
 	struct proc *p = arg;
 
-	tell(p->host, "switchover answered: %d %s", code, text);
+	tell(p->host, "answered: %d %s", code, text);
 }
 
 static void take_requests(struct proc *p)
@@ -62,11 +62,16 @@ static void take_requests(struct proc *p)
 		p->ask = false;
 		ha_switchover(p->ha, NULL, p->force, 5 * NS_PER_S, asked_done, p);
 	}
+	if (p->fence)
+		ha_fence(p->ha, "sip", p->force, asked_done, p);
+	if (p->unfence)
+		ha_unfence(p->ha, "sip", asked_done, p);
+	p->fence = p->unfence = false;
 }
 
 static bool has_requests(const struct proc *p)
 {
-	return p->ask || (p->term && p->ha && !p->ha->stopping);
+	return p->ask || p->fence || p->unfence || (p->term && p->ha && !p->ha->stopping);
 }
 
 /* As loop_run() of userspace/sys/loop.c does it: turn, wait, handlers. */

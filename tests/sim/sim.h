@@ -106,7 +106,7 @@ struct proc {
 	struct ha *ha;
 	struct dp *dp;
 	struct health *health;
-	bool term, ask, force;
+	bool term, ask, force, fence, unfence;	/* what its operator wants */
 	uint64_t turn_at;		/* when its main loop last ran, host's clock */
 	char *arena;
 	size_t used;

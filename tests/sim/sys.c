@@ -226,6 +226,11 @@ const volatile struct bt_seen *dp_seen(struct dp *dp)
 	return kernel_map(dp->host, "st_seen");
 }
 
+void dp_forget_first(struct dp *dp, uint32_t slot)
+{
+	((struct bt_seen *)kernel_map(dp->host, "st_seen"))[slot].first_ns = 0;
+}
+
 int dp_pair(struct dp *dp, struct bt_pair *ret)
 {
 	*ret = *(struct bt_pair *)kernel_map(dp->host, "st_pair");
@@ -304,6 +309,22 @@ int file_replace(const char *dir, const char *name, const void *data, size_t len
 	f->data = realloc(f->data, len ? len : 1);
 	memcpy(f->data, data, len);
 	f->len = len;
+	return 0;
+}
+
+int file_remove(const char *dir, const char *name)
+{
+	struct disk_file *f;
+	char path[96];
+
+	if (me != task_proc()->task[0])
+		task_sleep(here()->disk_ns / 2 + rng_below(&world, here()->disk_ns));
+	if (here()->disk_fails)
+		return -EIO;
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = host_file(here(), path, false);
+	if (f)
+		f->name[0] = '\0';
 	return 0;
 }
 

@@ -287,6 +287,8 @@ static void both_open(void **state)
 	expect(&f, 0, NULL);			/* the lower one will hear us */
 	f.said.hears_us = false;
 	expect(&f, WORD_CLOSE, "not-heard");	/* only we know of both */
+	f.running = false;
+	expect(&f, WORD_CLOSE, "not-heard");	/* also with a server that is ill: the peer serves */
 }
 
 /* Its kernel answers, its controller does not: an open gate is claimed, anything else needs no move. */

@@ -229,14 +229,14 @@ static struct judgement judge_open(const struct judge_facts *f)
 
 	if (f->stopping || f->fenced)
 		return judge_away(f, f->fenced ? "fence" : "stop");
+	if (p->fresh && p->known && BT_WORD_MODE(p->word) == BT_OPEN && !p->hears_us)
+		return change(f, WORD_CLOSE, "not-heard");	/* only this side knows of both, ill or well */
 	if (f->fence_asked && !judge_unready(f))
 		return change(f, WORD_LEAVE, "fence");
 	if (!f->running || !f->link_up)
 		return judge_ill(f);
 	if (f->asked && (!judge_refusal(f) || (f->forced && peer_armed_at(f) && !f->said.fenced)))
 		return change(f, WORD_LEAVE, "switchover");
-	if (p->fresh && p->known && BT_WORD_MODE(p->word) == BT_OPEN && !p->hears_us)
-		return change(f, WORD_CLOSE, "not-heard");	/* only this side knows of both */
 	if (p->fresh && p->known && BT_WORD_NUMBER(p->word) > BT_WORD_NUMBER(f->word) &&
 	    BT_WORD_MODE(p->word) != BT_OPEN && !word_is_claim(p->word, f->peer_id))
 		return change(f, WORD_RENUMBER, "renumber");
