@@ -39,7 +39,7 @@ all: $O/batond $O/baton $(BPF) $(TOOLS) $(MAN)	## build everything into build/
 
 $O/batond: $(DAEMON)
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ $(LIBS) -o $@)
-$O/baton: $O/tools/baton.o $O/tools/cli_link.o $O/tools/cli_show.o $O/tools/cli_table.o
+$O/baton: $O/tools/baton.o $(patsubst tools/%.c,$O/tools/%.o,$(wildcard tools/cli_*.c))
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -ljansson -o $@)
 $O/tools/%: $O/tools/bench/%.o
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -o $@)

@@ -59,7 +59,7 @@ enum ctl_key {
 	X(UNFENCE,    "unfence",    CTL_K_GROUP | CTL_K_THE_GROUP, 1, "GROUP", "undo fence") \
 	X(READY,      "ready",      0, 0, "[switchover|upgrade]", "would it be safe now?") \
 	X(EVENTS,     "events",     CTL_K_FOLLOW, 1, "[-f]", "what happened; -f goes on as it happens") \
-	X(EXPLAIN,    "explain",    0, 0, "[TERM]", "why a role change happened, and its measured outage") \
+	X(EXPLAIN,    "explain",    CTL_K_TERM, 1, "[TERM]", "why a role change happened, and its measured outage") \
 	X(COUNTERS,   "counters",   0, 1, "", "packets by their way out, SIP messages by VIP") \
 	X(CALLS,      "calls",      0, 0, "", "calls known") \
 	X(DEVICES,    "devices",    0, 0, "", "devices and whether they answer") \

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "ctl_wire.h"
+#include "tools/cli_explain.h"
 #include "tools/cli_link.h"
 #include "tools/cli_show.h"
 
@@ -201,6 +202,19 @@ static int put_clear(const struct words *w, json_t *request)
 	return CTL_DONE;
 }
 
+static int put_term(const struct words *w, json_t *request)
+{
+	char *end;
+	long long term = strtoll(w->args[0], &end, 10);
+
+	if (w->n_args > 1)
+		return misplaced(w, w->args[1]);
+	if (end == w->args[0] || *end || term < 1 || term > UINT32_MAX)
+		return usage("explain takes a term, a number from 1 to 4294967295, not", w->args[0]);
+	json_object_set_new(request, "term", json_integer(term));
+	return CTL_DONE;
+}
+
 static int put_args(const struct words *w, json_t *request)
 {
 	unsigned keys = verbs[w->verb].keys;
@@ -211,6 +225,8 @@ static int put_args(const struct words *w, json_t *request)
 		return CTL_DONE;
 	if (keys & CTL_K_CLEAR)
 		return put_clear(w, request);
+	if (keys & CTL_K_TERM)
+		return put_term(w, request);
 	if (!(keys & CTL_K_GROUP))
 		return misplaced(w, w->args[0]);
 	if (w->n_args > 1)
@@ -290,6 +306,8 @@ static int print_answer(const struct words *w, const json_t *answer)
 	if (doc && w->json) {
 		json_dumpf(doc, stdout, JSON_COMPACT);
 		putchar('\n');
+	} else if (doc && w->verb == CTL_EXPLAIN && w->n_args) {
+		show_explain(doc, true);
 	} else if (doc) {
 		show(w->verb, doc);
 	}

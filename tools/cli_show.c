@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/cli_explain.h"
 #include "tools/cli_table.h"
 
 #define VIPS_SHOWN	16	/* of a group; the rest is counted */
@@ -388,12 +389,19 @@ static void show_counters(const json_t *doc)
 	table_print(&t);
 }
 
+/* Without a term the daemon sends everything: the newest is what is asked for at three in the morning. */
+static void show_newest(const json_t *doc)
+{
+	show_explain(doc, false);
+}
+
 void show(enum ctl_verb verb, const json_t *doc)
 {
 	static void (*const shows[CTL_VERB__N])(const json_t *doc) = {
 		[CTL_STATUS]	 = show_status,
 		[CTL_WATCH]	 = show_watch,
 		[CTL_SWITCHOVER] = show_text,
+		[CTL_EXPLAIN]	 = show_newest,
 		[CTL_FENCE]	 = show_text,
 		[CTL_UNFENCE]	 = show_text,
 		[CTL_EVENTS]	 = show_events,

@@ -19,7 +19,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BATON = ROOT / "build" / "baton"
 SCHEMAS = ROOT / "tests" / "schema"
-UNBUILT = ["drain", "undrain", "ready", "explain", "calls", "devices", "pools",
+UNBUILT = ["drain", "undrain", "ready", "calls", "devices", "pools",
            "neighbours", "trace"]
 
 
@@ -86,7 +86,7 @@ def cardboard(tmp_path):
 def test_help_and_version():
     told = baton("--help")
     assert told.returncode == 0
-    for verb in ["status", "watch", "switchover", "fence", "unfence", "events", "counters", "options", "alarms", "doctor",
+    for verb in ["status", "watch", "switchover", "fence", "unfence", "events", "explain", "counters", "options", "alarms", "doctor",
                  "reload", *UNBUILT]:
         assert f"\n  {verb} " in told.stdout, verb
     assert baton("--version").stdout.startswith("baton ")
@@ -112,6 +112,13 @@ def test_help_and_version():
     (["unfence", "sip", "--force"], "unfence does not take '--force'"),
     (["fence", "sip", "--timeout", "3"], "fence does not take '--timeout'"),
     (["fence", "a", "b"], "fence does not take 'b'"),
+    (["explain", "x"], "explain takes a term, a number from 1 to 4294967295, not 'x'"),
+    (["explain", "0"], "not '0'"),
+    (["explain", "-1"], "-1"),
+    (["explain", "4294967296"], "not '4294967296'"),
+    (["explain", "7x"], "not '7x'"),
+    (["explain", "7", "8"], "explain does not take '8'"),
+    (["explain", "--force"], "explain does not take '--force'"),
     (["alarms", "show"], "alarms does not take 'show'"),
     (["alarms", "clear"], "id is missing"),
 ])
@@ -150,6 +157,8 @@ def test_socket_may_not_be_opened(tmp_path):
     (["alarms", "clear", "00-52029", "sip"], {"verb": "alarms", "clear": "00-52029 sip"}),
     (["fence", "sip", "--force"], {"verb": "fence", "group": "sip", "force": True}),
     (["unfence", "sip"], {"verb": "unfence", "group": "sip"}),
+    (["explain"], {"verb": "explain"}),
+    (["explain", "7"], {"verb": "explain", "term": 7}),
     (["drain", "sip", "--force"], {"verb": "drain"}),
 ])
 def test_request(args, request_, cardboard):
@@ -283,7 +292,7 @@ def lines_of(batond, *verb, seconds=3.0):
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
 
 
-@pytest.mark.parametrize("verb", ["status", "counters", "options", "alarms", "events"])
+@pytest.mark.parametrize("verb", ["status", "counters", "options", "alarms", "events", "explain"])
 def test_documents(pair, verb):
     for host in (pair.a, pair.b):
         check(host.json(verb), verb)

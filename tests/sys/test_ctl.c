@@ -41,6 +41,7 @@ struct ha {
 	unsigned bad_checks;
 	int count_err;
 	char reason[32];
+	struct history history;
 };
 
 static struct ha ha;
@@ -123,6 +124,12 @@ void ha_switchover(struct ha *h, const char *group, bool force, uint64_t timeout
 	h->done_arg = arg;
 	if (!h->answer_later)
 		done(arg, CTL_DONE, "sip: b holds it now");
+}
+
+const struct history *ha_history(const struct ha *h)
+{
+	((struct ha *)h)->asked++;
+	return &h->history;
 }
 
 void ha_fence(struct ha *h, const char *group, bool force, ha_done_fn *done, void *arg)
@@ -508,6 +515,39 @@ static void test_fence(void **state)
 	refused("{\"verb\":\"unfence\",\"group\":\"sip\",\"force\":true}", CTL_USAGE, "does not take \"force\"");
 	refused("{\"verb\":\"fence\",\"group\":\"nogroup\"}", CTL_REFUSED, "no group 'nogroup' here; groups: sip web");
 	assert_int_equal(ha.fences + ha.unfences, 2);
+}
+
+static void test_explain(void **state)
+{
+	struct history_change *c;
+	json_t *reply = ask("{\"verb\":\"explain\"}");
+
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(json_object_get(reply, "doc"), "changes")), 0);
+	json_decref(reply);
+	for (uint32_t term = 1; term <= 120; term++) {
+		c = history_add(&ha.history);
+		strcpy(c->group, "sip");
+		strcpy(c->cause, "\xff\x1b");	/* a disk is outside, too */
+		c->term = term;
+		for (int i = 0; i < HISTORY_STEP__N; i++)
+			history_note(c, i, term * 1000 + 100 - i, HISTORY_BY_PULSE);
+	}
+	reply = ask("{\"verb\":\"explain\"}");
+	assert_int_equal(json_array_size(json_object_get(json_object_get(reply, "doc"), "changes")), HISTORY_MAX);
+	json_decref(reply);
+	reply = ask("{\"verb\":\"explain\",\"term\":21}");
+	assert_int_equal(json_array_size(json_object_get(json_object_get(reply, "doc"), "changes")), 1);
+	json_decref(reply);
+	reply = ask("{\"verb\":\"explain\",\"term\":20}");
+	assert_int_equal(exit_of(reply), CTL_REFUSED);
+	assert_string_equal(error_of(reply), "no role change of term 20 is on record here; terms that are: "
+			    "120, 119, 118, 117, 116, 115, 114, 113, 112, 111 ...");
+	json_decref(reply);
+	refused("{\"verb\":\"explain\",\"term\":0}", CTL_USAGE, "\"term\" must be");
+	refused("{\"verb\":\"explain\",\"term\":4294967296}", CTL_USAGE, "\"term\" must be");
+	refused("{\"verb\":\"explain\",\"term\":\"7\"}", CTL_USAGE, "\"term\" must be");
+	refused("{\"verb\":\"explain\",\"group\":\"sip\"}", CTL_USAGE, "does not take \"group\"");
 }
 
 static void test_switchover_later(void **state)
@@ -967,7 +1007,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_status), T(test_counters), T(test_alarms), T(test_doctor), T(test_options), T(test_reload),
-		T(test_fence), T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
+		T(test_explain), T(test_fence), T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
 		T(test_watch), T(test_slow_watcher_is_cut), T(test_events), T(test_slow_follower_loses_lines),
 		T(test_refusals), T(test_hostile_bytes), T(test_partial_lines), T(test_byte_by_byte),
 		T(test_silent_client), T(test_seventeenth_client), T(test_answer_larger_than_backlog),

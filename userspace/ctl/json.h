@@ -9,6 +9,8 @@
 #define BATON_JSON_H
 
 #include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "core/conf.h"
 #include "sys/log.h"
@@ -21,6 +23,8 @@ json_t *doc_events(void);
 json_t *doc_event(const struct log_line *line);
 json_t *doc_options(const struct conf *conf);
 json_t *doc_done(const char *text);				/* switchover, reload */
+/* @term 0: every change on record. NULL: there is none of @term, or no memory; @why says which. */
+json_t *doc_explain(const struct ha *ha, uint32_t term, char *why, size_t cap);
 json_t *doc_doctor(struct ha *ha, unsigned *ret_bad);		/* how many rows are bad */
 
 /*

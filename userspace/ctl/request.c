@@ -50,6 +50,16 @@ static bool read_follow(struct request *r, const json_t *value)
 	return json_is_boolean(value);
 }
 
+static bool read_term(struct request *r, const json_t *value)
+{
+	json_int_t term = json_integer_value(value);	/* 0 when it is no integer */
+
+	if (term < 1 || term > UINT32_MAX)
+		return false;
+	r->term = (uint32_t)term;
+	return true;
+}
+
 static bool read_timeout(struct request *r, const json_t *value)
 {
 	double s = json_number_value(value);	/* 0 when it is no number */
@@ -70,6 +80,7 @@ static const struct {
 	{ "force",	CTL_K_FORCE,	read_force,	"true or false" },
 	{ "timeout_s",	CTL_K_TIMEOUT,	read_timeout,	"a number of seconds, above 0, at most 3600" },
 	{ "follow",	CTL_K_FOLLOW,	read_follow,	"true or false" },
+	{ "term",	CTL_K_TERM,	read_term,	"a term's number, 1 to 4294967295" },
 	{ "clear",	CTL_K_CLEAR,	read_clear,	"an alarm's id" },
 };
 _Static_assert(CTL_TIMEOUT_MAX_S == 3600, "the text above names it");

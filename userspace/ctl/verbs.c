@@ -103,6 +103,17 @@ static void verb_by_hand(struct client *c, const struct request *r)
 		ha_unfence(c->ctl->ha, r->group, on_switched, c);
 }
 
+static void verb_explain(struct client *c, const struct request *r)
+{
+	char why[WHY_MAX];
+	json_t *doc = doc_explain(c->ctl->ha, r->term, why, sizeof(why));
+
+	if (doc)
+		client_answer(c, CTL_DONE, doc, NULL);
+	else
+		client_answer(c, CTL_REFUSED, NULL, why);
+}
+
 static void verb_status(struct client *c, const struct request *r)
 {
 	(void)r;
@@ -231,6 +242,7 @@ static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *
 	[CTL_FENCE]	 = verb_by_hand,
 	[CTL_UNFENCE]	 = verb_by_hand,
 	[CTL_EVENTS]	 = verb_events,
+	[CTL_EXPLAIN]	 = verb_explain,
 	[CTL_COUNTERS]	 = verb_counters,
 	[CTL_OPTIONS]	 = verb_options,
 	[CTL_ALARMS]	 = verb_alarms,

@@ -99,6 +99,7 @@ static void begin(struct ha *ha, struct asker *a, uint32_t groups, bool force)
 		if (!(groups & 1u << i))
 			continue;
 		g->asked = true;
+		chronicle_asked(g);
 		g->forced = force;
 		g->pushed = BT_WORD_MODE(word) == BT_OPEN;
 		g->asked_number = BT_WORD_NUMBER(word);

@@ -110,6 +110,7 @@ static void begin(struct ha *ha, struct group *g, const struct judge_facts *f, b
 	g->hand.forced = force;
 	g->hand.number = BT_WORD_NUMBER(f->word);
 	g->hand.until_ns = 0;
+	chronicle_asked(g);
 	go(ha, g, hand ? HAND_HANDING : HAND_SHUTTING, force ? "asked, with force" : "asked");
 }
 
@@ -253,8 +254,8 @@ static void tell_nobody(struct ha *ha, struct group *g, const struct judge_facts
 	else if (!g->hand.nobody_ns)
 		g->hand.nobody_ns = ha->turn_ns;
 	snprintf(text, sizeof(text), "nobody serves: this host is fenced by hand, and the peer %s; `baton unfence %s` lets it serve",
-		 f->peer == PEER_UP ? "does not hold the role" : f->peer == PEER_STALLED ? "is stalled" : "is not heard",
-		 g->conf->name);
+		 f->peer == PEER_UP ? "does not hold the role" : f->peer == PEER_STALLED ? "is stalled" :
+		 "is not heard", g->conf->name);
 	alarm_set(&ha->alarms, unserved && ha->turn_ns - g->hand.nobody_ns >= NOBODY_NS, "fenced", g->conf->name, text,
 		  g->conf->alarm_notify, ha->turn_ns);
 }

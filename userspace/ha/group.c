@@ -106,6 +106,7 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 		break;
 	case ACT_ANNOUNCE:	/* at once: the local route serves before the address is there */
 		announce(ha, g);
+		chronicle_announced(ha, g);
 		break;
 	case ACT_NOTIFY:
 		notify(ha, g);
@@ -147,6 +148,7 @@ static void move_role(struct ha *ha, struct group *g, enum role_event ev, struct
 		  BT_WORD_OWNER(word) ? ha->conf->peer_name : "nobody", word_mode_text(word));
 	group_say(ha, g);
 	pulse_kick(ha->pulse);
+	chronicle_moved(ha, g, from, word);
 	ha_note_change(ha);
 }
 
@@ -250,6 +252,7 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		dp_forget_first(ha->dp, g->slot);	/* before the store: the first frame notes itself */
 	if (!atomic_compare_exchange_strong(&dp_words(ha->dp)[g->slot], &was, next))
 		return false;	/* the kernel was quicker: judge anew */
+	chronicle_decided(ha, g, next);
 	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */
 		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
 	g->intent_number = j->cause == WORD_LEAVE ? 0 : BT_WORD_NUMBER(next);	/* the peer takes it further */
@@ -284,6 +287,8 @@ bool group_decide(struct ha *ha, struct group *g)
 	note_nobody(ha, g, &f);
 	j = judge(&f);
 	note_stuck(ha, g, j.stuck);
+	if (j.need_term && j.cause == WORD_CLAIM)
+		g->past.disk_waited = true;
 	if (j.need_term)
 		ask_disk(ha, g, j.need_term);
 	else if (judge_owed_term(&f) > f.term_on_disk)	/* pins were found, but the disk is new */

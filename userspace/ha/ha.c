@@ -138,6 +138,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 		turn_group(ha, &ha->group[i]);
 	ask_turn(ha);
 	byhand_turn(ha);
+	chronicle_turn(ha);
 	return earlier(next_deadline(ha), earlier(health_ns, asked_ns));
 }
 

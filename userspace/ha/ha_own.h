@@ -5,6 +5,7 @@
 #ifndef BATON_HA_OWN_H
 #define BATON_HA_OWN_H
 
+#include "core/history.h"
 #include "core/judge.h"
 #include "core/role.h"
 #include "ha/alarm.h"
@@ -45,6 +46,18 @@ struct by_hand {
 	void *arg;
 };
 
+/* What a role change leaves behind until it is on record; chronicle.c. */
+struct past {
+	uint64_t serial, base_serial;	/* of the record under way; for which the counters' base stands */
+	uint64_t asked_ns, announced_ns;
+	bool disk_waited;		/* a claim waits for its term */
+	uint64_t decided_ns, decided;	/* when this host changed the word last, and to what */
+	struct history_evidence then;	/* what it knew */
+	uint64_t kernel_ns, kernel_to;	/* the same of the kernel, by its ring */
+	enum history_by kernel_by;
+	uint64_t counted_ns, relayed, helped, taken;
+};
+
 /* One group on this host. Owner: struct ha. */
 struct group {
 	const struct conf_group *conf;
@@ -71,6 +84,7 @@ struct group {
 	bool pushed;		/* asked while it was open here: away; else: to this host */
 	uint64_t asked_number;	/* the word's then: whoever serves at a higher one is the new holder */
 	struct by_hand hand;
+	struct past past;
 	bool held;		/* addresses are as the role wants them, by the kernel's word */
 	uint32_t repaired;	/* of the placer's report, as last logged */
 	uint64_t retry_ns;	/* when to try the disk again */
@@ -88,6 +102,7 @@ struct ha {
 	struct health *health;
 	struct pulse *pulse;
 	struct store *store;
+	struct chronicle *chronicle;
 	struct placer *placer;
 	struct alarms alarms;
 	struct src pulse_src, store_src, placer_src, event_src;
@@ -153,6 +168,17 @@ void group_say(struct ha *ha, const struct group *g);	/* health into our pulses 
 void ask_turn(struct ha *ha);
 uint64_t ask_deadline(const struct ha *ha);
 bool ask_is_waited_for(const struct ha *ha, const struct group *g);
+
+/* chronicle.c: what `explain` tells */
+int chronicle_open(struct ha *ha);
+void chronicle_close(struct ha *ha);
+void chronicle_asked(struct group *g);
+void chronicle_decided(struct ha *ha, struct group *g, uint64_t to);
+void chronicle_kernel(struct ha *ha, struct group *g, const struct bt_event *ev);
+void chronicle_moved(struct ha *ha, struct group *g, enum role from, uint64_t word);
+void chronicle_announced(struct ha *ha, struct group *g);
+void chronicle_complete(struct ha *ha, struct group *g, uint64_t at_ns);
+void chronicle_turn(struct ha *ha);
 
 /* byhand.c: fence and unfence */
 void byhand_recall(struct ha *ha, struct group *g);

@@ -15,6 +15,7 @@
 
 #include "baton_abi.h"
 #include "core/conf.h"
+#include "core/history.h"
 
 #define HA_TEXT		160
 #define HA_ALARMS_MAX	64
@@ -86,6 +87,9 @@ int ha_alarm_clear(struct ha *ha, const char *id);	/* -ENOENT */
 
 int ha_counts(struct ha *ha, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N]);
 int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N]);
+
+/* The last role changes; valid until the next turn. */
+const struct history *ha_history(const struct ha *ha);
 
 /*
  * Ask for a switchover of @group (NULL: every group); on the backup it pulls. @done is called once,

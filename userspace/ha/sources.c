@@ -40,6 +40,8 @@ static void on_kernel_event(void *arg, const struct bt_event *ev)
 	if (ev->kind == BT_EV_CONFLICT && g->conf)
 		log_event(LOG_ERR, "vip conflict", "group=%s mac=%012llx", g->conf->name, ev->arg);
 	if (ev->kind == BT_EV_WORD && g->conf)
+		chronicle_kernel(ha, g, ev);
+	if (ev->kind == BT_EV_WORD && g->conf)
 		log_event(LOG_DEBUG, "word change", "group=%s by=kernel from=%#llx to=%#llx", g->conf->name, ev->from, ev->to);
 }
 

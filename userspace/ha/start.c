@@ -124,6 +124,9 @@ static int open_store(struct ha *ha, const struct ha_say *say)
 
 	if (err)
 		return ha_fail(say, err, "store", store_why());
+	err = chronicle_open(ha);
+	if (err)
+		return ha_fail(say, err, "history", strerror(-err));
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		if (!ha->found)
 			recall(ha, &ha->group[i]);
@@ -288,6 +291,7 @@ void ha_close(struct ha *ha)
 		dp_remove(ha->dp);
 	if (ours)
 		tune_restore(ha->conf->run_dir);
+	chronicle_close(ha);
 	store_close(ha->store);
 	sources_close(ha);
 	dp_close(ha->dp);

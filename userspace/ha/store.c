@@ -36,6 +36,8 @@ struct store {
 	pthread_cond_t work;
 	struct slot slot[BT_GROUPS_MAX];
 	uint32_t n;
+	size_t history_waits;		/* bytes, 0: none */
+	char history[HISTORY_BYTES], writing[HISTORY_BYTES];
 };
 
 static char why[CONF_PATH_MAX + 128];
@@ -113,6 +115,18 @@ static void work_one(struct store *s, struct slot *slot)
 	(void)!write(s->done, &one, sizeof(one));
 }
 
+/* With the lock held; it is dropped while the disk works. Nobody waits for it, and a lost one is no harm. */
+static void history_one(struct store *s)
+{
+	size_t len = s->history_waits;
+
+	memcpy(s->writing, s->history, len);
+	s->history_waits = 0;
+	pthread_mutex_unlock(&s->lock);
+	(void)file_replace(s->dir, "history", s->writing, len, 0600);
+	pthread_mutex_lock(&s->lock);
+}
+
 static void *run(void *arg)
 {
 	struct store *s = arg;
@@ -120,8 +134,12 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
-		while ((slot = next_waiting(s)))
-			work_one(s, slot);
+		while ((slot = next_waiting(s)) || s->history_waits) {
+			if (slot)
+				work_one(s, slot);
+			else
+				history_one(s);
+		}
 		if (s->quit)
 			break;
 		pthread_cond_wait(&s->work, &s->lock);
@@ -248,4 +266,13 @@ bool store_fenced(struct store *s, uint32_t slot, int *ret_err)
 	*ret_err = s->slot[slot].fence_err;
 	pthread_mutex_unlock(&s->lock);
 	return fenced;
+}
+
+void store_ask_history(struct store *s, const void *data, size_t len)
+{
+	pthread_mutex_lock(&s->lock);
+	memcpy(s->history, data, len);
+	s->history_waits = len;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
 }

@@ -4,16 +4,19 @@
  *
  * A thread of its own writes, because a disk may take longer than a lease; the main loop asks,
  * goes on, and is woken when the answer is there. Per group STATE_DIR/term.GROUP, and STATE_DIR/fence.GROUP
- * while an operator keeps the group shut here: that there is such a file says it all, whatever is in it.
+ * while an operator keeps the group shut here: that there is such a file says it all, whatever is in it. And one STATE_DIR/history,
+ * written when nothing else waits.
  * Threads: all calls from main. Allocates only in store_open().
  */
 #ifndef BATON_STORE_H
 #define BATON_STORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/conf.h"
+#include "core/history.h"
 #include "core/term_file.h"
 
 struct store;
@@ -31,6 +34,9 @@ void store_ask(struct store *s, uint32_t slot, const struct term_record *rec);
 
 /* The highest term known to be on disk, and the error of the last write (0: well). */
 uint32_t store_reserved(struct store *s, uint32_t slot, int *ret_err);
+
+/* Have STATE_DIR/history replaced by @data soon, HISTORY_BYTES at most; when nothing else waits. */
+void store_ask_history(struct store *s, const void *data, size_t len);
 
 /* The same for a fence by hand, on or off. */
 void store_ask_fence(struct store *s, uint32_t slot, bool on);

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tools/cli_explain.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/cli_table.h"
+
+#define LINE_CAP	1024
+
+static const char *str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static json_int_t num(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static bool is(const json_t *o, const char *key, const char *value)
+{
+	return !strcmp(str(o, key), value);
+}
+
+static bool has(const json_t *o, const char *key)
+{
+	return json_is_integer(json_object_get(o, key));
+}
+
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+{
+	char line[LINE_CAP];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	put_clean(line);
+	puts("");
+}
+
+/* Stable words are for scripts; a person gets a sentence. What is not here is shown as it is. */
+static const char *cause_text(const char *cause)
+{
+	static const struct {
+		const char *word, *text;
+	} causes[] = {
+		{ "peer-lost",		"nothing was heard from the peer any more" },
+		{ "alone",		"this host was alone: no peer was ever heard" },
+		{ "peer-stalled",	"the peer's controller had stopped renewing its lease" },
+		{ "vip-silent",		"the peer could not be believed, and nobody answered for the VIP" },
+		{ "switchover",		"an operator asked for it" },
+		{ "fence",		"an operator fenced this host" },
+		{ "stop",		"this host's controller was stopped" },
+		{ "first-start",	"both hosts were new, and this one is preferred" },
+		{ "nobody-holds",	"nobody held the role" },
+		{ "peer-let-go",	"the peer let go" },
+		{ "higher-number",	"the peer had a higher term" },
+		{ "renumber",		"the peer knew a higher term that nobody held" },
+		{ "not-heard",		"both hosts held the role, and the peer did not hear this one" },
+		{ "service-unavailable", "the SIP server here was unavailable" },
+		{ "listener-lost",	"the SIP server's socket here was gone, as the kernel saw with a frame in hand" },
+		{ "link-down",		"the clients' link was down here" },
+	};
+
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (!strcmp(cause, causes[i].word))
+			return causes[i].text;
+	return cause;
+}
+
+static const char *head(const json_t *c)
+{
+	if (is(c, "to", "primary"))
+		return is(c, "from", "primary") ? "stayed with" : "came to";
+	return is(c, "from", "primary") ? "left" : is(c, "to", "backup") ? "did not come to" : "is moving at";
+}
+
+static void say_path(const json_t *p)
+{
+	if (is(p, "link", "down"))
+		say("  %s: no link here", str(p, "interface"));
+	else if (!has(p, "heard_us_ago"))
+		say("  %s: nothing ever heard", str(p, "interface"));
+	else
+		say("  %s: last heard %.1f ms before; silence counts after %.1f ms, loss %.2f %%", str(p, "interface"),
+		    (double)num(p, "heard_us_ago") / 1e3, (double)num(p, "detect_us") / 1e3, (double)num(p, "loss_ppm") / 1e4);
+}
+
+static void say_peer(const json_t *p)
+{
+	if (!has(p, "said_us_ago")) {
+		say("  the peer (%s) had said nothing of this group", str(p, "state"));
+		return;
+	}
+	say("  the peer (%s) had last said, %.1f ms before: gate %s at term %" JSON_INTEGER_FORMAT ", lease left %.0f ms,"
+	    " SIP server %s%s%s", str(p, "state"), (double)num(p, "said_us_ago") / 1e3, str(p, "gate"), num(p, "term"),
+	    (double)num(p, "lease_left_us") / 1e3, str(p, "service"),
+	    json_is_true(json_object_get(p, "fenced")) ? ", fenced by hand" : "",
+	    json_is_true(json_object_get(p, "stopping")) ? ", stopping" : "");
+}
+
+static void say_then(const json_t *then)
+{
+	const json_t *p;
+	size_t i;
+
+	say("What was known then:");
+	json_array_foreach(json_object_get(then, "paths"), i, p)
+		say_path(p);
+	say_peer(json_object_get(then, "peer"));
+	say("  this host's SIP server was %s%s%s", str(then, "service"), *str(then, "service_reason") ? ": " : "",
+	    str(then, "service_reason"));
+}
+
+static void say_steps(const json_t *steps)
+{
+	const json_t *s;
+	size_t i;
+
+	say("What happened:");
+	json_array_foreach(steps, i, s)
+		say("  %+10.3f ms  %s%s%s", (double)num(s, "at_us") / 1e3, str(s, "text"),
+		    is(s, "by", "controller") ? "" : ", by the kernel: ",
+		    is(s, "by", "pulse") ? "a pulse showed it" : is(s, "by", "mark") ? "a frame sent on showed it" :
+		    is(s, "by", "listener") ? "no socket took the frame" : "");
+}
+
+static void say_outage(const json_t *c, const json_t *o)
+{
+	if (json_is_true(json_object_get(o, "measured")))
+		say("Outage: %.3f ms from the last frame that the old holder let in to the first that this one did%s.",
+		    (double)num(o, "outage_us") / 1e3, num(o, "outage_us") <= 0 ? ": none" : "");
+	else if (is(c, "from", "primary") && !is(c, "to", "primary"))
+		say("Outage: measured by the new holder: ask `baton explain %" JSON_INTEGER_FORMAT "` there.", num(c, "term"));
+	else
+		say("Outage: not measured: no client's frame came before, or none since.");
+	if (has(o, "unanswered"))
+		say("The old holder still owed %" JSON_INTEGER_FORMAT " requests an answer: so many at most were seen twice.",
+		    num(o, "unanswered"));
+	if (num(o, "relayed") || num(o, "helped") || num(o, "taken"))
+		say("Frames sent on to the new holder: %" JSON_INTEGER_FORMAT " as its predecessor, %" JSON_INTEGER_FORMAT
+		    " as its backup; taken from the predecessor: %" JSON_INTEGER_FORMAT ".", num(o, "relayed"),
+		    num(o, "helped"), num(o, "taken"));
+}
+
+static void show_change(const json_t *c, const char *node)
+{
+	say("%s: the role %s %s because %s.", str(c, "group"), head(c), node, cause_text(str(c, "cause")));
+	say("Term %" JSON_INTEGER_FORMAT "%s%s, %s; here %s -> %s (%s).", num(c, "term"), *str(c, "owner") ? " of " : "",
+	    str(c, "owner"), str(c, "time"), str(c, "from"), str(c, "to"), str(c, "cause"));
+	say_then(json_object_get(c, "then"));
+	say_steps(json_object_get(c, "steps"));
+	say_outage(c, json_object_get(c, "outage"));
+}
+
+void show_explain(const json_t *doc, bool all)
+{
+	const json_t *changes = json_object_get(doc, "changes");
+	size_t n = json_array_size(changes);
+
+	if (!n)
+		say("no role change is on record on %s yet", str(doc, "node"));
+	if (!all && n > 1)
+		n = 1;
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			say("%s", "");
+		show_change(json_array_get(changes, i), str(doc, "node"));
+	}
+}
