@@ -11,6 +11,15 @@ from lab import VIP, wait_until
 from test_cli import check
 
 
+@pytest.fixture(name="pair")
+def a_leads(pair):
+    """On a machine under load both may have claimed at the start, and the other one leads."""
+    if pair.primary != "a":
+        pair.switchover()
+        pair.settle()
+    return pair
+
+
 def fenced(host):
     return host.group()["fenced"]
 
