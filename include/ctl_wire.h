@@ -64,7 +64,7 @@ enum ctl_key {
 	X(CALLS,      "calls",      0, 0, "", "calls known") \
 	X(DEVICES,    "devices",    0, 0, "", "devices and whether they answer") \
 	X(POOLS,      "pools",      0, 0, "", "server pairs behind this node") \
-	X(NEIGHBOURS, "neighbours", 0, 0, "", "hosts that know the VIP") \
+	X(NEIGHBOURS, "neighbours", 0, 1, "", "who still sends VIP frames to this host, which does not hold them") \
 	X(OPTIONS,    "options",    0, 1, "", "every option: value, default, valid values, when it takes effect") \
 	X(ALARMS,     "alarms",     CTL_K_CLEAR, 1, "[clear ID]", "what is wrong now") \
 	X(TRACE,      "trace",      0, 0, "", "follow packets through the data path") \

@@ -293,6 +293,29 @@ static void show_alarms(const json_t *doc)
 	table_print(&t);
 }
 
+static void show_neighbours(const json_t *doc)
+{
+	const json_t *n;
+	struct table t;
+	size_t i;
+
+	if (!json_array_size(json_object_get(doc, "neighbours"))) {
+		printf("nobody sends frames for a VIP that %s does not hold\n", str(doc, "node"));
+		return;
+	}
+	table_open(&t, 7, "NEIGHBOUR", "LAST FROM", "FOR VIP", "GROUP", "INTERFACE", "FRAMES", "LAST ONE");
+	json_array_foreach(json_object_get(doc, "neighbours"), i, n) {
+		char packets[LINE_CAP] = "", last[LINE_CAP] = "";
+
+		add(packets, "%" JSON_INTEGER_FORMAT, num(n, "packets"));
+		add(last, "%.1f s ago", (double)num(n, "last_ms") / 1e3);
+		table_add(&t, str(n, "mac"), str(n, "ip"), str(n, "vip"), str(n, "group"), str(n, "interface"), packets, last);
+	}
+	table_print(&t);
+	if (num(doc, "more"))
+		printf("and %" JSON_INTEGER_FORMAT " more\n", num(doc, "more"));
+}
+
 static void show_doctor(const json_t *doc)
 {
 	const json_t *c;
@@ -401,6 +424,7 @@ void show(enum ctl_verb verb, const json_t *doc)
 		[CTL_STATUS]	 = show_status,
 		[CTL_WATCH]	 = show_watch,
 		[CTL_SWITCHOVER] = show_text,
+		[CTL_NEIGHBOURS] = show_neighbours,
 		[CTL_EXPLAIN]	 = show_newest,
 		[CTL_FENCE]	 = show_text,
 		[CTL_UNFENCE]	 = show_text,

@@ -19,8 +19,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BATON = ROOT / "build" / "baton"
 SCHEMAS = ROOT / "tests" / "schema"
-UNBUILT = ["drain", "undrain", "ready", "calls", "devices", "pools",
-           "neighbours", "trace"]
+UNBUILT = ["drain", "undrain", "ready", "calls", "devices", "pools", "trace"]
 
 
 def baton(*args, timeout=20, **kwargs):
@@ -86,7 +85,7 @@ def cardboard(tmp_path):
 def test_help_and_version():
     told = baton("--help")
     assert told.returncode == 0
-    for verb in ["status", "watch", "switchover", "fence", "unfence", "events", "explain", "counters", "options", "alarms", "doctor",
+    for verb in ["status", "watch", "switchover", "fence", "unfence", "events", "explain", "neighbours", "counters", "options", "alarms", "doctor",
                  "reload", *UNBUILT]:
         assert f"\n  {verb} " in told.stdout, verb
     assert baton("--version").stdout.startswith("baton ")
@@ -119,6 +118,7 @@ def test_help_and_version():
     (["explain", "7x"], "not '7x'"),
     (["explain", "7", "8"], "explain does not take '8'"),
     (["explain", "--force"], "explain does not take '--force'"),
+    (["neighbours", "sip"], "neighbours does not take 'sip'"),
     (["alarms", "show"], "alarms does not take 'show'"),
     (["alarms", "clear"], "id is missing"),
 ])
@@ -292,7 +292,7 @@ def lines_of(batond, *verb, seconds=3.0):
     return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
 
 
-@pytest.mark.parametrize("verb", ["status", "counters", "options", "alarms", "events", "explain"])
+@pytest.mark.parametrize("verb", ["status", "counters", "options", "alarms", "events", "explain", "neighbours"])
 def test_documents(pair, verb):
     for host in (pair.a, pair.b):
         check(host.json(verb), verb)

@@ -3,6 +3,7 @@
  * The real control socket before a conductor made of cardboard: what is told, what is refused, and
  * that a client can do nothing to the loop. The loop is turned by hand, so time is ours.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -42,6 +43,7 @@ struct ha {
 	int count_err;
 	char reason[32];
 	struct history history;
+	unsigned strays;
 };
 
 static struct ha ha;
@@ -124,6 +126,18 @@ void ha_switchover(struct ha *h, const char *group, bool force, uint64_t timeout
 	h->done_arg = arg;
 	if (!h->answer_later)
 		done(arg, CTL_DONE, "sip: b holds it now");
+}
+
+int ha_neighbours(struct ha *h, ha_neighbour_fn *fn, void *arg)
+{
+	struct ha_neighbour_view v = { .group = "sip", .mac = { 2, 0, 0, 0, 0, 0xc }, .interface = "eth0", .packets = 9 };
+
+	h->asked++;
+	inet_pton(AF_INET6, "::ffff:10.77.0.9", &v.ip);
+	inet_pton(AF_INET6, "2001:db8::64", &v.vip);
+	for (unsigned i = 0; i < h->strays; i++)
+		fn(arg, &v);
+	return h->count_err;
 }
 
 const struct history *ha_history(const struct ha *h)
@@ -515,6 +529,28 @@ static void test_fence(void **state)
 	refused("{\"verb\":\"unfence\",\"group\":\"sip\",\"force\":true}", CTL_USAGE, "does not take \"force\"");
 	refused("{\"verb\":\"fence\",\"group\":\"nogroup\"}", CTL_REFUSED, "no group 'nogroup' here; groups: sip web");
 	assert_int_equal(ha.fences + ha.unfences, 2);
+}
+
+static void test_neighbours(void **state)
+{
+	json_t *reply, *doc, *row;
+
+	(void)state;
+	ha.strays = 515;
+	reply = ask("{\"verb\":\"neighbours\"}");
+	doc = json_object_get(reply, "doc");
+	row = json_array_get(json_object_get(doc, "neighbours"), 511);
+	assert_int_equal(json_array_size(json_object_get(doc, "neighbours")), 512);
+	assert_int_equal(json_integer_value(json_object_get(doc, "more")), 3);
+	assert_string_equal(json_string_value(json_object_get(row, "mac")), "02:00:00:00:00:0c");
+	assert_string_equal(json_string_value(json_object_get(row, "ip")), "10.77.0.9");
+	assert_string_equal(json_string_value(json_object_get(row, "vip")), "2001:db8::64");
+	json_decref(reply);
+	ha.count_err = -EPERM;
+	reply = ask("{\"verb\":\"neighbours\"}");
+	assert_int_equal(exit_of(reply), CTL_REFUSED);
+	assert_string_equal(error_of(reply), "cannot read the data path's neighbours: Operation not permitted");
+	json_decref(reply);
 }
 
 static void test_explain(void **state)
@@ -1007,7 +1043,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_status), T(test_counters), T(test_alarms), T(test_doctor), T(test_options), T(test_reload),
-		T(test_explain), T(test_fence), T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
+		T(test_neighbours), T(test_explain), T(test_fence), T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
 		T(test_watch), T(test_slow_watcher_is_cut), T(test_events), T(test_slow_follower_loses_lines),
 		T(test_refusals), T(test_hostile_bytes), T(test_partial_lines), T(test_byte_by_byte),
 		T(test_silent_client), T(test_seventeenth_client), T(test_answer_larger_than_backlog),

@@ -53,6 +53,27 @@ static void gratuitous_request(void **state)
 	same(buf, arp_msg_gratuitous(buf, mac, v4("10.77.0.100"), false), want, sizeof(want));
 }
 
+/* The frame is its sender's, what it says is about another: only so the neighbour's switch is not misled. */
+static void told_by_a_third(void **state)
+{
+	static const uint8_t from[6] = { 0x02, 0, 0, 0, 0, 0xa }, to[6] = { 0x02, 0, 0, 0, 0, 0xc };
+	static const uint8_t want[] = {
+		0x02, 0, 0, 0, 0, 0xc,  0x02, 0, 0, 0, 0, 0xa,  0x08, 0x06,
+		0x00, 0x01,  0x08, 0x00,  6, 4,  0x00, 0x02,
+		0x02, 0x42, 0xac, 0x11, 0x00, 0x02,  10, 77, 0, 100,
+		0x02, 0x42, 0xac, 0x11, 0x00, 0x02,  10, 77, 0, 100,
+	};
+	struct in6_addr ip4 = v6("::ffff:10.77.0.100"), ip6 = v6("2001:db8::64");
+	uint8_t buf[ARP_MSG_MAX], all[ARP_MSG_MAX];
+
+	(void)state;
+	same(buf, arp_msg_tell(buf, from, to, mac, &ip4), want, sizeof(want));
+	assert_int_equal(arp_msg_na(all, mac, &ip6, false, NULL, NULL), 86);
+	memcpy(all, to, 6);			/* the advertisement to all nodes, but in a frame for one */
+	memcpy(all + 6, from, 6);
+	same(buf, arp_msg_tell(buf, from, to, mac, &ip6), all, 86);
+}
+
 static void gratuitous_reply(void **state)
 {
 	static const uint8_t want[] = {
@@ -158,7 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(gratuitous_request),
-		cmocka_unit_test(gratuitous_reply),
+		cmocka_unit_test(gratuitous_reply), cmocka_unit_test(told_by_a_third),
 		cmocka_unit_test(asks_a_router),
 		cmocka_unit_test(advertises_to_all),
 		cmocka_unit_test(advertises_to_a_router),

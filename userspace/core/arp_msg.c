@@ -173,3 +173,15 @@ size_t arp_msg_solicit(uint8_t *buf, const uint8_t *mac, const struct in6_addr *
 	put_ether(buf, group_mac, mac, ETH_P_IPV6);
 	return put_ip6(buf, &ip6, &nd);
 }
+
+size_t arp_msg_tell(uint8_t *buf, const uint8_t *from, const uint8_t *to, const uint8_t *mac, const struct in6_addr *ip)
+{
+	struct in_addr v4;
+	size_t len;
+
+	memcpy(&v4, &ip->s6_addr[12], sizeof(v4));
+	len = IN6_IS_ADDR_V4MAPPED(ip) ? arp_msg_gratuitous(buf, mac, v4, true)
+				       : arp_msg_na(buf, mac, ip, false, NULL, to);
+	put_ether(buf, to, from, IN6_IS_ADDR_V4MAPPED(ip) ? ETH_P_ARP : ETH_P_IPV6);
+	return len;
+}

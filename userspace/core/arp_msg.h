@@ -47,4 +47,10 @@ size_t arp_msg_na(uint8_t *buf, const uint8_t *mac, const struct in6_addr *ip,
 size_t arp_msg_probe(uint8_t *buf, const uint8_t *mac, struct in_addr ip);
 size_t arp_msg_solicit(uint8_t *buf, const uint8_t *mac, const struct in6_addr *ip);
 
+/*
+ * "@ip is at @mac", said by a third party (@from) to one neighbour (@to) that still believes otherwise: ARP in the
+ * gratuitous reply form, which Linux takes at once, or an advertisement with override flag. Either family by @ip.
+ */
+size_t arp_msg_tell(uint8_t *buf, const uint8_t *from, const uint8_t *to, const uint8_t *mac, const struct in6_addr *ip);
+
 #endif

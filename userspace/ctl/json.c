@@ -306,6 +306,56 @@ json_t *doc_events(void)
 	return doc;
 }
 
+/* ---- neighbours ---- */
+
+#define NEIGHBOURS_SHOWN 512	/* more are counted: a document must not hold the loop up */
+
+struct strays {
+	json_t *rows;
+	unsigned more;
+};
+
+static void on_neighbour(void *arg, const struct ha_neighbour_view *v)
+{
+	char mac[18], ip[INET6_ADDRSTRLEN];
+	struct strays *s = arg;
+	json_t *o;
+
+	if (json_array_size(s->rows) == NEIGHBOURS_SHOWN) {
+		s->more++;
+		return;
+	}
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", v->mac[0], v->mac[1], v->mac[2], v->mac[3], v->mac[4],
+		 v->mac[5]);
+	o = json_object();
+	put(o, "group", text(v->group));
+	put(o, "mac", text(mac));
+	put(o, "ip", text(conf_ip_text(&v->ip, ip)));
+	put(o, "vip", text(conf_ip_text(&v->vip, ip)));
+	put(o, "interface", text(v->interface));
+	put(o, "packets", number_u64(v->packets));
+	put(o, "last_ms", number_u64(v->last_ms));
+	json_array_append_new(s->rows, o);
+}
+
+json_t *doc_neighbours(struct ha *ha, int *ret_err)
+{
+	struct strays s = { .rows = json_array() };
+	json_t *doc;
+	int err = ha_neighbours(ha, on_neighbour, &s);
+
+	if (err) {
+		json_decref(s.rows);
+		*ret_err = err;
+		return NULL;
+	}
+	doc = document();
+	put(doc, "node", text(ha_conf(ha)->name));
+	put(doc, "neighbours", s.rows);
+	put(doc, "more", json_integer(s.more));
+	return doc;
+}
+
 /* ---- counters ---- */
 
 /* VIP_ACCEPTED and XDP_PASS as people read them: vip-accepted, pass. */

@@ -114,6 +114,21 @@ static void verb_explain(struct client *c, const struct request *r)
 		client_answer(c, CTL_REFUSED, NULL, why);
 }
 
+static void verb_neighbours(struct client *c, const struct request *r)
+{
+	char why[WHY_MAX];
+	int err = 0;
+	json_t *doc = doc_neighbours(c->ctl->ha, &err);
+
+	(void)r;
+	if (doc) {
+		client_answer(c, CTL_DONE, doc, NULL);
+		return;
+	}
+	snprintf(why, sizeof(why), "cannot read the data path's neighbours: %s", strerror(-err));
+	client_answer(c, CTL_REFUSED, NULL, why);
+}
+
 static void verb_status(struct client *c, const struct request *r)
 {
 	(void)r;
@@ -243,6 +258,7 @@ static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *
 	[CTL_UNFENCE]	 = verb_by_hand,
 	[CTL_EVENTS]	 = verb_events,
 	[CTL_EXPLAIN]	 = verb_explain,
+	[CTL_NEIGHBOURS] = verb_neighbours,
 	[CTL_COUNTERS]	 = verb_counters,
 	[CTL_OPTIONS]	 = verb_options,
 	[CTL_ALARMS]	 = verb_alarms,

@@ -297,6 +297,13 @@ void chronicle_announced(struct ha *ha, struct group *g)
 	(void)ha;
 }
 
+uint64_t chronicle_moving_away(struct ha *ha, const struct group *g)
+{
+	const struct history_change *c = record_of(ha, g);
+
+	return c && c->from == ROLE_PRIMARY && !c->step[HISTORY_COMPLETE].ns ? c->step[HISTORY_PEER_OPEN].ns : 0;
+}
+
 /* On the old holder: the last stale neighbour has moved on. */
 void chronicle_complete(struct ha *ha, struct group *g, uint64_t at_ns)
 {

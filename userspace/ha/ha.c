@@ -128,7 +128,7 @@ static uint64_t next_deadline(struct ha *ha)
 
 uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 {
-	uint64_t health_ns, asked_ns;
+	uint64_t health_ns, asked_ns, strays_ns;
 
 	ha->turn_ns = now_ns;
 	health_ns = health_turn(ha->health, now_ns);	/* first: what it finds is judged in this turn */
@@ -139,7 +139,8 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	ask_turn(ha);
 	byhand_turn(ha);
 	chronicle_turn(ha);
-	return earlier(next_deadline(ha), earlier(health_ns, asked_ns));
+	strays_ns = neighbours_turn(ha);
+	return earlier(next_deadline(ha), earlier(strays_ns, earlier(health_ns, asked_ns)));
 }
 
 /* ---- stopping ------------------------------------------------------------------------------------ */

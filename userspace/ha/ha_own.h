@@ -103,6 +103,7 @@ struct ha {
 	struct pulse *pulse;
 	struct store *store;
 	struct chronicle *chronicle;
+	struct neighbours *neighbours;
 	struct placer *placer;
 	struct alarms alarms;
 	struct src pulse_src, store_src, placer_src, event_src;
@@ -177,8 +178,14 @@ void chronicle_decided(struct ha *ha, struct group *g, uint64_t to);
 void chronicle_kernel(struct ha *ha, struct group *g, const struct bt_event *ev);
 void chronicle_moved(struct ha *ha, struct group *g, enum role from, uint64_t word);
 void chronicle_announced(struct ha *ha, struct group *g);
+uint64_t chronicle_moving_away(struct ha *ha, const struct group *g);	/* since when the peer holds what was ours; 0: complete, or never was */
 void chronicle_complete(struct ha *ha, struct group *g, uint64_t at_ns);
 void chronicle_turn(struct ha *ha);
+
+/* neighbours.c: who has not moved to the new holder */
+int neighbours_open(struct ha *ha);
+void neighbours_close(struct ha *ha);
+uint64_t neighbours_turn(struct ha *ha);
 
 /* byhand.c: fence and unfence */
 void byhand_recall(struct ha *ha, struct group *g);

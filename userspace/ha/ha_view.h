@@ -88,6 +88,17 @@ int ha_alarm_clear(struct ha *ha, const char *id);	/* -ENOENT */
 int ha_counts(struct ha *ha, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N]);
 int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N]);
 
+/* Who sent VIP frames here in the last minute, although this host does not hold them. */
+struct ha_neighbour_view {
+	char group[BT_NAME_MAX];
+	uint8_t mac[6];
+	struct in6_addr ip, vip;	/* of the last frame; IPv4 v4-mapped */
+	char interface[IF_NAMESIZE];
+	uint64_t packets, last_ms;	/* so long ago */
+};
+typedef void ha_neighbour_fn(void *arg, const struct ha_neighbour_view *v);
+int ha_neighbours(struct ha *ha, ha_neighbour_fn *fn, void *arg);
+
 /* The last role changes; valid until the next turn. */
 const struct history *ha_history(const struct ha *ha);
 

@@ -127,6 +127,9 @@ static int open_store(struct ha *ha, const struct ha_say *say)
 	err = chronicle_open(ha);
 	if (err)
 		return ha_fail(say, err, "history", strerror(-err));
+	err = neighbours_open(ha);
+	if (err)
+		return ha_fail(say, err, "neighbours", strerror(-err));
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		if (!ha->found)
 			recall(ha, &ha->group[i]);
@@ -292,6 +295,7 @@ void ha_close(struct ha *ha)
 	if (ours)
 		tune_restore(ha->conf->run_dir);
 	chronicle_close(ha);
+	neighbours_close(ha);
 	store_close(ha->store);
 	sources_close(ha);
 	dp_close(ha->dp);

@@ -91,6 +91,14 @@ int dp_pair(struct dp *dp, struct bt_pair *ret);
 int dp_counts(struct dp *dp, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N]);
 int dp_live(struct dp *dp, uint32_t vip_index, struct bt_live ret[BT_DIR__N]);
 
+/*
+ * Who still sends VIP frames here although the gate is not open. One system call per 256 of them; what comes or goes
+ * meanwhile may be missing or told twice.
+ */
+typedef void dp_neigh_fn(void *arg, const struct bt_neigh_key *who, const struct bt_neigh *what);
+int dp_neighbours(struct dp *dp, dp_neigh_fn *fn, void *arg);
+int dp_neighbour_forget(struct dp *dp, const struct bt_neigh_key *who);	/* not there: 0 */
+
 /* Descriptor of ev_ring for epoll; dp_events() hands each waiting event to @fn. */
 int dp_events_fd(struct dp *dp);
 int dp_events(struct dp *dp, void (*fn)(void *arg, const struct bt_event *ev), void *arg);

@@ -231,3 +231,32 @@ int dp_events(struct dp *dp, void (*fn)(void *arg, const struct bt_event *ev), v
 	n = ring_buffer__consume(dp->ring);
 	return n < 0 ? dp_fail(n, "map ev_ring") : 0;
 }
+
+#define NEIGH_BATCH	256
+
+int dp_neighbours(struct dp *dp, dp_neigh_fn *fn, void *arg)
+{
+	static struct bt_neigh_key keys[NEIGH_BATCH];
+	static struct bt_neigh rows[NEIGH_BATCH];
+	__u32 n = NEIGH_BATCH, at, seen = 0;
+	void *from = NULL;
+	int err = 0;
+
+	while (!err && seen <= BT_NEIGH_MAX) {
+		n = NEIGH_BATCH;
+		err = bpf_map_lookup_batch(dp->map[DP_st_neigh], from, &at, keys, rows, &n, NULL) < 0 ? -errno : 0;
+		if (err && err != -ENOENT)		/* which is the end, perhaps with some on the way */
+			return dp_fail(err, "get neighbours");
+		for (__u32 i = 0; i < n; i++)
+			fn(arg, &keys[i], &rows[i]);
+		seen += n;
+		from = &at;
+	}
+	return 0;
+}
+
+int dp_neighbour_forget(struct dp *dp, const struct bt_neigh_key *who)
+{
+	dp_hush();
+	return bpf_map_delete_elem(dp->map[DP_st_neigh], who) < 0 && errno != ENOENT ? dp_fail(-errno, "forget neighbour") : 0;
+}

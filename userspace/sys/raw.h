@@ -3,7 +3,7 @@
  * raw: whole Ethernet frames out of an interface, the MAC they should bear; did a certain one come in?
  *
  * One socket serves every interface and receives nothing; raw_listen()'s hears one interface.
- * Frames pass the egress hooks as any other, so the gate can still refuse them.
+ * Frames pass the egress hooks as any other, so the gate can still refuse them; raw_open_past_the_gate() says where not.
  * Errors:  negative errno. -ENODEV: no such interface; -ENETDOWN: it is down; -EOPNOTSUPP: it has no
  *          Ethernet address; -EAGAIN or -ENOBUFS: its queue is full, later may do.
  * Blocks:  never.
@@ -35,5 +35,12 @@ int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n);
 int raw_listen(uint32_t ifindex, uint16_t proto, struct sock_filter *code, uint16_t n);
 /* Did any frame come in since the last time? Takes up to @max off the queue. */
 bool raw_heard(int fd, uint32_t max);
+
+/*
+ * For frames that the gate must refuse from everybody else: what is sent passes no egress hook of its
+ * interface, neither qdisc nor clsact nor nftables (PACKET_QDISC_BYPASS). Over a VLAN or a bond the hooks of the
+ * interface below see it all the same.
+ */
+int raw_open_past_the_gate(void);
 
 #endif
