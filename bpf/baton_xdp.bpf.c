@@ -6,6 +6,7 @@
  */
 #include "conflict.h"
 #include "count.h"
+#include "crash.h"
 #include "gate.h"
 #include "maps.h"
 #include "parse.h"
@@ -23,10 +24,17 @@ const volatile __u32 verdicts[BT_X__N] = {
 static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struct frame *f,
 						 __u32 group, __u64 now)
 {
+	enum crash_exit crash = CRASH_NONE;
 	enum bt_xdp_exit exit;
 	struct gate gate;
 
 	if (!gate_read(group, now, &gate))
+		return BT_X_BROKEN;
+	if (gate_is_open(&gate))
+		crash = crash_in(ctx, f, group, now);
+	if (crash == CRASH_UNHEARD)
+		return BT_X_VIP_UNHEARD;
+	if (crash == CRASH_LEFT && !gate_read(group, now, &gate))
 		return BT_X_BROKEN;
 	exit = gate_exit(&gate);
 	if (exit == BT_X_VIP_ARMED || exit == BT_X_VIP_RELAY_LOST)

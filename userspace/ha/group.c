@@ -115,7 +115,7 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 }
 
 /* Why the word reads as it does: what we meant ourselves, or what the peer's word made of it. */
-static const char *reason_of(const struct group *g, enum role_event ev, uint64_t word)
+static const char *reason_of(const struct ha *ha, const struct group *g, enum role_event ev, uint64_t word)
 {
 	if (g->intent[0] && (!g->intent_number || g->intent_number == BT_WORD_NUMBER(word)))
 		return g->intent;
@@ -124,6 +124,8 @@ static const char *reason_of(const struct group *g, enum role_event ev, uint64_t
 	case EV_REOPENED:
 		return "peer-let-go";
 	case EV_RELAY:
+		/* At our own number and not by us: only the listener's loss makes the kernel do that. */
+		return g->role == ROLE_PRIMARY && word_whose(word, ha->me) == WORD_MINE ? "listener-lost" : "higher-number";
 	case EV_SHUT:
 		return "higher-number";
 	default:
@@ -138,7 +140,7 @@ static void move_role(struct ha *ha, struct group *g, enum role_event ev, struct
 	g->role = step.to;
 	g->number = BT_WORD_NUMBER(word);
 	g->moved_ns = ha->turn_ns;
-	snprintf(g->reason, sizeof(g->reason), "%s", reason_of(g, ev, word));
+	snprintf(g->reason, sizeof(g->reason), "%s", reason_of(ha, g, ev, word));
 	for (int i = 0; i < ROLE_ACTS_N; i++)
 		if (step.acts & 1u << i)
 			act(ha, g, 1u << i);
@@ -171,6 +173,15 @@ static void note_peer_lease(struct ha *ha, struct group *g)
 		g->peer_until_ns = until;
 		g->renewed_ns = ha->turn_ns;
 	}
+}
+
+/* The kernel let go for us; the peer's kernel may have taken it further before we look. */
+void group_note_lost(struct group *g, uint64_t from)
+{
+	if (g->role != ROLE_PRIMARY || g->number != BT_WORD_NUMBER(from))
+		return;		/* of an earlier life or role */
+	snprintf(g->intent, sizeof(g->intent), "listener-lost");
+	g->intent_number = 0;
 }
 
 void group_follow(struct ha *ha, struct group *g)

@@ -131,6 +131,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	uint64_t health_ns, asked_ns, strays_ns;
 
 	ha->turn_ns = now_ns;
+	sources_take_events(ha);	/* why a word changed, before it is read: what woke us may be something else */
 	health_ns = health_turn(ha->health, now_ns);	/* first: what it finds is judged in this turn */
 	note_peer(ha);
 	asked_ns = ask_for_vips(ha);

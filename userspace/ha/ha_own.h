@@ -146,6 +146,7 @@ int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say);
 /* sources.c: what wakes the loop */
 int sources_open(struct ha *ha, const struct ha_say *say);
 void sources_close(struct ha *ha);
+void sources_take_events(struct ha *ha);	/* what the kernel has to tell; no system call when it has nothing */
 void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *verdict);
 
 /* facts.c: what core is told */
@@ -161,6 +162,7 @@ bool facts_peer_hears_us(const struct ha *ha);	/* by its newest message; that ma
 uint64_t group_word(const struct ha *ha, const struct group *g);
 void group_renew_lease(struct ha *ha, struct group *g);
 void group_follow(struct ha *ha, struct group *g);	/* role after word, actions */
+void group_note_lost(struct group *g, uint64_t from);	/* the kernel found no listener and let go of word @from */
 bool group_decide(struct ha *ha, struct group *g);	/* judge, change the word; true: it changed */
 void group_placed(struct ha *ha, struct group *g);	/* what the placer achieved */
 void group_say(struct ha *ha, const struct group *g);	/* health into our pulses */

@@ -39,10 +39,17 @@ static void on_kernel_event(void *arg, const struct bt_event *ev)
 		log_event(LOG_INFO, "peer boot", "peer=%s boot=%016llx", ha->conf->peer_name, ev->to);
 	if (ev->kind == BT_EV_CONFLICT && g->conf)
 		log_event(LOG_ERR, "vip conflict", "group=%s mac=%012llx", g->conf->name, ev->arg);
+	if (ev->kind == BT_EV_WORD && g->conf && ev->arg & BT_EV_BY_LISTENER)
+		group_note_lost(g, ev->from);
 	if (ev->kind == BT_EV_WORD && g->conf)
 		chronicle_kernel(ha, g, ev);
 	if (ev->kind == BT_EV_WORD && g->conf)
 		log_event(LOG_DEBUG, "word change", "group=%s by=kernel from=%#llx to=%#llx", g->conf->name, ev->from, ev->to);
+}
+
+void sources_take_events(struct ha *ha)
+{
+	dp_events(ha->dp, on_kernel_event, ha);
 }
 
 static void on_ring(struct src *src, uint32_t events)
@@ -50,7 +57,7 @@ static void on_ring(struct src *src, uint32_t events)
 	struct ha *ha = (struct ha *)((char *)src - offsetof(struct ha, event_src));
 
 	(void)events;
-	dp_events(ha->dp, on_kernel_event, ha);
+	sources_take_events(ha);
 }
 
 void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *v)
