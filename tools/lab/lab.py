@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -184,6 +185,9 @@ class Node:
         """Does that host answer? A refused TCP connection is an answer too, and no one limits its rate."""
         done = self.run("timeout", str(timeout), "bash", "-c", f"exec 3<>/dev/tcp/{address}/9", check=False)
         return "Connection refused" in done.stderr
+
+    def mac(self, dev="eth0"):
+        return json.loads(self.run("ip", "-j", "link", "show", "dev", dev).stdout)[0]["address"]
 
     def carrier(self, dev="eth0"):
         return "LOWER_UP" in json.loads(self.run("ip", "-j", "link", "show", "dev", dev).stdout)[0]["flags"]
@@ -448,6 +452,23 @@ class Lab:
             f"{rules}  }}\n}}\n"))
         self._save()
 
+    def hush(self, *vips):
+        """The switch drops what tells whose a VIP is: every ARP frame, NA and NS in its name, asked for or not."""
+        rules = "".join(f"    {rule} counter drop\n" for vip in vips or (VIP,) for rule in _claim_rules(vip))
+        self.switch.run("nft", "-f", "-", stdin=(
+            "table bridge hush {\n  chain forward {\n    type filter hook forward priority -1;\n"
+            f"{rules}  }}\n}}\n"))
+
+    def hushed(self):
+        """How many frames hush() has dropped."""
+        told = json.loads(self.switch.run("nft", "-j", "list", "table", "bridge", "hush").stdout)["nftables"]
+        return sum(e["counter"]["packets"] for r in told if "rule" in r for e in r["rule"]["expr"] if "counter" in e)
+
+    def steady_ports(self):
+        """The switch no longer believes that a host has moved to another port, whoever uses its address."""
+        _run(["bridge", "-n", self.switch.netns, "-batch", "-"], "".join(
+            f"fdb replace {self.nodes[n].mac()} dev {n}0 master static sticky\n" for n in (*HOSTS, "c")))
+
     def cpu_hogs(self, n, seconds):
         """n ordinary processes that want a whole core each, for so long."""
         hogs = []
@@ -462,6 +483,14 @@ class Lab:
         self.nodes[host].run("ethtool", "-K", dev, "gro", "on")	# a veth has NAPI only with GRO or XDP
         self.nodes[host].run("unshare", "-m", "sh", "-c",	# sysfs shows the namespace it was mounted in
                              f"mount -t sysfs lab /sys && echo {int(on)} > /sys/class/net/{dev}/threaded")
+
+
+def _claim_rules(vip):
+    if ":" not in vip:
+        return [f"arp saddr ip {vip}"]
+    target = int.from_bytes(socket.inet_pton(socket.AF_INET6, vip), "big")
+    return [f"icmpv6 type nd-neighbor-advert @nh,384,128 {target:#x}",	# behind the IPv6 header and 8 bytes of NA
+            f"ip6 saddr {vip} icmpv6 type nd-neighbor-solicit"]
 
 
 def _loss_rule(percent, frm, to, path):

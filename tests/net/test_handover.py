@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Does a hand-over lose anything, also where nobody hears of it; and does anything open a gate that should not?"""
+
+import json
+import os
+import sys
+import time
+
+import pytest
+
+import traffic
+from controller import Pair, other
+from lab import VIP, VIP6, wait_until
+
+
+INJECT = os.path.join(os.path.dirname(__file__), "inject.py")
+
+
+def generic():
+    return {"interface eth0": {"xdp-mode": "generic"}}
+
+
+def both_families():
+    return {"group sip": {"sip-address": [f"{VIP}/24", f"{VIP6}/64"]}}
+
+
+def word_of(batond):
+    """The group's word in the kernel: number and mode."""
+    dump = json.loads(batond.node.run("bpftool", "-j", "map", "dump", "pinned", f"{batond.pin_dir}/st_word").stdout)
+    return dump[0]["formatted"]["value"]
+
+
+def neighbours(batond):
+    """{MAC: frames} of those who send VIP frames to a host that does not hold the VIP."""
+    dump = json.loads(batond.node.run("bpftool", "-j", "map", "dump", "pinned", f"{batond.pin_dir}/st_neigh").stdout)
+    rows = [row["formatted"] for row in dump if "formatted" in row]
+    return {":".join(f"{int(b):02x}" for b in row["key"]["mac"]): row["value"]["packets"] for row in rows}
+
+
+def believe_for_ever(lab, vip, host):
+    """The client goes on sending the VIP's frames to that host, whatever it hears."""
+    lab.c.ip(f"neigh replace {vip} lladdr {lab.nodes[host].mac()} dev eth0 nud permanent")
+
+
+def switchover_loses_nothing(lab, pair, probe, vip=VIP):
+    """One switchover under 1 kHz, nobody told; the client goes on asking the old holder."""
+    old = pair.primary
+    asked = probe(vip)
+    asked.wait_answered_by(old)
+    lab.hush(VIP, VIP6)
+    with asked.event("switchover"):
+        pair.switchover()
+        asked.wait_answered_by(other(old), 3)
+    time.sleep(2.5)		# the old holder arms again after a second; from then on it is help
+    assert pair[old].gate == "armed", f"{old} is {pair[old].group()}"
+    seen = asked.stop()
+    told = {h: {n: pair[h].counter(n) for n in ("vip-relay", "vip-helped", "vip-relay-lost", "vip-sent-on", "vip-taken")}
+            for h in "ab"}
+    assert seen["lost"] == 0 and seen["answered_by_two"] == 0, f"{seen}; {told}"
+    assert [s["tag"] for s in seen["segments"]] == [old, other(old)], seen["segments"]
+    assert lab.hushed() > 0, "nobody was hushed: this shows nothing"
+    assert told[old]["vip-relay"] > 500, f"relayed too little: {told}"
+    assert told[old]["vip-helped"] > 500, f"helped too little: {told}"
+    assert neighbours(pair[old]).get(lab.c.mac(), 0) > 1000, neighbours(pair[old])
+
+
+def test_a_switchover_that_nobody_hears_of_loses_nothing(lab, pair, probe):
+    switchover_loses_nothing(lab, pair, probe)
+
+
+@pytest.mark.parametrize("settings", [generic()])
+def test_the_same_with_generic_xdp(lab, pair, probe):
+    switchover_loses_nothing(lab, pair, probe)
+
+
+def test_the_same_over_ipv6(lab, probe):
+    """The new holder knows the client's address: else it asks for it, and its question tells the client too."""
+    for host in "ab":
+        traffic.answerer(lab, host, (VIP, VIP6))
+        assert lab.nodes[host].reaches(lab.c.ip6, 2)
+    switchover_loses_nothing(lab, Pair(lab, both_families()).start(), probe, VIP6)
+
+
+def test_a_client_that_never_learns_is_served_to_and_fro(lab, pair, probe):
+    """It sends to one host only, whoever holds the VIP."""
+    old = pair.primary
+    believe_for_ever(lab, VIP, old)
+    asked = probe()
+    asked.wait_answered_by(old)
+    for holder in (other(old), old, other(old)):
+        pair.switchover()
+        asked.wait_answered_by(holder, 3)
+        pair.settle()
+        time.sleep(0.3)
+    seen = asked.stop()
+    assert seen["lost"] == 0 and seen["answered_by_two"] == 0, seen
+    assert neighbours(pair[other(old)]) == {}, "it never sent to the other host"
+
+
+def inject(node, to, from_mac, *more, rate=500, seconds=2, source=None):
+    done = node.run(sys.executable, INJECT, "eth0", to.mac(), from_mac, source or node.ip4, VIP, str(rate),
+                    str(seconds), *more)
+    return int(done.stdout)
+
+
+def opens_nothing(pair, send):
+    """The frames arrived, and neither word moved."""
+    before = {h: word_of(pair[h]) for h in "ab"}
+    with pair.nothing_moves():
+        send()
+    assert {h: word_of(pair[h]) for h in "ab"} == before
+
+
+@pytest.mark.parametrize("from_mac", ["peer", "random", "own"])
+def test_a_third_host_opens_nothing(lab, pair, from_mac):
+    """H1: neither the peer's address nor one that looks like a mark is a proof."""
+    backup = pair.backup
+    name = {"peer": "vip-sent-on", "random": "vip-helped", "own": "vip-helped"}[from_mac]
+    mac = {"peer": lab.nodes[pair.primary].mac(), "random": "random", "own": lab.c.mac()}[from_mac]
+    lab.steady_ports()
+    before = pair[backup].counter(name)
+    opens_nothing(pair, lambda: inject(lab.c, lab.nodes[backup], mac))
+    assert pair[backup].counter(name) - before > 900, f"the frames did not arrive: {pair[backup].json('counters')}"
+
+
+@pytest.mark.parametrize("bypass", [False, True])
+def test_a_process_of_the_primary_opens_nothing(lab, pair, bypass):
+    """H1 again: the VIP is missing on its holder, which sends to it; tc stops that, and the backup what tc does not see."""
+    primary, backup = pair.primary, pair.backup
+    seen = (pair[backup], "vip-sent-on", "xdp") if bypass else (pair[primary], "vip-own", "tc")
+    node = lab.nodes[primary]
+    before = seen[0].counter(*seen[1:])
+    node.ip(f"addr del {VIP}/32 dev eth0")
+    opens_nothing(pair, lambda: inject(node, lab.nodes[backup], node.mac(), *(["bypass"] if bypass else [])))
+    assert seen[0].counter(*seen[1:]) - before > 900, f"not seen: {seen[0].json('counters')}"
+    wait_until(lambda: node.holds(VIP), 3, "the address to be put back")
