@@ -356,6 +356,20 @@ uint32_t rig_xdp(const struct packet *in, struct packet *out, uint32_t *ret_verd
 	return exit;
 }
 
+uint32_t rig_verdict(const struct packet *in, struct packet *out)
+{
+	return run(rig_prog("xdp"), in, out);
+}
+
+void rig_xdp_counts(uint64_t ret[BT_X__N])
+{
+	uint64_t both[2 * BT_X__N];
+
+	counts("st_count", both, BT_X__N);
+	for (uint32_t i = 0; i < BT_X__N; i++)
+		ret[i] = both[2 * i];
+}
+
 uint32_t rig_tc(const struct packet *in, int *ret_verdict)
 {
 	static const int verdicts[BT_T__N] = {

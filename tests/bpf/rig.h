@@ -73,6 +73,9 @@ const char *rig_world_diff(const struct rig_world *a, const struct rig_world *b)
 
 /* Run it; returns the exit. @out (may be NULL) gets the frame as it left, @verdict (may be NULL) the verdict. */
 uint32_t rig_xdp(const struct packet *in, struct packet *out, uint32_t *verdict);
+/* The same without a look at the counters: many runs. Returns the verdict. */
+uint32_t rig_verdict(const struct packet *in, struct packet *out);
+void rig_xdp_counts(uint64_t ret[BT_X__N]);
 uint32_t rig_tc(const struct packet *in, int *verdict);
 const char *rig_xdp_name(uint32_t exit);
 const char *rig_tc_name(uint32_t exit);
