@@ -5,21 +5,26 @@
  * S1 S2  Two gates open and leased, only where one was opened alone by a host that could hear nothing, and never for
  *        more than 300 ms once a way between them works again, be it in one direction, and both kernels run. A
  *        host whose life the other has not learnt of yet, because it cannot be heard, hears nothing either.
- * S3     No gate serves longer than a lease after its controller's main loop last began a turn.
+ * S3     No gate serves longer than a lease after its controller's main loop last began a turn; none that was stopped
+ *        lives again before the peer was heard; an armed one lives by the peer's answers alone.
  * S4     When quiet: one host serves; there role, address and gate agree, and on the other one, too.
  * S6     The word changes as include/word_table.h has it, by those who may; numbers grow; a number that was
  *        let go is never open again.
- * L1     Once faults have ended, somebody serves and the client is answered.
+ *        Own numbers are on disk before they are used.
+ * L1     Somebody serves within 700 ms of the last change for the worse or better, if a host is fit to; once all faults have
+ *        ended the client is answered.
  * L2     No more moves of the role than faults; none when there is nothing to move for.
  * G4     Nothing is lost nor accepted by both hosts in a planned switchover.
  */
 #include "sim.h"
 
 #include "core/role.h"
+#include "core/term_file.h"
 #include "core/word.h"
 #include "ha/ha_own.h"
 
 #define OVERLAP_NS	(300 * NS_PER_MS)
+#define GAP_NS		(700 * NS_PER_MS)
 #define DETECT_NS	(150 * NS_PER_MS)	/* what a verdict goes by is no older than this: 4 x 10 x 3 ms, and a little */
 
 uint32_t moves;
@@ -27,16 +32,18 @@ uint32_t moves;
 static struct {
 	uint64_t word, left_open, opened_at;
 	bool alone, excused;
-	uint64_t deaf_at;	/* when the peer last had no way to it */
+	uint64_t deaf_at;	/* when the peer last had no way to it, */
+	uint64_t way_at;	/* and when it last had one, be it bad */
+	uint64_t lease;
 } st[HOSTS];
 
-static uint64_t overlap_at, no_way_at;
+static uint64_t overlap_at, no_way_at, gap_at;
 static int holder;
 
 void check_reset(void)
 {
 	memset(st, 0, sizeof(st));
-	overlap_at = no_way_at = 0;
+	overlap_at = no_way_at = gap_at = 0;
 	holder = -1;
 	moves = 0;
 }
@@ -47,6 +54,7 @@ void check_boot(struct host *h, bool disk_lost)
 
 	st[h->port].word = 0;
 	st[h->port].alone = false;
+	st[h->port].lease = 0;
 	if (disk_lost)
 		st[h->port].left_open = 0;
 	(void)other;
@@ -114,6 +122,19 @@ static void note_open(struct host *h, uint64_t to, enum word_cause cause)
 		tell(h, "opened alone, %s", st[i].excused ? "and could hear nothing" : "although it could hear the peer");
 }
 
+/* Own numbers, and those the kernel may take by itself, are on disk before they can be in a word. */
+static void check_disk(struct host *h, uint64_t to)
+{
+	struct disk_file *f = host_file(h, "/state/term.sip", false);
+	struct term_record rec = { 0 };
+	uint32_t owed = BT_WORD_OWNER(to) == h->id ? BT_WORD_TERM(to) : BT_WORD_MODE(to) == BT_ARMED ? BT_WORD_TERM(to) + 1 : 0;
+
+	if (f)
+		term_file_read("sip", f->data, f->len, &rec);
+	if (owed > rec.reserved)
+		violated("S6", "host %s: %s, and only %u terms are on its disk", h->name, word_text(to), rec.reserved);
+}
+
 static void changed(struct host *h, uint64_t to, bool kernel)
 {
 	uint64_t from = st[h->port].word;
@@ -125,6 +146,8 @@ static void changed(struct host *h, uint64_t to, bool kernel)
 	if (!cause && !(from == 0 && BT_WORD_MODE(to) == BT_SHUT && !h->proc.ha))	/* recalled from disk */
 		violated("S6", "host %s: the %s made %s of %s, which no row of the word's table allows", h->name,
 			 kernel ? "kernel" : "controller", word_text(to), word_text(from));
+	if (cause)
+		check_disk(h, to);
 	if (BT_WORD_MODE(from) == BT_OPEN && BT_WORD_NUMBER(from) > st[h->port].left_open &&
 	    (BT_WORD_MODE(to) != BT_OPEN || BT_WORD_NUMBER(to) != BT_WORD_NUMBER(from)))
 		st[h->port].left_open = BT_WORD_NUMBER(from);
@@ -188,20 +211,56 @@ static void note_ways(void)
 		st[0].deaf_at = sim_now;
 	if (!to_b)
 		st[1].deaf_at = sim_now;
+	for (uint32_t i = 0; i < HOSTS; i++)	/* what stands sees no time pass */
+		if (net_may_work(!i, i) || (host[i].frozen && host[i].clock_stands))
+			st[i].way_at = sim_now;
 	if (!to_a && !to_b)
 		no_way_at = sim_now;
 }
 
 /* ---- S3: leases -------------------------------------------------------------------------------- */
 
+static uint64_t newest_heard(struct host *h)
+{
+	const struct bt_pair *pair = kernel_map(h, "st_pair");
+	uint64_t newest = 0;
+
+	for (int i = 0; i < BT_PATHS_MAX; i++)
+		if (pair->path[i].heard_ns > newest)
+			newest = pair->path[i].heard_ns;
+	return newest;
+}
+
+/* The lease was renewed, from @was: was that anybody's right? */
+static void lease_renewed(struct host *h, uint64_t was)
+{
+	uint64_t now = host_now(h), until = host_lease(h);
+
+	if (until > h->proc.turn_at + h->conf.lease_ns)
+		violated("S3", "host %s: a lease that ends %llu us later than one counted from the start of the turn", h->name,
+			 (unsigned long long)(until - h->proc.turn_at - h->conf.lease_ns) / 1000);
+	if (BT_WORD_MODE(st[h->port].word) == BT_OPEN && BT_WORD_MODE(host_word(h)) == BT_OPEN && was && was <= now &&
+	    was + NS_PER_MS < until - h->conf.lease_ns && newest_heard(h) <= was && sim_now - st[h->port].deaf_at > DETECT_NS)
+		violated("S3", "host %s: a lease that ended %llu us ago lives again, and the peer was not heard since", h->name,
+			 (unsigned long long)(now - was) / 1000);
+}
+
 static void check_lease(struct host *h)
 {
-	uint64_t now = host_now(h);
+	uint64_t now = host_now(h), until = host_lease(h);
+	uint32_t i = h->port;
 
+	if (until != st[i].lease)
+		lease_renewed(h, st[i].lease);
+	st[i].lease = until;
 	if (host_serves(h) && now > h->proc.turn_at + h->conf.lease_ns)
 		violated("S3", "host %s serves %llu ms after its main loop last began a turn; the lease is %llu ms", h->name,
 			 (unsigned long long)(now - h->proc.turn_at) / NS_PER_MS,
 			 (unsigned long long)h->conf.lease_ns / NS_PER_MS);
+	if (BT_WORD_MODE(host_word(h)) == BT_ARMED && !h->frozen && now + NS_PER_MS < until &&
+	    sim_now - st[i].way_at > h->conf.lease_ns + 80 * NS_PER_MS)
+		violated("S3", "host %s is armed and leased, %llu ms after the peer had a way to it", h->name,
+			 (unsigned long long)(sim_now - st[i].way_at) / NS_PER_MS);
 }
 
 /* ---- L2: moves --------------------------------------------------------------------------------- */
@@ -223,6 +282,33 @@ static void note_holder(void)
 	holder = now;
 }
 
+/* ---- L1: somebody ------------------------------------------------------------------------------- */
+
+void check_disturbed(void)
+{
+	gap_at = sim_now;
+}
+
+/* All that a host needs to take the role, within the time it is given. */
+static bool is_fit(const struct host *h)
+{
+	const struct proc *p = &h->proc;
+
+	return h->on && !h->frozen && p->alive && !p->stopped && p->ha && !p->ha->stopping && h->server && h->link[0] &&
+	       !h->disk_fails && h->disk_ns <= 20 * NS_PER_MS && !h->starved_ppm &&
+	       p->ha->group[0].hand.state == HAND_OFF && host_now(h) > p->ha->started_ns + NS_PER_S;
+}
+
+static void check_gap(void)
+{
+	if (host_serves(&host[0]) || host_serves(&host[1]) || (!is_fit(&host[0]) && !is_fit(&host[1])))
+		gap_at = sim_now;
+	else if (sim_now - gap_at > GAP_NS)
+		violated("L1", "nobody has served for %llu ms (a %s, b %s), although %s is fit to", 
+			 (unsigned long long)(sim_now - gap_at) / NS_PER_MS, word_text(st[0].word), word_text(st[1].word),
+			 is_fit(&host[0]) ? "a" : "b");
+}
+
 void check_event(void)
 {
 	note_ways();
@@ -233,6 +319,7 @@ void check_event(void)
 		check_lease(&host[i]);
 	}
 	check_overlap();
+	check_gap();
 	note_holder();
 }
 

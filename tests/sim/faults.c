@@ -10,13 +10,14 @@
 #define FAULTS_MAX 64
 
 enum kind {
-	F_SWITCHOVER, F_KILL, F_STOP, F_STOP_MID, F_NAP, F_TERM, F_SERVER, F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_DELAY,
+	F_SWITCHOVER, F_KILL, F_STOP, F_STOP_MID, F_STOP_STORE, F_NAP, F_TERM, F_SERVER, F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_DELAY,
 	F_FLAP, F_LINK, F_FREEZE, F_FREEZE_CLOCK, F_REBOOT, F_REBOOT_DISK, F_STARVE, F_DISK, F_DISK_FAILS, F_RTNL,
 	F_SWIZZLE, F_FENCE, F__N
 };
 
 static const char *const text[F__N] = {
 	"switchover asked for", "batond killed", "batond stopped", "batond to be stopped in the middle",
+	"batond to be stopped at its next store",
 	"batond to nap in the middle", "batond told to end", "SIP server gone", "cut both ways", "cut one way",
 	"host's cable out at the switch", "loss", "delay", "flapping path", "carrier gone", "host frozen",
 	"host frozen, its clock too", "host rebooted", "host rebooted, disk lost", "CPU starved", "slow disk",
@@ -103,6 +104,10 @@ static void begin_proc(struct fault *f, struct host *h)
 		break;
 	case F_STOP:
 		proc_stop(h);
+		break;
+	case F_STOP_STORE:
+		h->proc.stop_at_store = true;
+		h->proc.stop_for_ns = f->for_ns;
 		break;
 	case F_STOP_MID:
 	case F_NAP:
@@ -279,7 +284,8 @@ static void on_end(void *arg, uint64_t unused)
 	struct fault *f = arg;
 
 	(void)unused;
-	if (f->kind != F_SWITCHOVER && f->kind != F_STOP_MID && f->kind != F_NAP)
+	check_disturbed();
+	if (f->kind != F_SWITCHOVER && f->kind != F_STOP_MID && f->kind != F_NAP && f->kind != F_STOP_STORE)
 		tell(&host[f->h], "end of: %s", text[f->kind]);
 	trace(1000 + f->kind);
 	end_fault(f, &host[f->h]);
@@ -294,6 +300,7 @@ static void on_begin(void *arg, uint64_t unused)
 	tell(h, "FAULT %s, net %u, x %u, for %llu ms", text[f->kind], f->net, f->x,
 	     (unsigned long long)(f->for_ns / NS_PER_MS));
 	trace(f->kind);
+	check_disturbed();
 	faults_done++;
 	begin_proc(f, h);
 	begin_net(f, h);
@@ -311,9 +318,11 @@ static uint64_t some_ms(uint64_t from, uint64_t to)
 /* Mostly short, now and then long: both sides of every deadline must be tried. */
 static uint64_t lasting(void)
 {
-	switch (rng_below(&plan, 4)) {
+	switch (rng_below(&plan, 5)) {
 	case 0:
 		return some_ms(1, 40);
+	case 3:
+		return some_ms(1000, 2500);
 	case 1:
 		return some_ms(30, 140);
 	case 2:
@@ -428,7 +437,7 @@ static void some_of(const enum kind *kinds, uint32_t n_kinds, uint32_t most, uin
 void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 {
 	static const enum kind planned[] = { F_SWITCHOVER, F_SWITCHOVER, F_FENCE };
-	static const enum kind controller[] = { F_KILL, F_STOP, F_STOP, F_STOP_MID, F_NAP, F_TERM, F_STARVE };
+	static const enum kind controller[] = { F_KILL, F_STOP, F_STOP, F_STOP_MID, F_STOP_STORE, F_NAP, F_TERM, F_STARVE };
 	static const enum kind server[] = { F_SERVER };
 	static const enum kind network[] = { F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_DELAY, F_FLAP, F_LINK, F_SWIZZLE };
 	static const enum kind hosts[] = { F_FREEZE, F_FREEZE_CLOCK, F_REBOOT, F_REBOOT_DISK };

@@ -113,7 +113,7 @@ static void set_up(uint64_t seed)
 	}
 	client_reset(NS_PER_S / rng_between(&plan, 200, 1000));
 	client_ignores_announcements = rng_one_in(&plan, 4);
-	stranger_reset(!strcmp(profile->name, "stranger") || (!strcmp(profile->name, "chaos") && rng_one_in(&plan, 3)));
+	stranger_reset(!strcmp(profile->name, "stranger") || (profile->flags & P_NO_LIMIT && rng_one_in(&plan, 3)));
 	if (profile->flags & P_NO_LIMIT && rng_one_in(&plan, 8))
 		net_filters = true;
 	faults_plan(profile, BEGIN_NS, BEGIN_NS + rng_between(&plan, 500 * NS_PER_MS, 2500 * NS_PER_MS));

@@ -55,17 +55,31 @@ static bool good(const struct way *w)
 	return !w->cut && w->loss_ppm <= GOOD_LOSS_PPM && w->delay_ns <= GOOD_DELAY_NS;
 }
 
-/* By any network, in this direction. */
-bool net_works(uint32_t from, uint32_t to)
+static bool not_dead(const struct way *w)
+{
+	return !w->cut;
+}
+
+static bool some_way(uint32_t from, uint32_t to, bool (*is)(const struct way *w))
 {
 	for (uint32_t n = 0; n < NETS; n++) {
 		const struct host *a = &host[from], *b = &host[to];
 
-		if ((n == 0 || a->conf.n_paths > 1) && good(&way[n][from][to]) && a->on && b->on && !a->frozen &&
+		if ((n == 0 || a->conf.n_paths > 1) && is(&way[n][from][to]) && a->on && b->on && !a->frozen &&
 		    !b->frozen && a->link[n] && b->link[n])
 			return true;
 	}
 	return false;
+}
+
+bool net_works(uint32_t from, uint32_t to)
+{
+	return some_way(from, to, good);
+}
+
+bool net_may_work(uint32_t from, uint32_t to)
+{
+	return some_way(from, to, not_dead);
 }
 
 /* ---- the switch's table ----------------------------------------------------------------------- */

@@ -247,23 +247,32 @@ static void cont_later(void *arg, uint64_t life)
 		proc_cont(p->host);
 }
 
-/* Main is between two of its steps: here a stop hurts most. */
-void task_point(void)
+static void stop_here(struct task *t, const char *where)
 {
-	struct task *t = me;
-	struct proc *p;
+	struct proc *p = t->proc;
 
-	if (!t || t != t->proc->task[0])
-		return;
-	p = t->proc;
-	if (!p->stop_in || --p->stop_in)
-		return;
-	tell(p->host, "FAULT stopped in the middle of its work, for %llu us", (unsigned long long)p->stop_for_ns / 1000);
+	tell(p->host, "FAULT stopped %s, for %llu us", where, (unsigned long long)p->stop_for_ns / 1000);
 	proc_stop(p->host);
 	sched_at(sim_now + p->stop_for_ns, cont_later, p, p->life);
 	t->waits = t->pending = t->held_up = true;
 	t->deadline_ns = NEVER;
 	sim_switch(&t->sp, scheduler_sp);
+}
+
+/* Main is between two of its steps. */
+void task_point(void)
+{
+	if (!me || me != me->proc->task[0] || !me->proc->stop_in || --me->proc->stop_in)
+		return;
+	stop_here(me, "in the middle of its work");
+}
+
+void task_point_of_store(void)
+{
+	if (!me->proc->stop_at_store)
+		return;
+	me->proc->stop_at_store = false;
+	stop_here(me, "between deciding and storing a word");
 }
 
 static struct task *unused(void)

@@ -70,7 +70,8 @@ bool sched_step(uint64_t until);	/* one event; false: none before @until */
 struct task *task_start(struct proc *p, const char *name, void *(*run)(void *arg), void *arg);
 void task_block(uint64_t deadline_ns);	/* of the host's clock; until woken or then */
 void task_wake(struct task *t);
-void task_point(void);			/* where the fault "stopped in the middle" may strike */
+void task_point(void);			/* where the fault "stopped in the middle" may strike, */
+void task_point_of_store(void);		/* and where "stopped before a store" does */
 void task_sleep(uint64_t ns);
 struct proc *task_proc(void);
 bool task_ended(const struct task *t);
@@ -97,6 +98,7 @@ struct proc {
 	struct host *host;
 	bool alive, stopped;
 	uint32_t stop_in;		/* points left until it is stopped in the middle of its work */
+	bool stop_at_store;		/* it is when it has decided to change a word */
 	uint64_t stop_for_ns;
 	uint32_t life;			/* counts starts: events of an earlier life are void */
 	struct task *task[TASKS_MAX];
@@ -225,6 +227,7 @@ struct frame *frame_new(void);
 void frame_free(struct frame *f);
 void net_send(uint32_t net, uint32_t port, struct frame *f);	/* takes the frame */
 bool net_works(uint32_t from, uint32_t to);	/* some network brings most frames from host to host */
+bool net_may_work(uint32_t from, uint32_t to);	/* or some, now and then */
 void net_udp(struct frame *f, const uint8_t src_mac[6], const uint8_t dst_mac[6], uint32_t src, uint32_t dst,
 	     uint16_t sport, uint16_t dport, const void *data, size_t len);
 
@@ -275,6 +278,7 @@ void check_reset(void);
 void check_event(void);			/* after every event */
 void check_word(struct host *h);	/* before whoever may have changed it goes on */
 void check_word_of_kernel(struct host *h);
+void check_disturbed(void);		/* a fault begins or ends: time to recover counts anew */
 void check_quiet(void);			/* long after the last fault */
 void check_end(void);
 void check_boot(struct host *h, bool disk_lost);

@@ -7,7 +7,7 @@
 
 #include <linux/if_ether.h>
 
-#define KEPT 64
+#define KEPT 256
 
 static struct frame kept[KEPT];
 static uint32_t n_kept, at, life;
@@ -62,7 +62,7 @@ void stranger_sees(uint32_t net, uint32_t to, const struct frame *f)
 {
 	if (!on || net || to >= HOSTS || f->len < 60 || f->data[12] != 0x08 || f->data[13] || !rng_one_in(&world, 16))
 		return;
-	kept[at++ % KEPT] = *f;
+	kept[n_kept < KEPT ? at++ : rng_below(&world, KEPT)] = *f;	/* of all times alike, about */
 	if (n_kept < KEPT)
 		n_kept++;
 }

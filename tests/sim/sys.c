@@ -104,6 +104,17 @@ void loop_del(struct loop *l, struct src *src)
 		fd_of(src->fd)->src = NULL;
 }
 
+/* Decided, not stored yet. */
+bool sim_word_next(uint64_t word, enum word_cause cause, uint8_t my_id, uint64_t other, uint64_t *ret_word);
+bool sim_word_next(uint64_t word, enum word_cause cause, uint8_t my_id, uint64_t other, uint64_t *ret_word)
+{
+	bool ok = word_next(word, cause, my_id, other, ret_word);
+
+	if (ok)
+		task_point_of_store();
+	return ok;
+}
+
 /* ---- dp: the data path ------------------------------------------------------------------------ */
 
 struct dp {

@@ -141,8 +141,11 @@ static bool stalled(const struct ha *ha, const struct group *g, const struct pee
 {
 	uint64_t left = dp_heard(ha->dp)[g->slot].lease_left_us * NS_PER_US;
 
-	return said->fresh && said->known && BT_WORD_MODE(said->word) == BT_OPEN &&
-	       left < ha->conf->lease_ns / 2 && left < ha->turn_ns - g->renewed_ns;
+	if (!said->fresh || !said->known || BT_WORD_MODE(said->word) != BT_OPEN)
+		return false;
+	if (!left)	/* whoever opened just now says so a message before he says that he is leased */
+		return g->ended_ns && ha->turn_ns - g->ended_ns >= facts_fresh_ns(ha);
+	return left < ha->conf->lease_ns / 2 && left < ha->turn_ns - g->renewed_ns;
 }
 
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g)

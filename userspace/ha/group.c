@@ -36,7 +36,8 @@ void group_renew_lease(struct ha *ha, struct group *g)
 	};
 	uint64_t until;
 
-	f.peer_dead = facts_peer_is_gone(ha, g);
+	/* The verdict that opened the gate in this very turn is one to lease it by: asked again it may want more. */
+	f.peer_dead = facts_peer_is_gone(ha, g) || g->alone_ns == ha->turn_ns;
 	until = lease_next(&f);
 	if (until != f.until_ns)
 		atomic_store(lease, until);
@@ -163,13 +164,20 @@ static void note_numbers(struct ha *ha, struct group *g, uint64_t word)
 		g->seen = judge_higher(g->seen, h->word);
 }
 
-/* Renewed by more than the way of two messages differs. The time is read first: what is left then is no older. */
+/*
+ * Renewed by more than the way of two messages differs. The time is read first: what is left then is no older.
+ * One that has ended has no time left to tell, and whoever slept meanwhile has not seen it end.
+ */
 static void note_peer_lease(struct ha *ha, struct group *g)
 {
 	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
-	uint64_t at = h->at_ns, until = at + h->lease_left_us * NS_PER_US;
+	uint64_t at = h->at_ns, left = h->lease_left_us * NS_PER_US, until = at + left;
 
-	if (at && until > g->peer_until_ns + NS_PER_MS) {
+	if (!at || left)
+		g->ended_ns = 0;
+	else if (!g->ended_ns)
+		g->ended_ns = ha->turn_ns;
+	if (at && left && until > g->peer_until_ns + NS_PER_MS) {
 		g->peer_until_ns = until;
 		g->renewed_ns = ha->turn_ns;
 	}
@@ -264,6 +272,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 	if (!atomic_compare_exchange_strong(&dp_words(ha->dp)[g->slot], &was, next))
 		return false;	/* the kernel was quicker: judge anew */
 	chronicle_decided(ha, g, next);
+	if (j->cause == WORD_OPEN_ALONE)
+		g->alone_ns = ha->turn_ns;
 	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */
 		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
 	g->intent_number = j->cause == WORD_LEAVE ? 0 : BT_WORD_NUMBER(next);	/* the peer takes it further */

@@ -76,6 +76,7 @@ struct group {
 	const char *stuck;
 	uint64_t seen;		/* word with the highest number ever seen */
 	uint64_t moved_ns;	/* last role change, or start */
+	uint64_t alone_ns;	/* turn in which this host last opened without the peer's word */
 	uint64_t ill_ns;	/* last moment the service or link was seen ill */
 	uint64_t nobody_ns;	/* since when nobody was seen to hold or claim; 0: somebody does */
 	uint64_t asked_term;	/* reserved in a request under way */
@@ -90,6 +91,7 @@ struct group {
 	uint64_t retry_ns;	/* when to try the disk again */
 	uint64_t peer_until_ns;	/* end of the peer's lease, about, by our clock */
 	uint64_t renewed_ns;	/* when that was last seen to move on */
+	uint64_t ended_ns;	/* since when it is seen ended; 0: it runs */
 };
 
 struct ha {
