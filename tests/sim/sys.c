@@ -14,6 +14,7 @@
 #include "core/service.h"
 #include "ha/ha_own.h"
 #include "ha/route.h"
+#include "sys/diag.h"
 #include "sys/file.h"
 #include "sys/keys.h"
 #include "sys/log.h"
@@ -529,6 +530,23 @@ int spawn_script(const char *path, const char *const *args)
 void ha_tell_idle(const struct conf *conf)
 {
 	(void)conf;
+}
+
+/* ---- diag: nobody speaks TCP here -------------------------------------------------------------- */
+
+int diag_open(struct nl *nl)
+{
+	memset(nl, 0, sizeof(*nl));
+	return -EOPNOTSUPP;
+}
+
+int diag_end_tcp(struct nl *nl, diag_ours_fn *ours, void *arg, uint32_t *ret_ended)
+{
+	(void)nl;
+	(void)ours;
+	(void)arg;
+	*ret_ended = 0;
+	return 0;
 }
 
 /* ---- raw: packet sockets ---------------------------------------------------------------------- */

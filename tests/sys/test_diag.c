@@ -290,12 +290,103 @@ static void test_cost(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- ending connections ---- */
+
+#define PAIRS	300	/* more than one round */
+
+/* A connection from 127.0.0.1 to @ip, by a socket of @how's family; its server's end. */
+static int connect_to(int listener, const char *ip, int *ret_client)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one;
+
+	inet_pton(AF_INET, ip, &a.sin_addr);
+	if (connect(fd, (void *)&a, sizeof(a)))
+		fail_msg("connect to %s: %s", ip, strerror(errno));
+	one = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	assert_true(one >= 0);
+	*ret_client = fd;
+	return one;
+}
+
+static int error_of(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT) < 0 ? errno : 0;
+}
+
+static bool is_vip(void *arg, const struct in6_addr *local)
+{
+	struct in6_addr vip;
+
+	inet_pton(AF_INET6, arg, &vip);
+	return !memcmp(&vip, local, sizeof(vip));
+}
+
+static void test_only_ours_end(void **state)
+{
+	static int client[PAIRS], server[PAIRS];
+	int v4 = bind_v4("127.0.0.2", PORT, SOCK_STREAM), other = bind_v4("127.0.0.3", PORT, SOCK_STREAM), c, s;
+	struct diag_at at = { .port = PORT, .proto = IPPROTO_TCP };
+	uint32_t ended = 7;
+
+	(void)state;
+	inet_pton(AF_INET6, "::ffff:127.0.0.2", &at.ip);
+	assert_int_equal(listen(v4, PAIRS), 0);
+	assert_int_equal(listen(other, 8), 0);
+	s = connect_to(other, "127.0.0.3", &c);
+	for (int i = 0; i < PAIRS; i++)
+		server[i] = connect_to(v4, "127.0.0.2", &client[i]);
+	assert_int_equal(diag_can_end(&ask), 0);
+	assert_int_equal(error_of(client[0]), EAGAIN);		/* the question ended nothing */
+	assert_int_equal(diag_end_tcp(&ask, is_vip, (void *)"::ffff:127.0.0.2", &ended), 0);
+	assert_int_equal(ended, PAIRS);
+	for (int i = 0; i < PAIRS; i++)
+		if (error_of(client[i]) != ECONNRESET || error_of(server[i]) != ECONNABORTED)
+			fail_msg("of %d connections the %d-th lives on", PAIRS, i);
+	assert_int_equal(error_of(c), EAGAIN);
+	assert_int_equal(error_of(s), EAGAIN);
+	assert_int_equal(diag_there(&ask, &at), 0);		/* its listener serves who comes later */
+	assert_int_equal(diag_end_tcp(&ask, is_vip, (void *)"::ffff:127.0.0.2", &ended), 0);
+	assert_int_equal(ended, 0);
+	for (int i = 0; i < PAIRS; i++) {
+		close(client[i]);
+		close(server[i]);
+	}
+	close(v4);
+	close(other);
+	close(c);
+	close(s);
+}
+
+/* A server's dual-stack socket has the v4-mapped address, and is found under the other family. */
+static void test_dual_stack_ends(void **state)
+{
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
+	int l = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), off = 0, c, s;
+	uint32_t ended;
+
+	(void)state;
+	setsockopt(l, SOL_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	assert_int_equal(bind(l, (void *)&any, sizeof(any)), 0);
+	assert_int_equal(listen(l, 8), 0);
+	s = connect_to(l, "127.0.0.2", &c);
+	assert_int_equal(diag_end_tcp(&ask, is_vip, (void *)"::ffff:127.0.0.2", &ended), 0);
+	assert_int_equal(ended, 1);
+	assert_int_equal(error_of(c), ECONNRESET);
+	assert_int_equal(error_of(s), ECONNABORTED);
+	close(l);
+	close(c);
+	close(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_lookup), T(test_not_listening), T(test_reuseport_sibling), T(test_bound_to_device),
 		T(test_destroy_events), T(test_strangers_do_not_wake), T(test_lost_events_are_told),
-		T(test_too_many_ports), T(test_cost),
+		T(test_too_many_ports), T(test_cost), T(test_only_ours_end), T(test_dual_stack_ends),
 	};
 
 	return cmocka_run_group_tests_name("diag", tests, NULL, NULL);

@@ -12,6 +12,7 @@
 
 #include "core/word.h"
 #include "sys/clock.h"
+#include "sys/diag.h"
 
 struct rows {
 	ha_doctor_fn *row;
@@ -90,6 +91,20 @@ static void doctor_group(struct ha *ha, const struct group *g, struct rows *r)
 	say(r, err ? "bad" : "ok", "state-dir", text, err ? strerror(-err) : "");
 }
 
+static void doctor_tcp(struct rows *r)
+{
+	struct nl nl;
+	int err = diag_open(&nl);
+
+	if (!err) {
+		err = diag_can_end(&nl);
+		nl_close(&nl);
+	}
+	say(r, err ? "warn" : "ok", "tcp", err ? "connections cannot be ended when the role is let go" :
+	    "connections are ended when the role is let go", err ?
+	    "a kernel with CONFIG_INET_DIAG_DESTROY; without it idle TCP clients find out by their keep-alive" : "");
+}
+
 static void on_setting(void *arg, bool ok, const char *name, const char *wanted, const char *found)
 {
 	char text[HA_TEXT];
@@ -112,5 +127,6 @@ void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg)
 	doctor_rt(ha, &r);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		doctor_group(ha, &ha->group[i], &r);
+	doctor_tcp(&r);
 	tune_rows(devs, ha->n_ifaces, on_setting, &r);
 }

@@ -45,6 +45,19 @@ void group_renew_lease(struct ha *ha, struct group *g)
 
 /* ---- addresses ------------------------------------------------------------------------------ */
 
+/* Clients of the old holder that said nothing would wait for an answer for ever. */
+static void tell_ended(struct group *g, const struct place_report *r)
+{
+	if (r->lets == g->lets)
+		return;
+	g->lets = r->lets;
+	if (r->end_err)
+		log_event(LOG_WARNING, "tcp not ended", "group=%s error=\"%s\" text=\"clients of TCP find out by themselves\"",
+			  g->conf->name, strerror(-r->end_err));
+	if (r->ended)
+		log_event(LOG_INFO, "tcp ended", "group=%s connections=%u", g->conf->name, r->ended);
+}
+
 /* What the placer has to say since the last turn. */
 void group_placed(struct ha *ha, struct group *g)
 {
@@ -60,6 +73,7 @@ void group_placed(struct ha *ha, struct group *g)
 			announce_start(g->announce, ha->turn_ns);
 	}
 	g->repaired = r.repaired;
+	tell_ended(g, &r);
 	if (g->held == was)
 		return;
 	group_say(ha, g);
@@ -97,7 +111,7 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 		announce_stop(g->announce);
 		break;
 	case ACT_QUIET:
-		placer_ask(ha->placer, g->slot, PLACE_QUIET);
+		placer_ask(ha->placer, g->slot, g->role == ROLE_YIELDING ? PLACE_LINGER : PLACE_QUIET);
 		break;
 	case ACT_VIP_DEL:
 		placer_ask(ha->placer, g->slot, PLACE_ABSENT);

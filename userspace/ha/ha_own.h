@@ -87,7 +87,7 @@ struct group {
 	struct by_hand hand;
 	struct past past;
 	bool held;		/* addresses are as the role wants them, by the kernel's word */
-	uint32_t repaired;	/* of the placer's report, as last logged */
+	uint32_t repaired, lets;	/* of the placer's report, as last logged */
 	uint64_t retry_ns;	/* when to try the disk again */
 	uint64_t peer_until_ns;	/* end of the peer's lease, about, by our clock */
 	uint64_t renewed_ns;	/* when that was last seen to move on */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ha/route.h"
+#include "sys/diag.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
@@ -28,7 +29,7 @@ struct slot {
 };
 
 struct placer {
-	struct nl nl;
+	struct nl nl, diag;
 	int done;
 	bool quit, look;
 	uint64_t period_ns;
@@ -70,6 +71,22 @@ static int carry_out(struct placer *p, const struct slot *s, enum place want, st
 	return err;
 }
 
+static bool is_ours(void *arg, const struct in6_addr *local)
+{
+	const struct slot *s = arg;
+
+	for (uint32_t i = 0; i < s->conf->n_vips; i++)
+		if (!memcmp(&s->vips[i].ip, local, sizeof(*local)))
+			return true;
+	return false;
+}
+
+/* Before the VIP's routes go: a reset has a way to travel. */
+static void end_connections(struct placer *p, struct slot *s, struct place_report *r)
+{
+	r->end_err = p->diag.sock ? diag_end_tcp(&p->diag, is_ours, s, &r->ended) : -EOPNOTSUPP;
+}
+
 /* Is everything there that must be, and nothing that must not? The local route included. */
 static bool as_wanted(struct placer *p, const struct slot *s, bool *found)
 {
@@ -77,7 +94,7 @@ static bool as_wanted(struct placer *p, const struct slot *s, bool *found)
 
 	if (vip_present(&p->nl, s->vips, s->conf->n_vips, found))
 		return true;	/* not known: the next look will tell */
-	for (uint32_t i = 0; i < s->conf->n_vips && s->is != PLACE_QUIET; i++)
+	for (uint32_t i = 0; i < s->conf->n_vips && s->is != PLACE_QUIET && s->is != PLACE_LINGER; i++)
 		ok &= found[i] == (s->is == PLACE_HELD);
 	return ok;
 }
@@ -99,10 +116,13 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	enum place want = s->want;
 	struct place_report r = { 0 };
 	uint64_t one = 1;
+	bool lets = want == PLACE_LINGER && s->is != PLACE_LINGER;
 	int err;
 
 	s->asked = false;
 	pthread_mutex_unlock(&p->lock);
+	if (lets)
+		end_connections(p, s, &r);
 	/* A link that was down has lost its IPv6 routes; there already costs nothing. */
 	err = note(&r, vip_route_add(&p->nl, s->vips, s->conf->n_vips), "cannot add local route", vip_why());
 	if (!err)
@@ -116,6 +136,11 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	memcpy(s->report.why, r.why, sizeof(r.why));
 	s->report.settled = !err && !s->asked;
 	s->report.repaired += repair;
+	if (lets) {
+		s->report.lets++;
+		s->report.ended = r.ended;
+		s->report.end_err = r.end_err;
+	}
 	if (err)
 		s->asked = true;
 	(void)!write(p->done, &one, sizeof(one));
@@ -217,6 +242,8 @@ int placer_open(struct placer **ret, const struct conf *conf, int done)
 	err = thread_mutex(&p->lock);
 	if (!err)
 		err = nl_open(&p->nl, NETLINK_ROUTE, 0);
+	if (!err && diag_open(&p->diag))
+		memset(&p->diag, 0, sizeof(p->diag));	/* connections then end by themselves, later */
 	if (!err)
 		err = start(p);
 	if (err) {
@@ -240,6 +267,8 @@ void placer_close(struct placer *p)
 	}
 	if (p->nl.sock)
 		nl_close(&p->nl);
+	if (p->diag.sock)
+		nl_close(&p->diag);
 	free(p);
 }
 

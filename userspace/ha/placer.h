@@ -8,6 +8,8 @@
  * the guide's VIP monitoring. Neither frames nor the lease wait for it: with the local route an open
  * gate serves before the address is there.
  *
+ * Whoever lets go ends the TCP connections of the VIPs: their peers get a reset, while the gate still lets one out, and
+ * connect again at once, to the new holder.
  * Threads: all calls from main. Allocates only in placer_open().
  */
 #ifndef BATON_PLACER_H
@@ -24,7 +26,8 @@ struct placer;
 
 enum place {
 	PLACE_ABSENT,
-	PLACE_QUIET,		/* addresses stay as they are, the VIP's own routes go: lingering, claiming */
+	PLACE_QUIET,		/* addresses stay as they are, the VIP's own routes go: claiming */
+	PLACE_LINGER,		/* the same, and TCP connections of the VIPs end: the role was let go */
 	PLACE_HELD,		/* addresses, then routes */
 };
 
@@ -33,6 +36,8 @@ struct place_report {
 	int err;		/* of the last try, 0: well */
 	char why[160];		/* names the address and the kernel's words */
 	uint32_t repaired;	/* how often somebody else's change was mended */
+	uint32_t lets, ended;	/* how often the role was let go, TCP connections ended by the last time, */
+	int end_err;		/* and what stood in the way; 0: nothing */
 };
 
 /* @done: an eventfd of the caller's, made readable after each piece of work. */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #define GROUP(n)	(1u << ((n) - 1))
@@ -129,4 +130,96 @@ int diag_events(struct nl *nl, diag_ended_fn *ended, void *arg)
 	struct told told = { .fn = ended, .arg = arg };
 
 	return nl_events(nl, on_ended, &told);
+}
+
+/* ---- ending connections ------------------------------------------------------------------------- */
+
+#define END_MAX		256	/* in one round: there is another as long as one is full */
+#define ROUNDS_MAX	256
+#define STATE(s)	(1u << (s))
+#define CONNECTED	(STATE(TCP_ESTABLISHED) | STATE(TCP_SYN_SENT) | STATE(TCP_SYN_RECV) | STATE(TCP_FIN_WAIT1) | \
+			 STATE(TCP_FIN_WAIT2) | STATE(TCP_CLOSE_WAIT) | STATE(TCP_LAST_ACK) | STATE(TCP_CLOSING))
+
+struct ending {
+	diag_ours_fn *ours;
+	void *arg;
+	struct inet_diag_sockid id[END_MAX];
+	uint32_t n;
+};
+
+static int on_connection(const struct nlmsghdr *msg, void *arg)
+{
+	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(msg);
+	struct ending *e = arg;
+	struct in6_addr local;
+
+	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*m) || e->n == END_MAX)
+		return MNL_CB_OK;
+	local = local_of(m);
+	if (e->ours(e->arg, &local))
+		e->id[e->n++] = m->id;
+	return MNL_CB_OK;
+}
+
+static struct nlmsghdr *put_request(char *buf, uint16_t type, uint8_t family, struct inet_diag_req_v2 **ret_ask)
+{
+	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
+
+	req->nlmsg_type = type;
+	*ret_ask = mnl_nlmsg_put_extra_header(req, sizeof(**ret_ask));
+	(*ret_ask)->sdiag_family = family;
+	(*ret_ask)->sdiag_protocol = IPPROTO_TCP;
+	(*ret_ask)->idiag_states = CONNECTED;
+	return req;
+}
+
+static int end_one(struct nl *nl, uint8_t family, const struct inet_diag_sockid *id)
+{
+	struct inet_diag_req_v2 *ask;
+	char buf[256];
+	struct nlmsghdr *req = put_request(buf, SOCK_DESTROY, family, &ask);
+
+	ask->id = *id;
+	return nl_ack(nl, req);
+}
+
+/* Gone by itself meanwhile: well, too. */
+static int end_family(struct nl *nl, uint8_t family, struct ending *e, uint32_t *ended)
+{
+	struct inet_diag_req_v2 *ask;
+	char buf[256];
+	int err;
+
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		e->n = 0;
+		err = nl_dump(nl, put_request(buf, SOCK_DIAG_BY_FAMILY, family, &ask), on_connection, e);
+		for (uint32_t i = 0; i < e->n && (!err || err == -EINTR); i++) {
+			err = end_one(nl, family, &e->id[i]);
+			*ended += !err;
+			err = err == -ENOENT ? 0 : err;
+		}
+		if (err || e->n < END_MAX)
+			return err;
+	}
+	return -E2BIG;
+}
+
+int diag_end_tcp(struct nl *nl, diag_ours_fn *ours, void *arg, uint32_t *ret_ended)
+{
+	struct ending e = { .ours = ours, .arg = arg };
+	int err, err6;
+
+	*ret_ended = 0;
+	err = end_family(nl, AF_INET, &e, ret_ended);
+	err6 = end_family(nl, AF_INET6, &e, ret_ended);
+	return err ? err : err6;
+}
+
+/* Port 0 is nobody's: whoever can end connections says that there is none. */
+int diag_can_end(struct nl *nl)
+{
+	struct inet_diag_sockid nobody = { .idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE } };
+
+	nobody.idiag_src[0] = nobody.idiag_dst[0] = htonl(INADDR_LOOPBACK);
+	return end_one(nl, AF_INET, &nobody) == -EOPNOTSUPP ? -EOPNOTSUPP : 0;
 }
