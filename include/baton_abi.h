@@ -51,13 +51,17 @@ enum bt_mode {
 	BT_MODE__N
 };
 
-/* Map meta, 1 entry. Writer: batond, before attaching. */
+/*
+ * Map meta, 1 entry. Writer: batond, before attaching, and when it has put other programs in place. The
+ * first 40 bytes are the same under every ABI: they tell whose pins a build cannot go on with.
+ */
 struct bt_meta {
 	__u64 magic;		/* BT_MAGIC */
 	__u32 abi;		/* BT_ABI */
 	__u32 layout;		/* BT_LAYOUT_HASH */
 	__u64 loaded_ns;
 	__u8  version[16];	/* of the batond that made the maps, NUL padded */
+	__u64 programs;		/* hash of the object files whose programs work; 0: not known */
 };
 
 /* Map cfg_node, 1 entry, read-only for programs. Writer: batond. Holds keys: root only. */
@@ -344,7 +348,7 @@ struct bt_event {
 };
 
 #define BT_LAYOUTS(X) \
-	X(bt_meta, 40) X(bt_node, 56) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
+	X(bt_meta, 48) X(bt_node, 56) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
 	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
 	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
 	X(bt_event, 40)

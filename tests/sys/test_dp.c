@@ -23,6 +23,7 @@
 #include "tests/sys/dp_world.h"
 
 #define FRAMES	20
+#define OTHER	"build/tests/sys/other-bpf"
 
 /* Frames of a private ethertype out of @name, which the other end of the cable receives. */
 static void send_frames(const char *name, int n)
@@ -230,10 +231,31 @@ static void test_outlives_its_controller_and_is_found_again(void **state)
 	dp_close(dp);
 }
 
-static void test_new_program_takes_the_old_ones_place(void **state)
+static bool tc_has(__u32 id)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "tc filter show dev dp-a egress | grep -q 'baton_tc.* id %u '", id);
+	return shell_true(command);
+}
+
+static __u32 pinned_id(const char *path)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = bpf_obj_get(path);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		fail_msg("%s: %s", path, strerror(errno));
+	close(fd);
+	return info.id;
+}
+
+static void test_what_is_found_is_not_loaded_again(void **state)
 {
 	struct dp *dp = open_dp(false);
-	__u32 link, prog;
+	__u32 link, prog, tc = pinned_id(PINS "/prog-tc");
+	bool changed = true;
 
 	(void)state;
 	attach(dp, "dp-a", DP_NATIVE, false);
@@ -242,10 +264,102 @@ static void test_new_program_takes_the_old_ones_place(void **state)
 	dp_close(dp);
 
 	dp = open_dp(true);
-	assert_int_equal(xdp_prog_id("dp-a"), prog);
 	attach(dp, "dp-a", DP_NATIVE, false);
-	assert_int_equal(link_id("dp-a"), link);	/* the same attachment ... */
-	assert_int_not_equal(xdp_prog_id("dp-a"), prog);	/* ... of another program */
+	OK(dp_renew(dp, OBJ, &changed));
+	assert_false(changed);
+	assert_int_equal(link_id("dp-a"), link);
+	assert_int_equal(xdp_prog_id("dp-a"), prog);
+	assert_true(tc_has(tc));
+	dp_close(dp);
+}
+
+/* The same objects, but for a byte at the end that nobody reads: another build. */
+static void make_other_objects(const char *break_tc)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "rm -rf %s && mkdir -p %s && cp " OBJ "/*.o %s && echo >> %s/baton_xdp.bpf.o; %s",
+		 OTHER, OTHER, OTHER, OTHER, break_tc);
+	shell(command);
+}
+
+static void test_new_program_takes_the_old_ones_place(void **state)
+{
+	static const struct { const char *dev; enum dp_mode mode; } on[] = { { "dp-a", DP_NATIVE }, { "dp-b", DP_GENERIC } };
+	struct dp *dp = open_dp(false);
+	__u32 link[2], prog, tc;
+	bool changed = false;
+	uint64_t in;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		attach(dp, on[i].dev, on[i].mode, false);
+		link[i] = link_id(on[i].dev);
+	}
+	prog = xdp_prog_id("dp-a");
+	tc = pinned_id(PINS "/prog-tc");
+	in = frames_in(dp);
+	dp_words(dp)[4] = BT_WORD(7, 2, BT_OPEN);
+	make_other_objects("true");
+	OK(dp_renew(dp, OTHER, &changed));
+	assert_true(changed);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(link_id(on[i].dev), link[i]);		/* the same attachment ... */
+		assert_int_not_equal(xdp_prog_id(on[i].dev), prog);	/* ... of another program */
+		assert_int_equal(attach(dp, on[i].dev, on[i].mode, false), on[i].mode);
+	}
+	assert_false(tc_has(tc));
+	assert_true(tc_has(pinned_id(PINS "/prog-tc")));
+	send_frames("dp-b", FRAMES);
+	assert_true(frames_in(dp) >= in + FRAMES && dp_words(dp)[4] == BT_WORD(7, 2, BT_OPEN));
+	prog = xdp_prog_id("dp-a");
+	dp_close(dp);
+
+	dp = open_dp(true);	/* the next life finds the new ones */
+	attach(dp, "dp-a", DP_NATIVE, false);
+	assert_int_equal(xdp_prog_id("dp-a"), prog);
+	OK(dp_renew(dp, OTHER, &changed));
+	assert_false(changed);
+	dp_close(dp);
+}
+
+static void test_a_program_that_cannot_be_loaded_replaces_nothing(void **state)
+{
+	struct dp *dp = open_dp(false);
+	bool changed;
+	__u32 prog;
+
+	(void)state;
+	attach(dp, "dp-a", DP_NATIVE, false);
+	prog = xdp_prog_id("dp-a");
+	make_other_objects("head -c 3000 " OBJ "/baton_tc.bpf.o > " OTHER "/baton_tc.bpf.o");
+	assert_true(dp_renew(dp, OTHER, &changed) < 0);
+	REFUSED(dp_renew(dp, "build/nowhere", &changed), ENOENT, "build/nowhere/baton_xdp.bpf.o");
+	assert_int_equal(xdp_prog_id("dp-a"), prog);
+	assert_true(tc_has(pinned_id(PINS "/prog-tc")));
+	OK(dp_renew(dp, OBJ, &changed));
+	assert_false(changed);
+	dp_close(dp);
+}
+
+/* XDP has the new program already when the way out refuses it: both go back to the old ones. */
+static void test_half_a_replacement_is_undone(void **state)
+{
+	struct dp *dp = open_dp(false);
+	__u32 prog, tc = pinned_id(PINS "/prog-tc");
+	bool changed;
+
+	(void)state;
+	attach(dp, "dp-a", DP_NATIVE, false);
+	prog = xdp_prog_id("dp-a");
+	make_other_objects("cp " OBJ "/baton_tc.bpf.o " OTHER "/baton_tc.bpf.o");
+	unlink(PINS "/prog-tc");
+	OK(mkdir(PINS "/prog-tc", 0700));	/* cannot be renamed over */
+	assert_true(dp_renew(dp, OTHER, &changed) < 0);
+	assert_int_equal(xdp_prog_id("dp-a"), prog);
+	assert_true(tc_has(tc));
+	assert_int_equal(access(PINS "/next-tc", F_OK), -1);
+	rmdir(PINS "/prog-tc");
 	dp_close(dp);
 }
 
@@ -531,7 +645,10 @@ int main(void)
 		TEST(vips_go_to_the_map_of_their_family),
 		TEST(native_counts_both_ways),
 		TEST(outlives_its_controller_and_is_found_again),
+		TEST(what_is_found_is_not_loaded_again),
 		TEST(new_program_takes_the_old_ones_place),
+		TEST(a_program_that_cannot_be_loaded_replaces_nothing),
+		TEST(half_a_replacement_is_undone),
 		TEST(generic_stays_generic),
 		TEST(native_refused_falls_back_only_if_it_may),
 		TEST(foreign_xdp_is_named_and_left_alone),

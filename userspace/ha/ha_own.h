@@ -5,6 +5,9 @@
 #ifndef BATON_HA_OWN_H
 #define BATON_HA_OWN_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "core/history.h"
 #include "core/judge.h"
 #include "core/role.h"
@@ -94,6 +97,17 @@ struct group {
 	uint64_t ended_ns;	/* since when it is seen ended; 0: it runs */
 };
 
+/* The thread that puts this build's programs in place of an earlier one's. */
+struct renewal {
+	pthread_t thread;
+	bool running, changed;
+	atomic_bool done;
+	int err, wake;
+	char why[256];
+	struct dp *dp;
+	const char *obj_dir;
+};
+
 struct ha {
 	struct loop *loop;
 	struct conf *conf;
@@ -112,6 +126,7 @@ struct ha {
 	struct group group[BT_GROUPS_MAX];
 	uint32_t n_groups;
 	struct asker asker[ASKERS_MAX];
+	struct renewal renewal;
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
 	uint32_t n_ifaces;
 
@@ -144,6 +159,11 @@ int datapath_refill(struct ha *ha);	/* what a reload may have changed */
 int datapath_attach(struct ha *ha, const struct ha_say *say);
 void datapath_ifaces(struct ha *ha);	/* every interface a VIP or a pulse may come in by */
 int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say);
+
+/* renew.c: programs of this build in place of those found */
+int renew_start(struct ha *ha, const struct ha_say *say);
+void renew_stop(struct ha *ha);
+void renew_turn(struct ha *ha);
 
 /* sources.c: what wakes the loop */
 int sources_open(struct ha *ha, const struct ha_say *say);

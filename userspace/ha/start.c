@@ -216,6 +216,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = datapath_attach(ha, say);
 	if (!err)
 		err = watch_all(ha, say);
+	if (!err)
+		err = renew_start(ha, say);
 	if (err)
 		return err;
 	ha_tell_idle(ha->conf);
@@ -285,6 +287,7 @@ void ha_close(struct ha *ha)
 	/* A start that failed must not take away what a running life had left in order. */
 	bool ours = ha->ran || (ha->dp && !ha->found);
 
+	renew_stop(ha);
 	pulse_close(ha->pulse);
 	health_close(ha->health);
 	placer_close(ha->placer);

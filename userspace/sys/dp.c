@@ -2,9 +2,10 @@
 /*
  * dp: in which order do the programs and their maps come and go?
  *
- * New:   load, fill meta, pin every map, meta last: its pin is the commit. A directory without it
- *        is what a crash left and is made anew.
- * Found: compare every pinned map with the object's, load the programs on top of them.
+ * New:   load, fill meta, pin every map and both programs, meta last: its pin is the commit. A directory
+ *        without it is what a crash left and is made anew.
+ * Found: take maps and programs as they are pinned. Nothing is loaded, so it takes no time that a
+ *        lease would notice; dp_renew() looks for newer programs later.
  */
 #include "sys/dp_own.h"
 
@@ -16,7 +17,7 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
-#include "sys/clock.h"
+#include "sys/thread.h"
 
 #define ROUND_UP(n, to)	(((n) + (to) - 1) / (to) * (to))
 
@@ -74,146 +75,74 @@ const char *dp_why(const struct dp *dp)
 	return why;
 }
 
-/* The first map that is not of libbpf's own making (.rodata and the like) after @prev. */
-static struct bpf_map *next_map(const struct bpf_object *obj, const struct bpf_map *prev)
-{
-	struct bpf_map *map = bpf_object__next_map(obj, prev);
+const struct dp_map_make dp_map_makes[DP_MAP__N] = {
+#define DP_MAKE(name, value, entries) { #name, sizeof(value), entries },
+	DP_MAPS(DP_MAKE)
+#undef DP_MAKE
+};
 
-	while (map && bpf_map__is_internal(map))
-		map = bpf_object__next_map(obj, map);
-	return map;
+const struct dp_prog_make dp_prog_makes[DP_PROG__N] = {
+	[DP_XDP] = { "baton_xdp", "baton_xdp", "prog-xdp", "next-xdp" },
+	[DP_TC] = { "baton_tc", "baton_tc", "prog-tc", "next-tc" },
+};
+
+int dp_map_index(const char *name)
+{
+	for (int i = 0; i < DP_MAP__N; i++)
+		if (!strcmp(name, dp_map_makes[i].name))
+			return i;
+	return -1;
 }
 
-/* Put the map behind @fd in place of @map if both are of one make. */
-static int take_map(struct bpf_map *map, int fd, const char *dir)
+int dp_map_check(const struct dp *dp, enum dp_map i, int fd)
 {
+	const struct dp_map_make *want = &dp_map_makes[i];
 	struct bpf_map_info is = {};
 	__u32 len = sizeof(is);
 
 	if (bpf_obj_get_info_by_fd(fd, &is, &len) < 0)
-		return dp_fail(-errno, "%s/%s", dir, bpf_map__name(map));
-	if (is.type != bpf_map__type(map) || is.key_size != bpf_map__key_size(map) ||
-	    is.value_size != bpf_map__value_size(map) || is.map_flags != bpf_map__map_flags(map) ||
-	    is.max_entries != bpf_map__max_entries(map))
-		return dp_refuse(-EPROTO, "%s/%s: type %u key %u value %u entries %u flags %#x is not what "
-				 "the object declares; another build made it", dir, bpf_map__name(map),
-				 is.type, is.key_size, is.value_size, is.max_entries, is.map_flags);
-	if (bpf_map__reuse_fd(map, fd) < 0)
-		return dp_fail(-errno, "%s/%s", dir, bpf_map__name(map));
-	return 0;
+		return dp_fail(-errno, "%s/%s", dp->dir, want->name);
+	if (is.value_size == want->value_size && is.max_entries == want->entries)
+		return 0;
+	return dp_refuse(-EPROTO, "%s/%s has %u values of %u bytes, not %u of %u; another build made it",
+			 dp->dir, want->name, is.max_entries, is.value_size, want->entries, want->value_size);
 }
 
-static int take_pinned_map(struct bpf_map *map, const char *dir)
+/* ---- what is pinned ---------------------------------------------------------------------------- */
+
+static int get_pinned(const struct dp *dp, const char *name)
 {
 	char path[PATH_MAX];
-	int err = dp_pin_path(path, dir, bpf_map__name(map)), fd;
+	int err = dp_pin_path(path, dp->dir, name), fd;
 
 	if (err)
-		return dp_fail(err, "pin of map %s", bpf_map__name(map));
+		return dp_fail(err, "pin %s", name);
 	fd = bpf_obj_get(path);
 	if (fd < 0 && errno == ENOENT)
 		return dp_refuse(-EPROTO, "%s is missing; another build made the pins", path);
-	if (fd < 0)
-		return dp_fail(-errno, "%s", path);
-	err = take_map(map, fd, dir);
-	close(fd);
-	return err;
+	return fd < 0 ? dp_fail(-errno, "%s", path) : fd;
 }
 
-static int take_pinned(struct bpf_object *obj, const char *dir)
+static int take_maps(struct dp *dp)
 {
 	int err = 0;
 
-	for (struct bpf_map *m = next_map(obj, NULL); m && !err; m = next_map(obj, m))
-		err = take_pinned_map(m, dir);
-	return err;
-}
-
-/* Both programs must see one word, one lease, one liveness table. */
-static int share_maps(struct bpf_object *from, struct bpf_object *to)
-{
-	struct bpf_map *same;
-	int err = 0;
-
-	for (struct bpf_map *m = next_map(to, NULL); m && !err; m = next_map(to, m)) {
-		same = bpf_object__find_map_by_name(from, bpf_map__name(m));
-		if (same)
-			err = take_map(m, bpf_map__fd(same), "object");
+	for (int i = 0; i < DP_MAP__N && !err; i++) {
+		dp->map[i] = get_pinned(dp, dp_map_makes[i].name);
+		err = dp->map[i] < 0 ? dp->map[i] : dp_map_check(dp, i, dp->map[i]);
 	}
 	return err;
 }
 
-static int load(struct bpf_object *obj)
+static int take_programs(struct dp *dp)
 {
-	return bpf_object__load(obj) < 0 ? dp_fail(-errno, "load %s", bpf_object__name(obj)) : 0;
-}
+	int fd = 0;
 
-static int pin_map(const struct dp *dp, int fd, const char *name)
-{
-	char path[PATH_MAX];
-	int err = dp_pin_path(path, dp->dir, name);
-
-	if (!err && bpf_obj_pin(fd, path) < 0)
-		err = -errno;
-	return err ? dp_fail(err, "pin %s/%s", dp->dir, name) : 0;
-}
-
-/* All but meta. A map of the second object that is pinned already is the first one's. */
-static int pin_maps(const struct dp *dp, const struct bpf_object *obj, const struct bpf_object *pinned)
-{
-	const char *name;
-	int err = 0;
-
-	for (struct bpf_map *m = next_map(obj, NULL); m && !err; m = next_map(obj, m)) {
-		name = bpf_map__name(m);
-		if (strcmp(name, "meta") && !(pinned && bpf_object__find_map_by_name(pinned, name)))
-			err = pin_map(dp, bpf_map__fd(m), name);
+	for (int i = 0; i < DP_PROG__N && fd >= 0; i++) {
+		fd = get_pinned(dp, dp_prog_makes[i].pin);
+		dp->prog[i] = fd;
 	}
-	return err;
-}
-
-static int commit_meta(const struct dp *dp, const char *version)
-{
-	struct bt_meta meta = {
-		.magic = BT_MAGIC, .abi = BT_ABI, .layout = BT_LAYOUT_HASH, .loaded_ns = clock_now_ns(),
-	};
-	struct bpf_map *map = bpf_object__find_map_by_name(dp->xdp_obj, "meta");
-	__u32 zero = 0;
-
-	if (!map)
-		return dp_refuse(-ENOENT, "%s has no map meta", bpf_object__name(dp->xdp_obj));
-	strncpy((char *)meta.version, version, sizeof(meta.version) - 1);
-	if (bpf_map_update_elem(bpf_map__fd(map), &zero, &meta, BPF_ANY) < 0)
-		return dp_fail(-errno, "map meta");
-	return pin_map(dp, bpf_map__fd(map), "meta");
-}
-
-static int make_new(struct dp *dp, const char *version)
-{
-	int err = dp_pins_discard(dp);
-
-	if (!err)
-		err = load(dp->xdp_obj);
-	if (!err)
-		err = share_maps(dp->xdp_obj, dp->tc_obj);
-	if (!err)
-		err = load(dp->tc_obj);
-	if (!err)
-		err = pin_maps(dp, dp->xdp_obj, NULL);
-	if (!err)
-		err = pin_maps(dp, dp->tc_obj, dp->xdp_obj);
-	return err ? err : commit_meta(dp, version);
-}
-
-static int take_over(struct dp *dp)
-{
-	int err = take_pinned(dp->xdp_obj, dp->dir);
-
-	if (!err)
-		err = take_pinned(dp->tc_obj, dp->dir);
-	if (!err)
-		err = load(dp->xdp_obj);
-	return err ? err : load(dp->tc_obj);
+	return fd < 0 ? fd : 0;
 }
 
 static int check_meta(const struct dp *dp, const struct bt_meta *meta, const char *version)
@@ -221,61 +150,22 @@ static int check_meta(const struct dp *dp, const struct bt_meta *meta, const cha
 	if (meta->abi == BT_ABI && meta->layout == BT_LAYOUT_HASH)
 		return 0;
 	return dp_refuse(-EPROTO, "pins in %s were made by batond %.15s (ABI %u, layout %08x), this is %s "
-			 "(ABI %u, layout %08x); stop that batond in order, or remove the directory",
-			 dp->dir, meta->version, meta->abi, meta->layout, version, BT_ABI, BT_LAYOUT_HASH);
+			 "(ABI %u, layout %08x) and cannot go on with them; they serve until their lease ends. Start that "
+			 "build again and stop it in order, or, when the peer serves, rm -r %s and start this one",
+			 dp->dir, meta->version, meta->abi, meta->layout, version, BT_ABI, BT_LAYOUT_HASH, dp->dir);
 }
 
-static int find_or_make(struct dp *dp, const char *version, bool *ret_found)
+static int find_or_make(struct dp *dp, const char *obj_dir, const char *version, bool *ret_found)
 {
 	struct bt_meta meta = {};
 	int err = dp_pins_meta(dp, &meta);
 
 	*ret_found = !err;
 	if (err == -ENOENT)
-		return make_new(dp, version);
+		return dp_load_new(dp, obj_dir, version);
 	if (err)
 		return dp_fail(err, "%s/meta is not a map of Baton's", dp->dir);
-	err = check_meta(dp, &meta, version);
-	return err ? err : take_over(dp);
-}
-
-static int open_object(struct bpf_object **ret, const char *dir, const char *name)
-{
-	char path[PATH_MAX];
-	int err = dp_pin_path(path, dir, name);
-
-	if (err)
-		return dp_fail(err, "object %s", name);
-	*ret = bpf_object__open_file(path, NULL);
-	return *ret ? 0 : dp_fail(-errno, "open %s", path);
-}
-
-static int find_prog(int *ret_fd, const struct bpf_object *obj, const char *name)
-{
-	struct bpf_program *prog = bpf_object__find_program_by_name(obj, name);
-
-	if (!prog)
-		return dp_refuse(-ENOENT, "%s has no program %s", bpf_object__name(obj), name);
-	*ret_fd = bpf_program__fd(prog);
-	return 0;
-}
-
-static int find_maps(struct dp *dp)
-{
-#define DP_NAME(name) #name,
-	static const char *const names[DP_MAP__N] = { DP_MAPS(DP_NAME) };
-#undef DP_NAME
-	struct bpf_map *map;
-
-	for (int i = 0; i < DP_MAP__N; i++) {
-		map = bpf_object__find_map_by_name(dp->xdp_obj, names[i]);
-		if (!map)
-			map = bpf_object__find_map_by_name(dp->tc_obj, names[i]);
-		if (!map)
-			return dp_refuse(-ENOENT, "neither object has a map %s", names[i]);
-		dp->map[i] = bpf_map__fd(map);
-	}
-	return 0;
+	return check_meta(dp, &meta, version);
 }
 
 static int map_view(struct dp_view *view, int fd, size_t value_size, int prot)
@@ -327,22 +217,35 @@ static int make_room(struct dp *dp)
 	return dp->ring ? 0 : dp_fail(-errno, "map ev_ring");
 }
 
-static int find_parts(struct dp *dp)
+static int take_parts(struct dp *dp)
 {
-	int err = find_prog(&dp->xdp_prog, dp->xdp_obj, "baton_xdp");
+	int err = take_maps(dp);
 
 	if (!err)
-		err = find_prog(&dp->tc_prog, dp->tc_obj, "baton_tc");
-	if (!err)
-		err = find_maps(dp);
+		err = take_programs(dp);
 	if (!err)
 		err = map_views(dp);
 	return err ? err : make_room(dp);
 }
 
-int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found)
+static struct dp *make_dp(void)
 {
 	struct dp *dp = calloc(1, sizeof(*dp));
+
+	for (int i = 0; dp && i < DP_MAP__N; i++)
+		dp->map[i] = -1;
+	for (int i = 0; dp && i < DP_PROG__N; i++)
+		dp->prog[i] = dp->old_prog[i] = -1;
+	if (!dp || thread_mutex(&dp->attaching)) {
+		free(dp);
+		return NULL;
+	}
+	return dp;
+}
+
+int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found)
+{
+	struct dp *dp = make_dp();
 	bool found = false;
 	int err;
 
@@ -353,14 +256,10 @@ int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const cha
 	err = dp_pins_open(pin_dir);
 	if (!err) {
 		strcpy(dp->dir, pin_dir);	/* dp_pins_open() has measured it */
-		err = open_object(&dp->xdp_obj, obj_dir, "baton_xdp.bpf.o");
+		err = find_or_make(dp, obj_dir, version, &found);
 	}
 	if (!err)
-		err = open_object(&dp->tc_obj, obj_dir, "baton_tc.bpf.o");
-	if (!err)
-		err = find_or_make(dp, version, &found);
-	if (!err)
-		err = find_parts(dp);
+		err = take_parts(dp);
 	if (err) {
 		dp_close(dp);
 		return err;
@@ -377,6 +276,12 @@ static void unmap_view(struct dp_view *view)
 	*view = (struct dp_view){};
 }
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 void dp_close(struct dp *dp)
 {
 	if (!dp)
@@ -388,8 +293,12 @@ void dp_close(struct dp *dp)
 	unmap_view(&dp->linger);
 	unmap_view(&dp->lease);
 	unmap_view(&dp->word);
-	bpf_object__close(dp->tc_obj);
-	bpf_object__close(dp->xdp_obj);
+	for (int i = 0; i < DP_MAP__N; i++)
+		close_fd(dp->map[i]);
+	for (int i = 0; i < DP_PROG__N; i++) {
+		close_fd(dp->prog[i]);
+		close_fd(dp->old_prog[i]);
+	}
 	free(dp);
 }
 

@@ -7,7 +7,7 @@
  * A controller that dies leaves everything working: maps and XDP links are pinned, clsact holds the
  * tc filter. meta is pinned last, so pins without it are what a crash left and are made anew.
  * Errors:  negative errno; what the kernel or libbpf said is left in dp_why(), per thread.
- * Threads: opened and changed by the main thread; dp_words() and the other mapped arrays, and
+ * Threads: opened and changed by the main thread, renewed by any; dp_words() and the other mapped arrays, and
  *          dp_pair(), may be read by any.
  */
 #ifndef BATON_DP_H
@@ -25,13 +25,20 @@ struct dp;
 enum dp_mode { DP_OFF, DP_NATIVE, DP_GENERIC };		/* how XDP is attached to an interface */
 
 /*
- * Open the two objects under @obj_dir. Pinned maps of the same ABI found in @pin_dir are taken over
- * with all they hold (@ret_found = true); without any, maps are made, meta filled and all pinned.
- * A controller that died before dp_set_node() leaves them found, but with a node of boot 0.
+ * Pinned maps and programs of the same ABI found in @pin_dir are taken over with all they hold, and nothing is
+ * loaded (@ret_found = true); without any, the two objects under @obj_dir are loaded, maps made, meta filled
+ * and all pinned. A controller that died before dp_set_node() leaves them found, but with a node of boot 0.
  * Another ABI, or a directory of somebody else's: -EPROTO. @pin_dir not ours: -EPERM. No bpf file
  * system: -ENOENT. Nothing is attached. @ret is freed by dp_close().
  */
 int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found);
+
+/*
+ * Put the programs of the objects under @obj_dir in place of those that work, if they are others
+ * (@ret_changed): every link and filter in one step, same mode. On error the old ones work on. Takes tenths of a
+ * second: for a thread of its own, one at a time; others may go on using @dp meanwhile.
+ */
+int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed);
 
 /* Close descriptors; what is pinned lives on and keeps working. NULL is fine. */
 void dp_close(struct dp *dp);

@@ -8,12 +8,15 @@
  */
 #include "sys/dp_own.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+
+#define LINKS_MAX	64	/* far more than interfaces can be configured */
 
 /* "eth0", or "#7" when no interface has that number any more. */
 static const char *name_of(uint32_t ifindex, char name[IF_NAMESIZE])
@@ -130,7 +133,7 @@ static int create_link(struct dp *dp, uint32_t ifindex, enum dp_mode mode)
 
 	if (err)
 		return dp_fail(err, "pin of link %u", ifindex);
-	fd = bpf_link_create(dp->xdp_prog, (int)ifindex, BPF_XDP, &opts);
+	fd = bpf_link_create(dp->prog[DP_XDP], (int)ifindex, BPF_XDP, &opts);
 	if (fd < 0) {
 		err = -errno;
 		return dp_refuse(err, "%s: %s: %s", name_of(ifindex, name), advice(err, mode),
@@ -167,14 +170,22 @@ static int check_mode(uint32_t ifindex, enum dp_mode is, enum dp_mode want, bool
 			 name_of(ifindex, name), is == DP_GENERIC ? "generic" : "native");
 }
 
-static int update_link(struct dp *dp, int fd, uint32_t ifindex)
+static int update_link(int fd, uint32_t ifindex, int prog)
 {
 	char name[IF_NAMESIZE];
 
-	if (bpf_link_update(fd, dp->xdp_prog, NULL) < 0)
+	if (bpf_link_update(fd, prog, NULL) < 0)
 		return dp_fail(-errno, "%s: put the new program in place of the old",
 			       name_of(ifindex, name));
 	return 0;
+}
+
+static bool is_ours(const struct hook *hook, int prog)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return hook->prog_id && !bpf_obj_get_info_by_fd(prog, &info, &len) && info.id == hook->prog_id;
 }
 
 static int attach_xdp(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, bool *ret_new)
@@ -188,7 +199,8 @@ static int attach_xdp(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool a
 	if (!err)
 		err = fd < 0 ? check_free(ifindex, &hook) : check_mode(ifindex, hook.mode, want, any);
 	if (!err)
-		err = fd < 0 ? attach_xdp_new(dp, ifindex, want, any) : update_link(dp, fd, ifindex);
+		err = fd < 0 ? attach_xdp_new(dp, ifindex, want, any) :
+		      is_ours(&hook, dp->prog[DP_XDP]) ? 0 : update_link(fd, ifindex, dp->prog[DP_XDP]);
 	if (!err)
 		*ret_new = fd < 0;
 	if (fd >= 0)
@@ -213,14 +225,12 @@ static int detach_xdp(struct dp *dp, uint32_t ifindex)
 	return err;
 }
 
-int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode)
+static int attach_both(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode)
 {
 	struct hook hook = {};
 	bool is_new = false;
-	int err;
+	int err = attach_xdp(dp, ifindex, want, any, &is_new);
 
-	dp_hush();
-	err = attach_xdp(dp, ifindex, want, any, &is_new);
 	if (err)
 		return err;
 	err = read_hook(ifindex, &hook);
@@ -233,11 +243,66 @@ int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum
 	return err;
 }
 
+int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode)
+{
+	int err;
+
+	dp_hush();
+	pthread_mutex_lock(&dp->attaching);
+	err = attach_both(dp, ifindex, want, any, ret_mode);
+	pthread_mutex_unlock(&dp->attaching);
+	return err;
+}
+
 int dp_detach(struct dp *dp, uint32_t ifindex)
 {
 	int err;
 
 	dp_hush();
+	pthread_mutex_lock(&dp->attaching);
 	err = dp_tc_detach(ifindex);
-	return err ? err : detach_xdp(dp, ifindex);
+	if (!err)
+		err = detach_xdp(dp, ifindex);
+	pthread_mutex_unlock(&dp->attaching);
+	return err;
+}
+
+/* ---- other programs in place of those that work ---------------------------------------------- */
+
+static int replace_xdp(struct dp *dp, uint32_t ifindex, int prog)
+{
+	int link = find_link(dp, ifindex), err;
+
+	if (link < 0)
+		return link == -ENOENT ? 0 : link;	/* it went with its interface */
+	err = update_link(link, ifindex, prog);
+	close(link);
+	return err;
+}
+
+static int listed(struct dp *dp, uint32_t *list, uint32_t max)
+{
+	struct dirent *entry;
+	DIR *d = opendir(dp->dir);
+	uint32_t n = 0;
+
+	if (!d)
+		return dp_fail(-errno, "pin-dir %s", dp->dir);
+	while (n < max && (entry = readdir(d)))
+		n += dp_link_name(entry->d_name, &list[n]);
+	closedir(d);
+	return (int)n;
+}
+
+int dp_replace_all(struct dp *dp, const int fd[DP_PROG__N])
+{
+	uint32_t ifindex[LINKS_MAX];
+	int n = listed(dp, ifindex, LINKS_MAX), err = 0;
+
+	for (int i = 0; i < n && !err; i++) {
+		err = replace_xdp(dp, ifindex[i], fd[DP_XDP]);
+		if (!err)
+			err = dp_tc_replace(ifindex[i], fd[DP_TC]);
+	}
+	return n < 0 ? n : err;
 }

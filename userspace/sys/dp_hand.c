@@ -111,7 +111,7 @@ static int run(struct dp *dp, uint32_t ifindex, size_t len, size_t *ret_len)
 		    .data_out = dp->hand_out, .data_size_out = sizeof(dp->hand_out),
 		    .ctx_in = &ctx, .ctx_size_in = sizeof(ctx));
 
-	if (bpf_prog_test_run_opts(dp->xdp_prog, &opts) < 0)
+	if (bpf_prog_test_run_opts(dp->prog[DP_XDP], &opts) < 0)
 		return dp_fail(-errno, "run the XDP program on interface %u", ifindex);
 	*ret_len = opts.data_size_out;
 	return (int)opts.retval;

@@ -3,6 +3,7 @@
  * dp_own: what the dp_*.c files share among themselves. Nobody else includes it.
  *
  *   dp.c         open, close, remove: in which order the data path comes and goes
+ *   dp_load.c    from object files to pinned maps and programs, and to new programs in place of old ones
  *   dp_pins.c    is the pin directory ours alone, and what lies in it?
  *   dp_maps.c    what is written into and read from the maps
  *   dp_attach.c  which interface runs our programs, and how?
@@ -13,6 +14,8 @@
 #define BATON_DP_OWN_H
 
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
@@ -20,19 +23,53 @@
 
 #define DP_HAND_BYTES	1024	/* the longest pulse, with its headers, fits twice over */
 
-/* Every map of the data path by its name in the objects, each pinned under that name. */
+/* Every map by its name in the objects and of its pin; what one value takes, and how many there are. */
 #define DP_MAPS(X) \
-	X(meta) X(cfg_node) X(cfg_path) X(cfg_group) X(cfg_vip4) X(cfg_vip6) X(cfg_gidx) \
-	X(st_word) X(ct_lease) X(st_linger) X(st_heard) X(st_pair) \
-	X(st_listen) X(st_neigh) X(st_frag) \
-	X(st_count) X(st_count_tc) X(st_live) X(st_seen) X(st_due) X(ev_ring)
+	X(meta, struct bt_meta, 1) \
+	X(cfg_node, struct bt_node, 1) \
+	X(cfg_path, struct bt_path, BT_PATHS_MAX) \
+	X(cfg_group, struct bt_group, BT_GROUPS_MAX) \
+	X(cfg_gidx, __u32, BT_GROUPS_MAX) \
+	X(cfg_vip4, struct bt_vip, BT_VIPS_MAX) \
+	X(cfg_vip6, struct bt_vip, BT_VIPS_MAX) \
+	X(st_word, __u64, BT_GROUPS_MAX) \
+	X(ct_lease, __u64, BT_GROUPS_MAX) \
+	X(st_linger, __u64, BT_GROUPS_MAX) \
+	X(st_heard, struct bt_heard, BT_GROUPS_MAX) \
+	X(st_pair, struct bt_pair, 1) \
+	X(st_listen, struct bt_listen, BT_GROUPS_MAX) \
+	X(st_neigh, struct bt_neigh, BT_NEIGH_MAX) \
+	X(st_frag, __u64, BT_FRAG_MAX) \
+	X(st_count, struct bt_count, BT_X__N) \
+	X(st_count_tc, struct bt_count, BT_T__N) \
+	X(st_live, struct bt_live, BT_VIPS_MAX * BT_DIR__N) \
+	X(st_seen, struct bt_seen, BT_GROUPS_MAX) \
+	X(st_due, struct bt_due, BT_GROUPS_MAX) \
+	X(ev_ring, struct { }, BT_RING_BYTES)
 
 enum dp_map {
-#define DP_ENUM(name) DP_##name,
+#define DP_ENUM(name, value, entries) DP_##name,
 	DP_MAPS(DP_ENUM)
 #undef DP_ENUM
 	DP_MAP__N
 };
+
+struct dp_map_make {
+	const char *name;
+	uint32_t value_size, entries;
+};
+
+extern const struct dp_map_make dp_map_makes[DP_MAP__N];
+
+/* Programs are pinned too: the next life need not load them before it can work. */
+enum dp_prog { DP_XDP, DP_TC, DP_PROG__N };
+
+struct dp_prog_make {
+	const char *object, *name;	/* the file, the program in it */
+	const char *pin, *next;		/* pinned as; while it is being put in place of another */
+};
+
+extern const struct dp_prog_make dp_prog_makes[DP_PROG__N];
 
 /* A map's array as this process sees it. */
 struct dp_view {
@@ -40,11 +77,12 @@ struct dp_view {
 	size_t len;
 };
 
-/* Owner: whoever called dp_open(). Descriptors of maps and programs belong to the two objects. */
+/* Owner: whoever called dp_open(); every descriptor is its own. */
 struct dp {
-	struct bpf_object *xdp_obj, *tc_obj;
-	int xdp_prog, tc_prog;
 	int map[DP_MAP__N];
+	atomic_int prog[DP_PROG__N];
+	int old_prog[DP_PROG__N];	/* replaced; another thread may be running it still */
+	pthread_mutex_t attaching;	/* one at a time attaches, detaches or replaces */
 	char dir[PATH_MAX];
 	struct dp_view word, lease, linger, heard, seen;
 	int n_cpus;
@@ -65,6 +103,12 @@ int dp_refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)
 /* Forget what libbpf said: a new purpose begins. */
 void dp_hush(void);
 
+/* Load the objects under @obj_dir on new maps, fill meta, pin all. */
+int dp_load_new(struct dp *dp, const char *obj_dir, const char *version);
+/* Is the map behind @fd of this make? -EPROTO. */
+int dp_map_check(const struct dp *dp, enum dp_map i, int fd);
+int dp_map_index(const char *name);	/* -1: not ours */
+
 /* DIR/NAME into @path. -ENAMETOOLONG. */
 int dp_pin_path(char path[PATH_MAX], const char *dir, const char *name);
 /* Make @dir if it is missing (0700); refuse it unless it lies on bpffs and only root can change it. */
@@ -73,12 +117,18 @@ int dp_pins_open(const char *dir);
 int dp_pins_each(struct dp *dp, int (*fn)(struct dp *dp, const char *name));
 /* Unpin all, meta first: what is left after a crash in between counts as half made. */
 int dp_pins_discard(struct dp *dp);
+int dp_unpin(struct dp *dp, const char *name);
 /* The meta map pinned there. -ENOENT: none, or not filled; -EPROTO: it is not Baton's. */
 int dp_pins_meta(const struct dp *dp, struct bt_meta *ret);
 
 /* The filter on egress; clsact is made when it is missing. -EBUSY: a foreign one has our place. */
 int dp_tc_attach(struct dp *dp, uint32_t ifindex);
 int dp_tc_detach(uint32_t ifindex);
+/* Put program @fd where ours is; no filter of ours there: nothing to do. */
+int dp_tc_replace(uint32_t ifindex, int fd);
+
+/* Put the programs @fd in place on every interface that has ours; one that fails ends it. */
+int dp_replace_all(struct dp *dp, const int fd[DP_PROG__N]);
 
 /* Is @name that of a pinned XDP link, and of which interface? */
 bool dp_link_name(const char *name, uint32_t *ret_ifindex);

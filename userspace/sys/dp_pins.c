@@ -13,12 +13,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+
+#define META_MAX	1024
 
 int dp_pin_path(char path[PATH_MAX], const char *dir, const char *name)
 {
@@ -132,19 +135,26 @@ bool dp_link_name(const char *name, uint32_t *ret_ifindex)
 	return sscanf(name, "link-%" SCNu32 "%c", ret_ifindex, &tail) == 1;
 }
 
+static bool is_program(const char *name)
+{
+	for (int i = 0; i < DP_PROG__N; i++)
+		if (!strcmp(name, dp_prog_makes[i].pin) || !strcmp(name, dp_prog_makes[i].next))
+			return true;
+	return false;
+}
+
 /* A directory of somebody else's, named by mistake, must not be emptied. */
 static int check_known(struct dp *dp, const char *name)
 {
 	uint32_t ifindex;
 
-	if (dp_link_name(name, &ifindex) || bpf_object__find_map_by_name(dp->xdp_obj, name) ||
-	    bpf_object__find_map_by_name(dp->tc_obj, name))
+	if (dp_link_name(name, &ifindex) || dp_map_index(name) >= 0 || is_program(name))
 		return 0;
 	return dp_refuse(-EPROTO, "pin-dir %s holds %s, which is not Baton's; name another directory",
 			 dp->dir, name);
 }
 
-static int unpin(struct dp *dp, const char *name)
+int dp_unpin(struct dp *dp, const char *name)
 {
 	char path[PATH_MAX];
 	int err = dp_pin_path(path, dp->dir, name);
@@ -159,21 +169,26 @@ int dp_pins_discard(struct dp *dp)
 	int err = dp_pins_each(dp, check_known);
 
 	if (!err)
-		err = unpin(dp, "meta");
-	return err ? err : dp_pins_each(dp, unpin);
+		err = dp_unpin(dp, "meta");
+	return err ? err : dp_pins_each(dp, dp_unpin);
 }
 
-/* Does the descriptor @fd, from a pin named meta, hold one struct bt_meta? */
+/* Does the descriptor @fd, from a pin named meta, hold one struct bt_meta? Another ABI's may be of another size. */
 static int read_meta(int fd, struct bt_meta *ret)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info), zero = 0;
+	uint8_t value[META_MAX];
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return -errno;
-	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size != sizeof(*ret))
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < offsetof(struct bt_meta, programs) ||
+	    info.value_size > sizeof(value))
 		return -EPROTO;
-	return bpf_map_lookup_elem(fd, &zero, ret) < 0 ? -errno : 0;
+	if (bpf_map_lookup_elem(fd, &zero, value) < 0)
+		return -errno;
+	memcpy(ret, value, info.value_size < sizeof(*ret) ? info.value_size : sizeof(*ret));
+	return 0;
 }
 
 int dp_pins_meta(const struct dp *dp, struct bt_meta *ret)

@@ -23,16 +23,19 @@
 
 struct filter {
 	bool there;
+	uint32_t prog_id;
 	char name[64];		/* "baton_tc:[17]"; of another kind than bpf: the kind */
 };
 
-static void read_bpf_name(const struct nlattr *options, struct filter *f)
+static void read_bpf(const struct nlattr *options, struct filter *f)
 {
 	const struct nlattr *attr;
 
 	mnl_attr_for_each_nested(attr, options)
 		if (mnl_attr_get_type(attr) == TCA_BPF_NAME)
 			strncpy(f->name, mnl_attr_get_str(attr), sizeof(f->name) - 1);
+		else if (mnl_attr_get_type(attr) == TCA_BPF_ID && mnl_attr_get_payload_len(attr) == sizeof(f->prog_id))
+			f->prog_id = mnl_attr_get_u32(attr);
 }
 
 static int on_filter(const struct nlmsghdr *nlh, void *arg)
@@ -49,7 +52,7 @@ static int on_filter(const struct nlmsghdr *nlh, void *arg)
 		if (mnl_attr_get_type(attr) == TCA_KIND)
 			strncpy(f->name, mnl_attr_get_str(attr), sizeof(f->name) - 1);
 		else if (mnl_attr_get_type(attr) == TCA_OPTIONS)
-			read_bpf_name(attr, f);
+			read_bpf(attr, f);
 	return MNL_CB_OK;
 }
 
@@ -88,25 +91,59 @@ static bool is_ours(const struct filter *f)
 	return !strncmp(f->name, TC_PROGRAM, strlen(TC_PROGRAM));
 }
 
-int dp_tc_attach(struct dp *dp, uint32_t ifindex)
+/* In one step for whoever runs the filters: the old one or the new one, never none. */
+static int put_filter(uint32_t ifindex, int fd)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = dp->tc_prog, .flags = BPF_TC_F_REPLACE,
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = fd, .flags = BPF_TC_F_REPLACE,
 		    .handle = TC_HANDLE, .priority = TC_PRIORITY);
-	struct filter f;
+	int err = bpf_tc_attach(&hook, &opts);
+
+	return err ? dp_fail(err, "interface %u: tc filter on egress", ifindex) : 0;
+}
+
+static uint32_t id_of(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.id;
+}
+
+static int make_clsact(uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = BPF_TC_EGRESS);
 	int err = bpf_tc_hook_create(&hook);
 
 	if (err && err != -EEXIST)
 		return dp_fail(err, "interface %u: add qdisc clsact", ifindex);
 	dp_hush();	/* that clsact was there already is nothing to report */
-	err = find_filter(ifindex, &f);
+	return 0;
+}
+
+int dp_tc_attach(struct dp *dp, uint32_t ifindex)
+{
+	struct filter f;
+	int err = make_clsact(ifindex);
+
+	if (!err)
+		err = find_filter(ifindex, &f);
 	if (err)
 		return err;
 	if (f.there && !is_ours(&f))
 		return dp_refuse(-EBUSY, "interface %u: tc filter %s stands at egress preference %u "
 				 "handle %u and is not ours", ifindex, f.name, TC_PRIORITY, TC_HANDLE);
-	err = bpf_tc_attach(&hook, &opts);
-	return err ? dp_fail(err, "interface %u: tc filter on egress", ifindex) : 0;
+	if (f.there && f.prog_id && f.prog_id == id_of(dp->prog[DP_TC]))
+		return 0;
+	return put_filter(ifindex, dp->prog[DP_TC]);
+}
+
+int dp_tc_replace(uint32_t ifindex, int fd)
+{
+	struct filter f;
+	int err = find_filter(ifindex, &f);
+
+	return err || !f.there || !is_ours(&f) ? err : put_filter(ifindex, fd);
 }
 
 int dp_tc_detach(uint32_t ifindex)

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dp_load: how do object files become pinned maps and programs, and new programs work in place of old ones?
+ *
+ * Renewing: the new objects are loaded on the maps that are pinned, then every XDP link and tc filter is
+ * given the new program in one step, then the programs' pins are renamed over the old ones. meta.programs is 0
+ * meanwhile; if anything fails the old programs are put back.
+ * Time:    the verifier takes tenths of a second: not for a thread that leases wait for.
+ */
+#include "sys/dp_own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include "sys/clock.h"
+#include "sys/file.h"
+
+#define FILE_MAX	(8 << 20)
+#define FNV_START	UINT64_C(0xcbf29ce484222325)
+#define FNV_PRIME	UINT64_C(0x100000001b3)
+
+/* Both object files, opened. */
+struct objects {
+	struct bpf_object *obj[DP_PROG__N];
+	uint64_t hash;		/* of both files; never 0 */
+};
+
+/* FNV-1a: tells one build from another, proves nothing. */
+static uint64_t fold(uint64_t hash, const uint8_t *data, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ data[i]) * FNV_PRIME;
+	return hash;
+}
+
+static int object_open(struct objects *o, int i, const char *dir)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = dp_prog_makes[i].object);
+	char name[64], path[PATH_MAX], *data = malloc(FILE_MAX);
+	ssize_t n;
+	int err;
+
+	snprintf(name, sizeof(name), "%s.bpf.o", dp_prog_makes[i].object);
+	err = data ? dp_pin_path(path, dir, name) : -ENOMEM;
+	n = err ? err : file_read(path, data, FILE_MAX);
+	if (n < 0)
+		err = dp_fail((int)n, "open %s/%s", dir, name);
+	if (!err) {
+		o->hash = fold(o->hash, (uint8_t *)data, (size_t)n);
+		o->obj[i] = bpf_object__open_mem(data, (size_t)n, &opts);	/* keeps a copy of what it needs */
+		err = o->obj[i] ? 0 : dp_fail(-errno, "open %s", path);
+	}
+	free(data);
+	return err;
+}
+
+static int objects_open(struct objects *o, const char *dir)
+{
+	int err = 0;
+
+	*o = (struct objects){ .hash = FNV_START };
+	for (int i = 0; i < DP_PROG__N && !err; i++)
+		err = object_open(o, i, dir);
+	o->hash += !o->hash;
+	return err;
+}
+
+static void objects_close(struct objects *o)
+{
+	for (int i = 0; i < DP_PROG__N; i++)
+		bpf_object__close(o->obj[i]);
+}
+
+/* The first map that is not of libbpf's own making (.rodata and the like) after @prev. */
+static struct bpf_map *next_map(const struct bpf_object *obj, const struct bpf_map *prev)
+{
+	struct bpf_map *map = bpf_object__next_map(obj, prev);
+
+	while (map && bpf_map__is_internal(map))
+		map = bpf_object__next_map(obj, map);
+	return map;
+}
+
+/* Put the map behind @fd in place of @map if both are of one make. */
+static int take_map(struct bpf_map *map, int fd, const char *dir)
+{
+	struct bpf_map_info is = {};
+	__u32 len = sizeof(is);
+
+	if (bpf_obj_get_info_by_fd(fd, &is, &len) < 0)
+		return dp_fail(-errno, "%s/%s", dir, bpf_map__name(map));
+	if (is.type != bpf_map__type(map) || is.key_size != bpf_map__key_size(map) ||
+	    is.value_size != bpf_map__value_size(map) || is.map_flags != bpf_map__map_flags(map) ||
+	    is.max_entries != bpf_map__max_entries(map))
+		return dp_refuse(-EPROTO, "%s/%s: type %u key %u value %u entries %u flags %#x is not what "
+				 "the object declares; another build made it", dir, bpf_map__name(map),
+				 is.type, is.key_size, is.value_size, is.max_entries, is.map_flags);
+	if (bpf_map__reuse_fd(map, fd) < 0)
+		return dp_fail(-errno, "%s/%s", dir, bpf_map__name(map));
+	return 0;
+}
+
+static int load(struct bpf_object *obj)
+{
+	return bpf_object__load(obj) < 0 ? dp_fail(-errno, "load %s", bpf_object__name(obj)) : 0;
+}
+
+static int program_of(const struct objects *o, int i)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(o->obj[i], dp_prog_makes[i].name);
+
+	return prog ? bpf_program__fd(prog) :
+	       dp_refuse(-ENOENT, "%s has no program %s", bpf_object__name(o->obj[i]), dp_prog_makes[i].name);
+}
+
+static int pin(const struct dp *dp, int fd, const char *name)
+{
+	char path[PATH_MAX];
+	int err = dp_pin_path(path, dp->dir, name);
+
+	if (fd < 0)
+		return fd;
+	if (!err && bpf_obj_pin(fd, path) < 0)
+		err = -errno;
+	return err ? dp_fail(err, "pin %s/%s", dp->dir, name) : 0;
+}
+
+/* ---- from nothing ------------------------------------------------------------------------------ */
+
+/* Both programs must see one word, one lease, one liveness table. */
+static int share_maps(struct bpf_object *from, struct bpf_object *to)
+{
+	struct bpf_map *same;
+	int err = 0;
+
+	for (struct bpf_map *m = next_map(to, NULL); m && !err; m = next_map(to, m)) {
+		same = bpf_object__find_map_by_name(from, bpf_map__name(m));
+		if (same)
+			err = take_map(m, bpf_map__fd(same), "object");
+	}
+	return err;
+}
+
+/* All but meta. A map of the second object that is pinned already is the first one's. */
+static int pin_maps(const struct dp *dp, const struct bpf_object *obj, const struct bpf_object *pinned)
+{
+	const char *name;
+	int err = 0;
+
+	for (struct bpf_map *m = next_map(obj, NULL); m && !err; m = next_map(obj, m)) {
+		name = bpf_map__name(m);
+		if (dp_map_index(name) < 0)
+			err = dp_refuse(-EPROTO, "%s has a map %s that batond does not know", bpf_object__name(obj), name);
+		else if (strcmp(name, "meta") && !(pinned && bpf_object__find_map_by_name(pinned, name)))
+			err = pin(dp, bpf_map__fd(m), name);
+	}
+	return err;
+}
+
+static int commit_meta(const struct dp *dp, const struct objects *o, const char *version)
+{
+	struct bt_meta meta = {
+		.magic = BT_MAGIC, .abi = BT_ABI, .layout = BT_LAYOUT_HASH, .loaded_ns = clock_now_ns(), .programs = o->hash,
+	};
+	struct bpf_map *map = bpf_object__find_map_by_name(o->obj[DP_XDP], "meta");
+	__u32 zero = 0;
+
+	if (!map)
+		return dp_refuse(-ENOENT, "%s has no map meta", bpf_object__name(o->obj[DP_XDP]));
+	strncpy((char *)meta.version, version, sizeof(meta.version) - 1);
+	if (bpf_map_update_elem(bpf_map__fd(map), &zero, &meta, BPF_ANY) < 0)
+		return dp_fail(-errno, "map meta");
+	return pin(dp, bpf_map__fd(map), "meta");
+}
+
+static int load_both(struct objects *o)
+{
+	int err = load(o->obj[DP_XDP]);
+
+	if (!err)
+		err = share_maps(o->obj[DP_XDP], o->obj[DP_TC]);
+	return err ? err : load(o->obj[DP_TC]);
+}
+
+static int pin_both(const struct dp *dp, const struct objects *o)
+{
+	int err = pin_maps(dp, o->obj[DP_XDP], NULL);
+
+	if (!err)
+		err = pin_maps(dp, o->obj[DP_TC], o->obj[DP_XDP]);
+	for (int i = 0; i < DP_PROG__N && !err; i++)
+		err = pin(dp, program_of(o, i), dp_prog_makes[i].pin);
+	return err;
+}
+
+int dp_load_new(struct dp *dp, const char *obj_dir, const char *version)
+{
+	struct objects o;
+	int err = objects_open(&o, obj_dir);
+
+	if (!err)
+		err = dp_pins_discard(dp);
+	if (!err)
+		err = load_both(&o);
+	if (!err)
+		err = pin_both(dp, &o);
+	if (!err)
+		err = commit_meta(dp, &o, version);
+	objects_close(&o);
+	return err;
+}
+
+/* ---- in place of what works --------------------------------------------------------------------- */
+
+static int take_ours(struct dp *dp, struct bpf_object *obj)
+{
+	int err = 0, i;
+
+	for (struct bpf_map *m = next_map(obj, NULL); m && !err; m = next_map(obj, m)) {
+		i = dp_map_index(bpf_map__name(m));
+		err = i < 0 ? dp_refuse(-EPROTO, "%s has a map %s that the pins have not", bpf_object__name(obj), bpf_map__name(m))
+			    : take_map(m, dp->map[i], dp->dir);
+	}
+	return err;
+}
+
+static int note_programs(struct dp *dp, uint64_t hash)
+{
+	struct bt_meta meta;
+	__u32 zero = 0;
+
+	if (bpf_map_lookup_elem(dp->map[DP_meta], &zero, &meta) < 0)
+		return dp_fail(-errno, "map meta");
+	meta.programs = hash;
+	return bpf_map_update_elem(dp->map[DP_meta], &zero, &meta, BPF_ANY) < 0 ? dp_fail(-errno, "map meta") : 0;
+}
+
+/* Pinned beside the old ones first: from then on only renaming is left. */
+static int pin_next(struct dp *dp, const int fd[DP_PROG__N])
+{
+	int err = 0;
+
+	for (int i = 0; i < DP_PROG__N && !err; i++) {
+		err = dp_unpin(dp, dp_prog_makes[i].next);
+		if (!err)
+			err = pin(dp, fd[i], dp_prog_makes[i].next);
+	}
+	return err;
+}
+
+static int pin_over(struct dp *dp)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	int err = 0;
+
+	for (int i = 0; i < DP_PROG__N && !err; i++) {
+		err = dp_pin_path(from, dp->dir, dp_prog_makes[i].next);
+		if (!err)
+			err = dp_pin_path(to, dp->dir, dp_prog_makes[i].pin);
+		if (!err && rename(from, to) < 0)
+			err = -errno;
+	}
+	return err ? dp_fail(err, "pin the new programs") : 0;
+}
+
+/* Back to what worked: what failed is told by whoever calls, so it must not be overwritten here. */
+static void put_back(struct dp *dp)
+{
+	const int old[DP_PROG__N] = { dp->prog[DP_XDP], dp->prog[DP_TC] };
+
+	(void)dp_replace_all(dp, old);
+	for (int i = 0; i < DP_PROG__N; i++)
+		(void)dp_unpin(dp, dp_prog_makes[i].next);
+}
+
+static int replace(struct dp *dp, const int fd[DP_PROG__N])
+{
+	char said[512];
+	int err = pin_next(dp, fd);
+
+	if (!err)
+		err = dp_replace_all(dp, fd);
+	if (!err)
+		err = pin_over(dp);
+	if (!err)
+		return 0;
+	snprintf(said, sizeof(said), "%s", dp_why(dp));
+	put_back(dp);
+	return dp_refuse(err, "%s", said);
+}
+
+static void keep(struct dp *dp, const int fd[DP_PROG__N])
+{
+	for (int i = 0; i < DP_PROG__N; i++) {
+		if (dp->old_prog[i] >= 0)
+			close(dp->old_prog[i]);
+		dp->old_prog[i] = dp->prog[i];
+		dp->prog[i] = fd[i];
+	}
+}
+
+static int put_in_place(struct dp *dp, const struct objects *o)
+{
+	int fd[DP_PROG__N] = { -1, -1 }, err = 0;
+
+	for (int i = 0; i < DP_PROG__N && !err; i++) {
+		fd[i] = program_of(o, i);
+		fd[i] = fd[i] < 0 ? fd[i] : dup(fd[i]);	/* the object closes its own */
+		err = fd[i] < 0 ? fd[i] : 0;
+	}
+	pthread_mutex_lock(&dp->attaching);
+	if (!err)
+		err = note_programs(dp, 0);
+	if (!err)
+		err = replace(dp, fd);
+	if (!err)
+		keep(dp, fd);
+	pthread_mutex_unlock(&dp->attaching);
+	for (int i = 0; i < DP_PROG__N && err; i++)
+		if (fd[i] >= 0)
+			close(fd[i]);
+	return err ? err : note_programs(dp, o->hash);
+}
+
+int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
+{
+	struct bt_meta meta = {};
+	struct objects o;
+	int err;
+
+	dp_hush();
+	err = objects_open(&o, obj_dir);
+	if (!err)
+		err = dp_pins_meta(dp, &meta);
+	*ret_changed = !err && meta.programs != o.hash;
+	for (int i = 0; i < DP_PROG__N && !err && *ret_changed; i++) {
+		err = take_ours(dp, o.obj[i]);
+		if (!err)
+			err = load(o.obj[i]);
+	}
+	if (!err && *ret_changed)
+		err = put_in_place(dp, &o);
+	objects_close(&o);
+	return err;
+}
