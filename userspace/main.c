@@ -186,15 +186,36 @@ static void changed(void *arg)
 	ctl_changed(life->ctl);
 }
 
+/* Memory comes last: to lock it takes tens of milliseconds on a busy host. */
+static void lock_memory(void)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		log_event(LOG_WARNING, "memory not locked", "error=\"%s\"", strerror(errno));
+}
+
 /* The main loop renews leases and carries out takeovers: it must not wait behind ordinary work. */
 static void be_prompt(void)
 {
 	struct sched_param prio = { .sched_priority = PRIORITY };
 
-	if (mlockall(MCL_CURRENT | MCL_FUTURE))
-		log_event(LOG_WARNING, "memory not locked", "error=\"%s\"", strerror(errno));
 	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &prio))
 		log_event(LOG_WARNING, "no realtime priority", "error=\"%s\"", strerror(errno));
+}
+
+/*
+ * Over pins of an earlier life a start is short, and their leases run out meanwhile. Without, programs are
+ * loaded: long work that must not starve anybody, though the service manager may have started us in real time.
+ */
+static void set_priority(const char *pin_dir)
+{
+	struct sched_param none = { 0 };
+	char meta[CONF_PATH_MAX + 8];
+
+	snprintf(meta, sizeof(meta), "%s/meta", pin_dir);
+	if (!access(meta, F_OK))
+		be_prompt();
+	else
+		sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
 static int fail(const char *what, const char *why)
@@ -210,6 +231,7 @@ static int live(struct life *life, struct conf *conf, const struct ha_options *o
 	int err;
 
 	snprintf(run_dir, sizeof(run_dir), "%s", opt->run_dir ? opt->run_dir : conf->run_dir);
+	set_priority(opt->pin_dir ? opt->pin_dir : conf->pin_dir);
 	err = ctl_lock(run_dir, why, sizeof(why));
 	if (!err)
 		err = ha_open(&life->ha, &life->loop, conf, opt, why, sizeof(why));
@@ -217,12 +239,14 @@ static int live(struct life *life, struct conf *conf, const struct ha_options *o
 		free(conf);
 	if (err)
 		return fail("batond", why);
+	ha_turn(life->ha, clock_now_ns());	/* pins found: their leases may have little time left */
 	if (ctl_open(&life->ctl, &life->loop, life->ha, run_dir, why, sizeof(why))) {
 		ha_close(life->ha);
 		return fail("control socket", why);
 	}
 	ha_on_change(life->ha, changed, life);
-	be_prompt();	/* not before: loading the programs is long work that must not starve anybody */
+	be_prompt();
+	lock_memory();
 	if (sd_watchdog_enabled(0, &usec) > 0)
 		life->watchdog_ns = usec * NS_PER_US;
 	sd_notify(0, "READY=1");

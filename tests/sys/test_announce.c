@@ -6,6 +6,7 @@
 #include <netpacket/packet.h>
 
 #include "ha/announce.h"
+#include "sys/raw.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 
@@ -39,6 +40,7 @@ static int fresh(void **state)
 static int done(void **state)
 {
 	(void)state;
+	raw_rest(0);	/* the next one has another network namespace */
 	return close(tap);
 }
 

@@ -12,6 +12,10 @@ from lab import BUILD, HOSTS, PORT, VIP, LabError, _run, _write, wait_until
 SECRET = "the lab's secret: thirty-two bytes or more, the same on both hosts\n"
 
 
+# In real time, and started again at once whenever a signal has ended it.
+SUPERVISOR = ["chrt", "-f", "40", "sh", "-c", 'while :; do "$0" "$@"; [ $? -gt 128 ] || break; done']
+
+
 def other(host):
     return HOSTS[1 - HOSTS.index(host)]
 
@@ -71,8 +75,9 @@ class Batond:
 
     # -- life ---------------------------------------------------------------------------------
 
-    def start(self, wait=True, detached=False):
-        self.process = self.node.start("controller", f"{BUILD}/batond", "-c", self.conf, "--run-dir", self.run_dir,
+    def start(self, wait=True, detached=False, build=BUILD, supervised=False):
+        """supervised: as systemd does by conf/batond.service; build: a directory or link with another batond."""
+        self.process = self.node.start("controller", *(SUPERVISOR if supervised else []), f"{build}/batond", "-c", self.conf, "--run-dir", self.run_dir,
                                        "--state-dir", self.state_dir, "--pin-dir", self.pin_dir,
                                        detached=detached)
         if wait:
@@ -98,6 +103,14 @@ class Batond:
 
     def kill(self):
         self.process.kill()
+
+    def pid(self):
+        """Of batond itself, also under a supervisor; it leaves it in the run-dir."""
+        with open(os.path.join(self.run_dir, "lock")) as f:
+            return int(f.read() or 0)
+
+    def signal(self, number):
+        os.kill(self.pid(), number)
 
     def pause(self):
         self.lab.controller_stop(self.host)

@@ -18,6 +18,7 @@ import ctypes
 import fcntl
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -105,10 +106,9 @@ class Process:
     def wait(self, timeout=10.0):
         """Its exit code; None for a process that another lab program started."""
         if self.popen:
-            try:
-                return self.popen.wait(timeout)
-            except subprocess.TimeoutExpired:
-                raise LabError(f"{self.name} (pid {self.pid}) did not end within {timeout:g} s") from None
+            if self.popen.poll() is None and not _ends(self.pid, timeout):
+                raise LabError(f"{self.name} (pid {self.pid}) did not end within {timeout:g} s")
+            return self.popen.wait()
         wait_until(lambda: not self.alive, timeout, f"{self.name} to end")
         return None
 
@@ -191,6 +191,15 @@ class Node:
 
     def carrier(self, dev="eth0"):
         return "LOWER_UP" in json.loads(self.run("ip", "-j", "link", "show", "dev", dev).stdout)[0]["flags"]
+
+
+def _ends(pid, timeout):
+    """Told at once: Popen.wait(timeout) looks only now and then, up to 50 ms late."""
+    fd = os.pidfd_open(pid)
+    try:
+        return bool(select.select([fd], [], [], timeout)[0])
+    finally:
+        os.close(fd)
 
 
 def _die_with_parent():

@@ -173,7 +173,7 @@ static int send_some(struct announce *a, uint32_t budget)
 		fill_slice(a, &s, budget - gone);
 		if (!s.n)
 			break;
-		sent = raw_send(a->fd, s.port->ifindex, s.frames, s.n);
+		sent = raw_send_now(s.port->ifindex, s.frames, s.n);
 		if (sent == -EAGAIN || sent == -ENOBUFS)
 			return -EAGAIN;
 		if (sent < 0)
@@ -365,7 +365,7 @@ int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, con
 	for (; a->n_routers < n_routers; a->n_routers++)
 		a->learnt[a->n_routers].ip = routers[a->n_routers];
 	thread_mutex(&a->lock);
-	err = a->fd = raw_open();
+	err = a->fd = raw_asker();
 	if (err >= 0)
 		err = nl_open(&a->nl, NETLINK_ROUTE, 0);
 	if (!err)

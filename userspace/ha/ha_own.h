@@ -100,7 +100,7 @@ struct group {
 /* The thread that puts this build's programs in place of an earlier one's. */
 struct renewal {
 	pthread_t thread;
-	bool running, changed;
+	bool begun, running, changed;
 	atomic_bool done;
 	int err, wake;
 	char why[256];
@@ -161,7 +161,6 @@ void datapath_ifaces(struct ha *ha);	/* every interface a VIP or a pulse may com
 int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say);
 
 /* renew.c: programs of this build in place of those found */
-int renew_start(struct ha *ha, const struct ha_say *say);
 void renew_stop(struct ha *ha);
 void renew_turn(struct ha *ha);
 

@@ -6,7 +6,7 @@
  * (bpf/neigh.h). It tells him by unicast, at most once a second and `announce-rate` frames a second in all, where
  * the VIP is: at the peer's Ethernet address, as the peer's own pulses bear it on that interface. That is true,
  * said by a third party; so it is said only while the peer is heard to hold the group. No gate has a hole for it:
- * the frames go past the egress hooks, by a socket that nothing else uses.
+ * the frames go past the egress hooks, by a socket that nothing else uses (raw_send_past_the_gate()).
  * A takeover is complete when the old holder has got no such frame for a second.
  * Source:  design §4.3; kernel-notes/third-party-arp.md.
  * Threads: main only. Blocks: never.
@@ -35,7 +35,6 @@
 #define FORGET_MAX	64			/* in one look */
 
 struct neighbours {
-	int fd;
 	uint64_t looked_ns, told_ns;
 	bool tell;			/* in this look */
 	uint32_t rows, budget;
@@ -51,15 +50,12 @@ int neighbours_open(struct ha *ha)
 
 	if (!n)
 		return -ENOMEM;
-	n->fd = raw_open_past_the_gate();
 	ha->neighbours = n;
-	return n->fd < 0 ? n->fd : 0;
+	return 0;
 }
 
 void neighbours_close(struct ha *ha)
 {
-	if (ha->neighbours && ha->neighbours->fd >= 0)
-		close(ha->neighbours->fd);
 	free(ha->neighbours);
 }
 
@@ -103,7 +99,7 @@ static void tell(struct ha *ha, const struct bt_neigh_key *who, const struct bt_
 		return;
 	memcpy(&vip, what->vip, sizeof(vip));
 	iov.iov_len = arp_msg_tell(frame, way->my_mac, who->mac, way->peer_mac, &vip);
-	if (raw_send(ha->neighbours->fd, what->ifindex, &iov, 1) == 1)
+	if (raw_send_past_the_gate(what->ifindex, &iov, 1) == 1)
 		ha->neighbours->budget--;
 }
 

@@ -12,10 +12,12 @@
 #include "ha/route.h"
 #include "sys/diag.h"
 #include "sys/clock.h"
+#include "sys/raw.h"
 #include "sys/thread.h"
 
 #define PRIORITY	30	/* below the main loop; a takeover is not finished without us */
 #define RETRY_NS	(100 * NS_PER_MS)
+#define REST_NS		(200 * NS_PER_MS)
 
 struct slot {
 	const struct conf_group *conf;
@@ -194,6 +196,19 @@ static bool round_of_work(struct placer *p, bool everything)
 	return again;
 }
 
+static uint64_t soonest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Announcements pause or have ended: nobody is to wait for their socket when this process is killed. */
+static void rest(struct placer *p)
+{
+	pthread_mutex_unlock(&p->lock);
+	raw_rest(REST_NS / 2);
+	pthread_mutex_lock(&p->lock);
+}
+
 static void *run(void *arg)
 {
 	struct placer *p = arg;
@@ -209,8 +224,9 @@ static void *run(void *arg)
 		if (everything)
 			next = monotonic_in(p->period_ns);
 		again = round_of_work(p, everything);
+		rest(p);
 		if (!p->quit)
-			wait_for_work(p, again ? monotonic_in(RETRY_NS) : next);
+			wait_for_work(p, soonest(next, monotonic_in(again ? RETRY_NS : REST_NS)));
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;

@@ -16,6 +16,8 @@
 #include "sys/log.h"
 #include "sys/thread.h"
 
+#define AFTER_NS	NS_PER_S	/* the start has come to rest: CPUs are the data path's again */
+
 static void *run(void *arg)
 {
 	struct renewal *r = arg;
@@ -29,19 +31,19 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int renew_start(struct ha *ha, const struct ha_say *say)
+static void start(struct ha *ha)
 {
 	struct renewal *r = &ha->renewal;
 	int err;
 
-	if (!ha->found)
-		return 0;
+	r->begun = true;
 	r->dp = ha->dp;
 	r->obj_dir = ha->opt.obj_dir;
 	r->wake = ha->store_src.fd;
 	err = thread_start(&r->thread, "renew", 0, run, r, NULL);
 	r->running = !err;
-	return err ? ha_fail(say, err, "thread to renew programs", strerror(-err)) : 0;
+	if (err)
+		log_event(LOG_ERR, "programs", "result=kept error=\"no thread: %s\"", strerror(-err));
 }
 
 void renew_stop(struct ha *ha)
@@ -56,6 +58,8 @@ void renew_turn(struct ha *ha)
 	struct renewal *r = &ha->renewal;
 	char text[HA_TEXT];
 
+	if (ha->found && !r->begun && ha->turn_ns - ha->started_ns > AFTER_NS)
+		start(ha);
 	if (!r->running || !atomic_load(&r->done))
 		return;
 	renew_stop(ha);

@@ -120,7 +120,7 @@ static void note_restart(const struct ha *ha, struct group *g)
 
 static int open_store(struct ha *ha, const struct ha_say *say)
 {
-	int err = store_open(&ha->store, ha->conf, ha->store_src.fd);
+	int err = store_open(&ha->store, ha->conf, ha->found, ha->store_src.fd);
 
 	if (err)
 		return ha_fail(say, err, "store", store_why());
@@ -216,8 +216,6 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = datapath_attach(ha, say);
 	if (!err)
 		err = watch_all(ha, say);
-	if (!err)
-		err = renew_start(ha, say);
 	if (err)
 		return err;
 	ha_tell_idle(ha->conf);

@@ -31,6 +31,7 @@ struct store {
 	char dir[CONF_PATH_MAX];
 	int done;
 	bool quit;
+	bool untried;		/* whether the directory takes anything is not known yet */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
@@ -127,11 +128,28 @@ static void history_one(struct store *s)
 	pthread_mutex_lock(&s->lock);
 }
 
+static int probe(const struct store *s)
+{
+	return file_replace(s->dir, "probe", "writable\n", 9, 0600);
+}
+
+/* What failed is told as a write that failed: by the alarm, when a term is wanted, and by the doctor. */
+static void try_now(struct store *s)
+{
+	int err = s->untried ? probe(s) : 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (uint32_t i = 0; i < s->n && err; i++)
+		s->slot[i].err = err;
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void *run(void *arg)
 {
 	struct store *s = arg;
 	struct slot *slot;
 
+	try_now(s);
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
 		while ((slot = next_waiting(s)) || s->history_waits) {
@@ -163,21 +181,25 @@ static void load(struct store *s, struct slot *slot)
 	slot->fenced = !access(path, F_OK) || errno != ENOENT;
 }
 
-/* A disk that takes nothing must be known now, not when the role has to move. */
-static int try_directory(struct store *s)
+/*
+ * A disk that takes nothing must be known now, not when the role has to move. But while leases of an earlier
+ * life run out nobody waits for fsync: then the thread tries it, first of all.
+ */
+static int try_directory(struct store *s, bool hurry)
 {
 	int err;
 
 	if (mkdir(s->dir, 0750) && errno != EEXIST)
 		err = -errno;
 	else
-		err = file_replace(s->dir, "probe", "writable\n", 9, 0600);
+		err = !hurry ? probe(s) : access(s->dir, W_OK) ? -errno : 0;
 	if (err)
 		snprintf(why, sizeof(why), "state-dir %s: cannot write: %s", s->dir, strerror(-err));
+	s->untried = hurry;
 	return err;
 }
 
-int store_open(struct store **ret, const struct conf *conf, int done)
+int store_open(struct store **ret, const struct conf *conf, bool hurry, int done)
 {
 	struct store *s = calloc(1, sizeof(*s));
 	int err;
@@ -187,7 +209,7 @@ int store_open(struct store **ret, const struct conf *conf, int done)
 	memcpy(s->dir, conf->state_dir, sizeof(s->dir));
 	s->done = done;
 	s->n = conf->n_groups;
-	err = try_directory(s);
+	err = try_directory(s, hurry);
 	if (err) {
 		free(s);
 		return err;

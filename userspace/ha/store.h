@@ -22,7 +22,7 @@
 struct store;
 
 /* Reads what is there; @done: an eventfd of the caller's, made readable after each write. The directory must be writable. */
-int store_open(struct store **ret, const struct conf *conf, int done);
+int store_open(struct store **ret, const struct conf *conf, bool hurry, int done);
 void store_close(struct store *s);	/* waits for a write under way */
 const char *store_why(void);		/* names the file; set by store_open() */
 

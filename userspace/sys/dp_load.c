@@ -19,7 +19,6 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 
-#define FILE_MAX	(8 << 20)
 #define FNV_START	UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME	UINT64_C(0x100000001b3)
 
@@ -40,13 +39,16 @@ static uint64_t fold(uint64_t hash, const uint8_t *data, size_t len)
 static int object_open(struct objects *o, int i, const char *dir)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = dp_prog_makes[i].object);
-	char name[64], path[PATH_MAX], *data = malloc(FILE_MAX);
+	char name[64], path[PATH_MAX], *data = NULL;
+	struct stat st = {};
 	ssize_t n;
 	int err;
 
 	snprintf(name, sizeof(name), "%s.bpf.o", dp_prog_makes[i].object);
-	err = data ? dp_pin_path(path, dir, name) : -ENOMEM;
-	n = err ? err : file_read(path, data, FILE_MAX);
+	err = dp_pin_path(path, dir, name);
+	if (!err && (stat(path, &st) < 0 || !(data = malloc((size_t)st.st_size + 1))))
+		err = -errno;
+	n = err ? err : file_read(path, data, (size_t)st.st_size + 1);
 	if (n < 0)
 		err = dp_fail((int)n, "open %s/%s", dir, name);
 	if (!err) {

@@ -2,6 +2,7 @@
 #include "sys/raw.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 #include <arpa/inet.h>
@@ -11,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "sys/clock.h"
+
 int raw_open(void)
 {
 	/* Protocol 0: nothing that comes in is copied to us. */
@@ -19,7 +22,7 @@ int raw_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-int raw_open_past_the_gate(void)
+static int open_past_the_gate(void)
 {
 	int fd = raw_open(), one = 1, err;
 
@@ -28,6 +31,63 @@ int raw_open_past_the_gate(void)
 	err = -errno;
 	close(fd);
 	return err;
+}
+
+int raw_asker(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+struct shared {
+	int (*open)(void);
+	atomic_int fd;		/* whoever takes it out has it alone; -1: none is open, or it is in use */
+	_Atomic uint64_t used_ns;
+};
+
+static struct shared by_the_gate = { raw_open, -1, 0 }, past_the_gate = { open_past_the_gate, -1, 0 };
+
+static int send_by(struct shared *s, uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	int fd = atomic_exchange(&s->fd, -1), none = -1, sent;
+
+	if (fd < 0)
+		fd = s->open();
+	if (fd < 0)
+		return fd;
+	sent = raw_send(fd, ifindex, frames, n);
+	atomic_store(&s->used_ns, clock_now_ns());
+	if (!atomic_compare_exchange_strong(&s->fd, &none, fd))
+		close(fd);
+	return sent;
+}
+
+int raw_send_now(uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	return send_by(&by_the_gate, ifindex, frames, n);
+}
+
+int raw_send_past_the_gate(uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	return send_by(&past_the_gate, ifindex, frames, n);
+}
+
+static void rest(struct shared *s, uint64_t idle_ns)
+{
+	int fd;
+
+	if (clock_now_ns() < atomic_load(&s->used_ns) + idle_ns)
+		return;
+	fd = atomic_exchange(&s->fd, -1);
+	if (fd >= 0)
+		close(fd);
+}
+
+void raw_rest(uint64_t idle_ns)
+{
+	rest(&by_the_gate, idle_ns);
+	rest(&past_the_gate, idle_ns);
 }
 
 int raw_mac(int fd, uint32_t ifindex, uint8_t ret_mac[6])

@@ -3,7 +3,7 @@
  * raw: whole Ethernet frames out of an interface, the MAC they should bear; did a certain one come in?
  *
  * One socket serves every interface and receives nothing; raw_listen()'s hears one interface.
- * Frames pass the egress hooks as any other, so the gate can still refuse them; raw_open_past_the_gate() says where not.
+ * Frames pass the egress hooks as any other, so the gate can still refuse them; raw_send_past_the_gate() says where not.
  * Errors:  negative errno. -ENODEV: no such interface; -ENETDOWN: it is down; -EOPNOTSUPP: it has no
  *          Ethernet address; -EAGAIN or -ENOBUFS: its queue is full, later may do.
  * Blocks:  never.
@@ -29,6 +29,17 @@ bool raw_link_up(int fd, uint32_t ifindex);
 int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n);
 
 /*
+ * A process that ends waits in the kernel for every packet socket it has (synchronize_net(): 15 ms, on a busy host
+ * 100 and more), and a killed controller must be gone, and the next one there, before its leases end. So whoever
+ * seldom sends has none: raw_send_now() opens one when there is something to send, raw_rest() closes it when
+ * nothing was for @idle_ns. raw_rest() blocks that long: for a thread that may wait.
+ */
+int raw_send_now(uint32_t ifindex, const struct iovec *frames, uint32_t n);
+void raw_rest(uint64_t idle_ns);
+/* Good for raw_mac() and raw_link_up() only. */
+int raw_asker(void);
+
+/*
  * A socket that hears what of @proto (ETH_P_ARP ...) comes in by the interface and passes the
  * filter. It keeps no more than a few frames: it is for whoever wants to know that there was one.
  */
@@ -41,6 +52,6 @@ bool raw_heard(int fd, uint32_t max);
  * interface, neither qdisc nor clsact nor nftables (PACKET_QDISC_BYPASS). Over a VLAN or a bond the hooks of the
  * interface below see it all the same.
  */
-int raw_open_past_the_gate(void);
+int raw_send_past_the_gate(uint32_t ifindex, const struct iovec *frames, uint32_t n);
 
 #endif
