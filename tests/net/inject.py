@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """inject: requests to a VIP as anybody on the network can make them. Runs inside one namespace of the lab.
 
-    inject.py IF TO_MAC FROM_MAC FROM_IP VIP RATE SECONDS [bypass]
+    inject.py IF TO_MAC FROM_MAC FROM_IP VIP RATE SECONDS [bypass] [TAG ...]
 
 FROM_MAC `random`: another locally administered address each time. bypass: past tc, as PACKET_QDISC_BYPASS lets root
-do. Ends with the number of frames sent on stdout.
+do. TAG: VLAN numbers, outermost first. Ends with the number of frames sent on stdout.
 """
 
 import random
@@ -39,16 +39,17 @@ def mac(text, rng):
     return bytes([rng.randrange(256) & 0xfc | 2]) + rng.randbytes(5)
 
 
-def main(dev, to_mac, from_mac, src, vip, rate, seconds, bypass=None):
+def main(dev, to_mac, from_mac, src, vip, rate, seconds, *more):
+    tags = b"".join(struct.pack("!HH", 0x8100, int(tag)) for tag in more if tag != "bypass")
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     sock.bind((dev, 0))
-    if bypass:
+    if "bypass" in more:
         sock.setsockopt(263, PACKET_QDISC_BYPASS, 1)	# SOL_PACKET
     rng, start, count = random.Random(7), time.monotonic(), int(float(rate) * float(seconds))
     for i in range(count):
         time.sleep(max(0.0, start + i / float(rate) - time.monotonic()))
         try:
-            sock.send(mac(to_mac, rng) + mac(from_mac, rng) + b"\x08\x00" + packet(src, vip))
+            sock.send(mac(to_mac, rng) + mac(from_mac, rng) + tags + b"\x08\x00" + packet(src, vip))
         except OSError as e:
             if e.errno != 105:		# ENOBUFS: tc has dropped it
                 raise

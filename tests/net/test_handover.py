@@ -97,10 +97,63 @@ def test_a_client_that_never_learns_is_served_to_and_fro(lab, pair, probe):
     assert neighbours(pair[other(old)]) == {}, "it never sent to the other host"
 
 
+ASKER = """
+import re, socket, sys
+sys.path.insert(0, "%s")
+from inject import REQUEST
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 5999))
+s.settimeout(8)
+s.sendto(REQUEST, ("%s", 5060))
+print("answered by", re.search(rb"Server: *(\\S+)", s.recv(4096)).group(1).decode(), flush=True)
+""" % (os.path.dirname(os.path.abspath(__file__)), VIP)
+
+
+def test_the_old_server_still_answers_what_it_took(lab):
+    """It needs three seconds; after one its host is armed again."""
+    for host in "ab":
+        traffic.answerer(lab, host, delay_us=3000000)
+    pair = Pair(lab).start()
+    old = pair.primary
+    client = lab.c.start("asker", sys.executable, "-c", ASKER)
+    time.sleep(0.5)
+    pair.switchover()
+    wait_until(lambda: pair[old].gate == "armed", 3, f"{old} to be armed again")
+    assert "answered by" not in client.text(), "too early: this shows nothing"
+    client.wait(10)
+    assert f"answered by {old}" in client.text(), f"{client.text()}; {pair[old].json('counters')['tc']}"
+    assert pair[old].counter("vip-linger", "tc") > 0
+
+
 def inject(node, to, from_mac, *more, rate=500, seconds=2, source=None):
     done = node.run(sys.executable, INJECT, "eth0", to.mac(), from_mac, source or node.ip4, VIP, str(rate),
                     str(seconds), *more)
     return int(done.stdout)
+
+
+def count_tagged(node, tag):
+    node.run("nft", "-f", "-", stdin=(
+        "table netdev tagged {\n  chain in {\n    type filter hook ingress device eth0 priority 0;\n"
+        f"    vlan id {tag} ip daddr {VIP} counter\n  }}\n}}\n"))
+
+
+def tagged(node):
+    told = json.loads(node.run("nft", "-j", "list", "table", "netdev", "tagged").stdout)["nftables"]
+    return sum(e["counter"]["packets"] for r in told if "rule" in r for e in r["rule"]["expr"] if "counter" in e)
+
+
+@pytest.mark.parametrize("settings", [{}, generic()])
+def test_a_tagged_frame_keeps_its_tag(lab, pair, settings):
+    old, new = pair.primary, other(pair.primary)
+    for host in "ab":	# the tag is in the frame, not beside it, as with a NIC of which rxvlan is off
+        lab.switch.run("ethtool", "-K", f"{host}0", "txvlan", "off")
+    count_tagged(lab.nodes[new], 77)
+    pair.switchover()
+    pair.settle()
+    sent = inject(lab.c, lab.nodes[old], lab.c.mac(), "77")
+    helped = pair[old].counter("vip-relay") + pair[old].counter("vip-helped")
+    assert helped == sent, f"{old} sent on {helped} of {sent}"
+    assert tagged(lab.nodes[new]) == sent, f"{new} got {tagged(lab.nodes[new])} of {sent} with their tag"
 
 
 def opens_nothing(pair, send):

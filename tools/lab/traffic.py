@@ -14,13 +14,13 @@ from lab import BUILD, PORT, ROOT, VIP, LabError, wait_until
 SIPP = os.path.join(ROOT, "tools/lab/sipp")
 
 
-def answerer(lab, host, addresses=(VIP,), tag=None, detached=False, realtime=False):
+def answerer(lab, host, addresses=(VIP,), tag=None, detached=False, realtime=False, delay_us=0):
     """A one-process SIP server that answers everything with 200 and its name (bench/answerer.c).
 
     realtime: it need not wait for a CPU; both hosts and the client share those of one machine here.
     """
     server = lab.nodes[host].start("server", *(["chrt", "-f", "10"] if realtime else []), f"{BUILD}/tools/answerer", "-t", tag or host, "-p", str(PORT),
-                                   *addresses, detached=detached)
+                                   "-d", str(delay_us), *addresses, detached=detached)
     wait_until(lambda: "serves port" in server.text(), 2, f"answerer of {host} to serve: {server.text()}")
     return server
 
