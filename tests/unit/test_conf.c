@@ -392,10 +392,21 @@ static void lease_outlives_four_pulses(void **state)
 static void what_is_not_built_is_refused(void **state)
 {
 	(void)state;
-	expect(GOOD "mode = cluster\n[arbiter]\ntype = etcd\n",
-	       "conf:12: type: 'etcd' is not built yet, this version knows none\n"
+	expect(GOOD "mode = cluster\n",
 	       "conf:10: mode: 'cluster' is not built yet, this version does takeover\n");
-	expect(GOOD "mode = takeover\n[arbiter]\ntype = none\n", "");
+	expect(GOOD "mode = takeover\n", "");
+}
+
+static void a_router_that_is_asked_is_named(void **state)
+{
+	(void)state;
+	expect(GOOD "[arbiter]\ntype = router\n",
+	       "conf:6: [group g] has no 'router', but [arbiter] type = router in line 11 asks one before a claim\n");
+	expect(GOOD "router = 10.77.0.9\n[arbiter]\ntype = router\n", "");
+	expect(GOOD "router = 10.77.0.9\n[arbiter]\ntype = router\n[group h]\ninterface = eth0\nsip-address = 10.77.0.101/24\n",
+	       "conf:13: [group h] has no 'router', but [arbiter] type = router in line 12 asks one before a claim\n");
+	expect(GOOD "[arbiter]\ntype = none\n", "");
+	expect(GOOD "[arbiter]\ntype = etcd\n", "");
 }
 
 static void preferred_host_is_of_the_pair(void **state)
@@ -532,6 +543,17 @@ static void digest_is_of_what_must_be_shared(void **state)
 	assert_int_equal(base,
 			 DIGEST("sip-port = 5061/tls 5060\nprefer = b\nsip-address = fd00::1/64\n"
 				"sip-address = 10.1.0.1/24 dev e7\ninterface = e1\nlinger = 1s\n"));
+	/* the arbiter must be the same one, and with a lock the lease */
+	assert_int_equal(base, DIGEST("interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
+				      "sip-port = 5060 5061/tls\n[arbiter]\ntype = none\nurl = http://10.9.9.9:2379\n"));
+#define WITH(arbiter, lease) digest_of(PAIR lease arbiter "[group g]\ninterface = e0\nsip-address = 10.1.0.1/24\n" \
+				       "router = 10.1.0.9\n")
+	assert_int_equal(WITH("", ""), WITH("", "lease = 1s\n"));
+	assert_int_not_equal(WITH("", ""), WITH("[arbiter]\ntype = router\n", ""));
+	assert_int_not_equal(WITH("", ""), WITH("[arbiter]\ntype = etcd\n", ""));
+	assert_int_not_equal(WITH("[arbiter]\ntype = etcd\n", "lease = 1s\n"), WITH("[arbiter]\ntype = etcd\n", ""));
+	assert_int_equal(WITH("[arbiter]\ntype = etcd\nurl = http://10.1.1.1:2379\n", ""),
+			 WITH("[arbiter]\ntype = etcd\nurl = http://10.2.2.2:2379\n", ""));
 	/* another group before it: the same */
 	assert_int_equal(
 		base,
@@ -673,7 +695,7 @@ int main(void)
 		TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once),
 		TEST(vips_are_nobody_elses), TEST(addresses_that_no_host_has_are_refused),
 		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked),
-		TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),
+		TEST(a_router_that_is_asked_is_named), TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),
 		TEST(name_hash_is_that_of_the_wire), TEST(interfaces_choose_their_xdp),
 		TEST(nothing_is_remembered), TEST(damaged_files_do_no_harm),
 	};

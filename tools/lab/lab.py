@@ -512,7 +512,8 @@ def _loss_rule(percent, frm, to, path):
 
 
 def _tear_down(id):
-    nodes = [Node(Lab(id), n) for n in (*HOSTS, "c", "sw")]
+    names = {n.removeprefix(f"{id}-") for n in os.listdir("/run/netns") if n.startswith(f"{id}-")}
+    nodes = [Node(Lab(id), n) for n in sorted(names)]	# also those a test has added
     for node in nodes:
         for pid in node.pids():
             try:

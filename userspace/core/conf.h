@@ -210,7 +210,7 @@ bool conf_prefers_me(const struct conf *c, const struct conf_group *g);
 enum conf_xdp conf_xdp_of(const struct conf *c, const char *dev);
 /* As on the wire: hash of the group's name ... */
 uint32_t conf_name_hash(const char *name);
-/* ... and digest of what both hosts must share: VIPs, ports, mode. */
+/* ... and digest of what both hosts must share: VIPs, ports, mode, arbiter, and with etcd the lease. */
 uint32_t conf_digest(const struct conf *c, const struct conf_group *g);
 
 /* Text of an address ("10.77.0.100", "fd00::64"), for logs and JSON; @buf >= INET6_ADDRSTRLEN. */

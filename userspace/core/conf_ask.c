@@ -50,7 +50,7 @@ uint32_t conf_name_hash(const char *name)
 /* The settings both hosts must share are hashed as records of bytes, in an order of their own. */
 #define VIP_BYTES	17	/* address, prefix length */
 #define PORT_BYTES	3	/* port, transport */
-#define HEAD_BYTES	5	/* mode, number of VIPs */
+#define HEAD_BYTES	14	/* mode, number of VIPs, arbiter, lease */
 
 static int by_bytes_vip(const void *a, const void *b)
 {
@@ -91,6 +91,9 @@ uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
 	buf[0] = (uint8_t)g->mode;
 	for (int i = 0; i < 4; i++)
 		buf[1 + i] = (uint8_t)(g->n_vips >> (8 * i));
+	buf[5] = (uint8_t)c->arbiter;
+	for (int i = 0; i < 8; i++)	/* the lock's rules go by the longer of the two leases */
+		buf[6 + i] = c->arbiter == ARBITER_ETCD ? (uint8_t)(c->lease_ns >> (8 * i)) : 0;
 	len += put_vips(buf + len, &c->vips[g->first_vip], g->n_vips);
 	len += put_ports(buf + len, g->ports, g->n_ports);
 	return hash_of(buf, len);

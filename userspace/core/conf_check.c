@@ -133,13 +133,14 @@ static void check_lease(const struct check *k)
 	      "and would end when a few are lost", lease, interval);
 }
 
+/* Each group is claimed by itself: each needs somebody to ask. */
 static void check_arbiter(const struct check *k)
 {
-	static const char *const types[] = { [ARBITER_ROUTER] = "router", [ARBITER_ETCD] = "etcd" };
-
-	if (k->c->arbiter != ARBITER_NONE)
-		blame(k, line_of(&k->w->single[SEC_ARBITER], SEC_ARBITER, "type"),
-		      "type: '%s' is not built yet, this version knows none", types[k->c->arbiter]);
+	for (uint32_t i = 0; k->c->arbiter == ARBITER_ROUTER && i < k->c->n_groups; i++)
+		if (!k->c->groups[i].n_routers)
+			blame(k, k->w->group[i].section, "[group %s] has no 'router', but [arbiter] type = router in "
+			      "line %u asks one before a claim", k->c->groups[i].name,
+			      line_of(&k->w->single[SEC_ARBITER], SEC_ARBITER, "type"));
 }
 
 /* ---- groups ---- */

@@ -129,20 +129,37 @@ uint64_t detect_time_ns(const struct detect *d)
 	return t < cap ? t : cap;
 }
 
-bool detect_is_silent(const struct detect *d, uint64_t heard_ns, uint64_t now_ns)
+/*
+ * Backwards from the newest: every punctual probe that left after the peer was last heard and has had its
+ * time. The slack: timers fire some microseconds apart, and a whole interval later is no better.
+ */
+static uint32_t unanswered(const struct detect *d, uint64_t heard_ns, uint64_t now_ns, uint64_t *ret_first_ns)
 {
-	uint64_t time = detect_time_ns(d), slack = d->interval_ns / 4, first = now_ns;
+	uint64_t slack = d->interval_ns / 4;
 	uint32_t n = 0;
 
-	/* The slack: timers fire some microseconds apart, and a whole interval later is no better.
-	 * Backwards from the newest: every punctual probe that left after the peer was last heard. */
+	*ret_first_ns = now_ns;
 	for (uint64_t seq = d->newest_seq; seq >= d->streak_seq && seq + DETECT_PROBES > d->newest_seq; seq--) {
 		uint64_t sent = d->sent_ns[seq % DETECT_PROBES];
 
 		if (!sent || sent <= heard_ns)
 			break;
-		first = sent;
+		*ret_first_ns = sent;
 		n += now_ns - sent + slack >= d->interval_ns;
 	}
-	return n >= misses_now(d) && now_ns - first + slack >= time;
+	return n;
+}
+
+bool detect_missed_one(const struct detect *d, uint64_t heard_ns, uint64_t now_ns)
+{
+	uint64_t first;
+
+	return unanswered(d, heard_ns, now_ns, &first) > 0;
+}
+
+bool detect_is_silent(const struct detect *d, uint64_t heard_ns, uint64_t now_ns)
+{
+	uint64_t time = detect_time_ns(d), first;
+
+	return unanswered(d, heard_ns, now_ns, &first) >= misses_now(d) && now_ns - first + d->interval_ns / 4 >= time;
 }

@@ -51,6 +51,9 @@ uint64_t detect_time_ns(const struct detect *d);
 /* @heard_ns: last authentic message on this path, 0: never. */
 bool detect_is_silent(const struct detect *d, uint64_t heard_ns, uint64_t now_ns);
 
+/* Has as much as one punctual probe gone unanswered, and nothing been heard since it left? */
+bool detect_missed_one(const struct detect *d, uint64_t heard_ns, uint64_t now_ns);
+
 /* When probe @seq left; 0 when that is forgotten or it was never sent. */
 uint64_t detect_departure_ns(const struct detect *d, uint64_t seq);
 

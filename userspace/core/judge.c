@@ -7,6 +7,8 @@
 #define VIP_SILENT_NS	UINT64_C(300000000)	/* so long no answer: nobody has the VIP */
 #define VIP_SECOND_NS	UINT64_C(900000000)	/* the same, for whoever lets another go first */
 
+#define IN_VAIN_NS	UINT64_C(1000000000)	/* so long gone without a takeover: somebody must look */
+
 static const struct judgement stay;
 
 uint64_t judge_higher(uint64_t a, uint64_t b)
@@ -73,9 +75,15 @@ static bool vip_is_silent(const struct judge_facts *f)
 	return f->vip_silent_ns >= (first ? VIP_SILENT_NS : VIP_SECOND_NS);
 }
 
-bool judge_peer_is_gone(const struct judge_facts *f)
+/* Nothing is heard of it, be it its fault or ours. */
+static bool nothing_heard(const struct judge_facts *f)
 {
 	return f->peer == PEER_DOWN || (f->peer == PEER_UNAUTHENTIC && vip_is_silent(f));
+}
+
+bool judge_peer_is_gone(const struct judge_facts *f)
+{
+	return nothing_heard(f) && (f->arbiter != ARBITER_ROUTER || f->ear);
 }
 
 static const char *gone_why(const struct judge_facts *f)
@@ -85,11 +93,54 @@ static const char *gone_why(const struct judge_facts *f)
 	return BT_WORD_NUMBER(f->seen) ? "peer-lost" : "alone";
 }
 
-/* Alone, even a host whose server is ill holds the role: somebody has to, and the server may return. */
+/*
+ * Alone, even a host whose server is ill holds the role: somebody has to, and the server may return.
+ * With a lock the other may be well and cut off: it is left to it.
+ */
 static bool may_serve(const struct judge_facts *f)
 {
-	return f->link_up && (f->running || judge_peer_is_gone(f));
+	return f->link_up && (f->running || (judge_peer_is_gone(f) && f->arbiter != ARBITER_ETCD));
 }
+
+/* ---- witness mode -------------------------------------------------------------------------- */
+
+static uint64_t number_to_claim(const struct judge_facts *f)
+{
+	uint64_t next;
+
+	return word_next(f->word, WORD_CLAIM, f->me, f->seen, &next) ? BT_WORD_NUMBER(next) : 0;
+}
+
+uint64_t judge_lock_wanted(const struct judge_facts *f)
+{
+	if (f->arbiter != ARBITER_ETCD || f->stopping || f->fenced || !f->running || !f->link_up)
+		return 0;
+	if (BT_WORD_MODE(f->word) == BT_OPEN)
+		return f->unsure ? BT_WORD_NUMBER(f->word) : 0;
+	if (!judge_peer_is_gone(f))
+		return 0;
+	return word_is_claim(f->word, f->me) ? BT_WORD_NUMBER(f->word) : number_to_claim(f);
+}
+
+/* The lock comes before the claim: a host that cannot get it must not turn a healthy peer away. */
+static bool may_claim_alone(const struct judge_facts *f)
+{
+	return judge_peer_is_gone(f) &&
+	       (f->arbiter != ARBITER_ETCD || (f->lock_number && f->lock_number == number_to_claim(f)));
+}
+
+/* Clocks differ by less than a tenth. */
+static bool may_open_alone(const struct judge_facts *f)
+{
+	if (!judge_peer_is_gone(f))
+		return false;
+	if (f->arbiter != ARBITER_ETCD)
+		return true;
+	return f->lock_number == BT_WORD_NUMBER(f->word) &&
+	       f->claim_age_ns >= f->longest_lease_ns + f->longest_lease_ns / 10;
+}
+
+/* ---- claims -------------------------------------------------------------------------------- */
 
 bool judge_nobody_holds(const struct judge_facts *f)
 {
@@ -125,12 +176,12 @@ static struct judgement judge_claim(const struct judge_facts *f)
 {
 	if (f->stopping || f->fenced || !may_serve(f))
 		return stay;
-	if (judge_peer_is_gone(f))
+	if (may_claim_alone(f))
 		return change(f, WORD_CLAIM, gone_why(f));
 	if (f->peer == PEER_STALLED && f->said.known && BT_WORD_MODE(f->said.word) == BT_OPEN)
 		return change(f, WORD_CLAIM, "peer-stalled");
 	/* Pulled, but never back: in relay this host has just let go, perhaps for that very asking. */
-	if (f->asked && BT_WORD_MODE(f->word) != BT_RELAY && (f->peer == PEER_UP || f->forced))
+	if (f->asked && BT_WORD_MODE(f->word) != BT_RELAY && (f->peer == PEER_UP || (f->forced && !nothing_heard(f))))
 		return change(f, WORD_CLAIM, "switchover");
 	if (both_new(f) && f->said.fresh && f->prefers_me)
 		return change(f, WORD_CLAIM, "first-start");
@@ -197,7 +248,7 @@ static struct judgement judge_claiming(const struct judge_facts *f)
 		return change(f, WORD_CLOSE, "fence");
 	if (f->stopping || !may_serve(f))
 		return change(f, WORD_CLOSE, f->stopping ? "stop" : f->link_up ? "service-unavailable" : "link-down");
-	if (judge_peer_is_gone(f))
+	if (may_open_alone(f))
 		return change(f, WORD_OPEN_ALONE, gone_why(f));
 	/* Acknowledged only at our own number: a peer that remembers a higher one never says ours. */
 	if (f->said.fresh && f->said.known && BT_WORD_NUMBER(f->said.word) > BT_WORD_NUMBER(f->word) &&
@@ -223,13 +274,20 @@ static struct judgement judge_ill(const struct judge_facts *f)
 	return (struct judgement){ .stuck = "unavailable here, but the peer cannot take the role: it stays" };
 }
 
+/* With a lock, a gate that is open without a lease has lost its role and does not know. */
+static bool two_hold(const struct judge_facts *f)
+{
+	return f->said.fresh && f->said.known && BT_WORD_MODE(f->said.word) == BT_OPEN &&
+	       (f->said.leased || f->arbiter != ARBITER_ETCD);
+}
+
 static struct judgement judge_open(const struct judge_facts *f)
 {
 	const struct peer_facts *p = &f->said;
 
 	if (f->stopping || f->fenced)
 		return judge_away(f, f->fenced ? "fence" : "stop");
-	if (p->fresh && p->known && BT_WORD_MODE(p->word) == BT_OPEN && !p->hears_us)
+	if (two_hold(f) && !p->hears_us)
 		return change(f, WORD_CLOSE, "not-heard");	/* only this side knows of both, ill or well */
 	if (f->fence_asked && !judge_unready(f))
 		return change(f, WORD_LEAVE, "fence");
@@ -243,7 +301,21 @@ static struct judgement judge_open(const struct judge_facts *f)
 	return stay;
 }
 
-struct judgement judge(const struct judge_facts *f)
+/* Nothing is heard of the peer, and yet nobody here serves: why? */
+static const char *in_vain(const struct judge_facts *f)
+{
+	bool serves = BT_WORD_MODE(f->word) == BT_OPEN && f->leased;
+
+	if (serves || !nothing_heard(f) || f->gone_ns < IN_VAIN_NS || f->stopping)
+		return NULL;
+	if (f->arbiter == ARBITER_ROUTER && !f->ear)
+		return "the peer is not heard, but no router answers either: this host may be deaf, so it does not take over";
+	if (f->arbiter == ARBITER_ETCD && !f->arbiter_up)
+		return "the peer is not heard, and the arbiter does not answer: without its lock nobody may serve";
+	return NULL;
+}
+
+static struct judgement judge_word(const struct judge_facts *f)
 {
 	switch (BT_WORD_MODE(f->word)) {
 	case BT_OPEN:
@@ -255,6 +327,15 @@ struct judgement judge(const struct judge_facts *f)
 	default:
 		return judge_arm(f);
 	}
+}
+
+struct judgement judge(const struct judge_facts *f)
+{
+	struct judgement j = judge_word(f);
+
+	if (!j.cause && !j.stuck)
+		j.stuck = in_vain(f);
+	return j;
 }
 
 uint32_t judge_owed_term(const struct judge_facts *f)

@@ -3,7 +3,10 @@
  * judge: given all that is known, should this host change the group's word, how, and why?
  *
  * Pure: facts in, at most one change out; the conductor makes it by compare-and-swap and asks again.
- * Availability mode (no arbiter): an unacknowledged claim is opened on the verdict 'peer dead' alone.
+ * Availability mode (arbiter none or router): an unacknowledged claim is opened on the verdict 'peer dead'
+ * alone; with router, only by a host that is not deaf: a router answered in this silence.
+ * Witness mode (etcd): claimed only with the lock in hand, and opened when the claim has stood for a whole
+ * lease and a tenth: since then our kernel confirms no older holder, so every older lease has ended.
  * No preemption: a claim needs a cause.
  * Time:    ages in nanoseconds, computed by the caller from the boot clock.
  * Source:  design §4.3, §4.4.
@@ -14,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/conf.h"
 #include "core/word.h"
 
 enum peer_state {
@@ -55,6 +59,16 @@ struct judge_facts {
 	uint64_t nobody_ns;	/* for how long judge_nobody_holds() has been true */
 	uint64_t patience_ns;	/* 10 intervals: how long a role may lie on the ground */
 	uint64_t vip_silent_ns;	/* for how long nobody has answered for the VIP, though asked; 0: not known */
+
+	enum conf_arbiter arbiter;
+	bool arbiter_up;	/* it answers */
+	bool ear;		/* router: one of the group's answered a question asked in this silence */
+	bool leased;		/* our own gate's lease runs */
+	bool unsure;		/* open: for half of the misses no probe was answered at our number */
+	uint64_t lock_number;	/* etcd: the number this host holds the lock for, now; 0: it does not */
+	uint64_t claim_age_ns;	/* our claim has stood in our word at least so long */
+	uint64_t longest_lease_ns;	/* of this host and the peer, the longer one */
+	uint64_t gone_ns;	/* for how long the peer has been found gone */
 };
 
 struct judgement {
@@ -68,7 +82,8 @@ struct judgement judge(const struct judge_facts *f);
 
 /*
  * May this host go by it that the peer serves nobody? It is dead; or it cannot be told from who
- * forges it, and nobody answers for the VIP.
+ * forges it, and nobody answers for the VIP. With router: and this host itself can hear. In witness
+ * mode it is a reason to ask for the lock, and no more.
  */
 bool judge_peer_is_gone(const struct judge_facts *f);
 
@@ -83,6 +98,12 @@ const char *judge_refusal(const struct judge_facts *f);
  * between claiming and opening, and its kernel would say so for ever. False while the peer's word is old.
  */
 bool judge_nobody_holds(const struct judge_facts *f);
+
+/*
+ * The number this host wants the lock for, 0: for none. While the pair hears itself nobody wants it; the
+ * holder after half of the misses, the other at its verdict. Whoever is ill leaves it to the other.
+ */
+uint64_t judge_lock_wanted(const struct judge_facts *f);
 
 /* What must be on disk for the word as it stands, and for what the kernel may make of it; 0: nothing. */
 uint32_t judge_owed_term(const struct judge_facts *f);

@@ -92,7 +92,7 @@ static const struct opt table[] = {
 	{ ARBITER("type", AT_RESTART, OPT_ENUM, arbiter), .words = arbiters, .def = "none",
 	  .help = "third opinion before a claim" },
 	{ ARBITER("url", AT_RESTART, OPT_URL, arbiter_url), .def = "http://127.0.0.1:2379",
-	  IDLE, .help = "where the etcd of type = etcd answers" },
+	  .help = "where the etcd of type = etcd answers" },
 
 	{ IFACE("xdp-mode", AT_RESTART, OPT_ENUM, xdp), .words = xdp_modes, .def = "auto",
 	  .help = "how the data path is attached; off: nftables lease gate only" },
@@ -284,6 +284,11 @@ const struct opt *opts_nearest(enum opt_section section, const char *name)
 bool opts_is_list(const struct opt *o)
 {
 	return o->kind >= OPT_PATH && o->kind <= OPT_SERVER;
+}
+
+const char *opts_arbiter_text(enum conf_arbiter arbiter)
+{
+	return arbiters[arbiter];
 }
 
 const char *opts_section_name(enum opt_section section)

@@ -73,6 +73,8 @@ const struct opt *opts_nearest(enum opt_section section, const char *name);
 uint32_t opts_row(const struct opt *o);
 bool opts_is_list(const struct opt *o);		/* may stand in several lines */
 
+const char *opts_arbiter_text(enum conf_arbiter arbiter);	/* "none" ... */
+
 const char *opts_section_name(enum opt_section section);
 bool opts_section_is_named(enum opt_section section);	/* [group NAME], not [node] */
 

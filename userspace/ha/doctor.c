@@ -63,6 +63,11 @@ static void doctor_paths(struct ha *ha, struct rows *r)
 		say(r, "warn", "paths", "one heartbeat path only", "a second [peer] path over another network tells a dead link from a dead host");
 }
 
+static void on_arbiter(void *arg, bool ok, const char *text, const char *fix)
+{
+	say(arg, ok ? "ok" : "warn", "arbiter", text, fix);
+}
+
 static void doctor_peer(struct ha *ha, struct rows *r)
 {
 	char text[HA_TEXT];
@@ -125,6 +130,7 @@ void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg)
 	doctor_paths(ha, &r);
 	doctor_xdp(ha, &r);
 	doctor_rt(ha, &r);
+	arbiter_rows(ha->arbiter, on_arbiter, &r);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		doctor_group(ha, &ha->group[i], &r);
 	doctor_tcp(&r);

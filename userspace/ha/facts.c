@@ -15,6 +15,7 @@
 #define UNHEARD_MS	100			/* design §4.4: so long, and whoever hears steps down */
 #define SETTLE_NS	NS_PER_S		/* of health, before arming after a move */
 #define UNAUTH_NS	NS_PER_S		/* a wrong MAC younger than this explains a silence */
+#define UNSURE_NS	NS_PER_S		/* a path that flaps must not take and leave the lock each time */
 #define PATIENCE	10			/* intervals a role may lie on the ground */
 
 /* The prober's report may be a beat old; the kernel notes at once what each group was told. */
@@ -67,6 +68,27 @@ static bool all_silent(const struct ha *ha, bool *ret_any)
 		silent &= ha->report.path[i].silent;
 	}
 	return silent && facts_heard_ns(ha) <= reported;
+}
+
+/*
+ * When the peer was last heard, if a beat of it is missed by now on every path that has a vote (1: it
+ * never was); 0 while it beats. A later one is another silence.
+ */
+uint64_t facts_silence_ns(const struct ha *ha)
+{
+	uint64_t heard = facts_heard_ns(ha), reported = 0;
+	bool any = false;
+
+	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
+		if (ha->report.path[i].heard_ns > reported)
+			reported = ha->report.path[i].heard_ns;
+		if (!health_link_up(ha->health, ha->conf->paths[i].dev))
+			continue;
+		any = true;
+		if (!ha->report.path[i].missed)
+			return 0;
+	}
+	return !any || heard > reported ? 0 : heard ? heard : 1;
 }
 
 enum peer_state facts_peer(const struct ha *ha)
@@ -151,8 +173,42 @@ static bool stalled(const struct ha *ha, const struct group *g, const struct pee
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g)
 {
 	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+	uint32_t path;
+	uint64_t seq;
 
-	return pulse_departure_ns(ha->pulse, h->same_path, h->same_seq);
+	do {	/* both of one message, or none: the kernel writes seq 0, path, seq */
+		seq = h->same_seq;
+		path = h->same_path;
+	} while (seq != h->same_seq || path != h->same_path);
+	return pulse_departure_ns(ha->pulse, path, seq);
+}
+
+/* For half of what silence is given, no answer said that the peer is at our number. It gets that time at the start. */
+bool facts_unconfirmed(const struct ha *ha, const struct group *g)
+{
+	uint64_t since = facts_answered_ns(ha, g);
+
+	if (since < ha->started_ns)
+		since = ha->started_ns;
+	return ha->turn_ns > since + facts_fresh_ns(ha);
+}
+
+static void arbiter_said(const struct ha *ha, const struct group *g, struct judge_facts *f)
+{
+	uint64_t number = BT_WORD_NUMBER(f->word);
+	struct arbiter_facts said;
+
+	arbiter_facts(ha->arbiter, g->slot, &said);
+	f->arbiter = ha->conf->arbiter;
+	f->arbiter_up = said.up;
+	f->ear = said.ear;
+	f->lock_number = said.lock_number;
+	f->leased = dp_leases(ha->dp)[g->slot] > ha->turn_ns;
+	f->unsure = g->unsure_ns && ha->turn_ns - g->unsure_ns < UNSURE_NS;
+	f->longest_lease_ns = g->peer_lease_ns > ha->conf->lease_ns ? g->peer_lease_ns : ha->conf->lease_ns;
+	f->gone_ns = ha->turn_ns - ha->peer_since_ns;
+	if (g->claimed_number == number && ha->turn_ns > g->claimed_ns)
+		f->claim_age_ns = ha->turn_ns - g->claimed_ns;
 }
 
 void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
@@ -171,6 +227,7 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.vip_silent_ns = vip_ask_silent_ns(g->vip_ask),
 	};
 	byhand_facts(ha, g, f);
+	arbiter_said(ha, g, f);
 	peer_said(ha, g, &f->said);
 	f->rested = ha->turn_ns - g->moved_ns >= SETTLE_NS;
 	f->settled = f->rested && ha->turn_ns - g->ill_ns >= SETTLE_NS;

@@ -24,23 +24,52 @@ uint64_t group_word(const struct ha *ha, const struct group *g)
 	return atomic_load(&dp_words(ha->dp)[g->slot]);
 }
 
-/* ---- lease ---------------------------------------------------------------------------------- */
+/* ---- lease and lock --------------------------------------------------------------------------- */
+
+static void lease_facts_of(const struct ha *ha, const struct group *g, struct lease_facts *f)
+{
+	struct arbiter_facts said;
+
+	arbiter_facts(ha->arbiter, g->slot, &said);
+	*f = (struct lease_facts){
+		.word = group_word(ha, g), .lease_ns = ha->conf->lease_ns,
+		.until_ns = atomic_load(&dp_leases(ha->dp)[g->slot]),
+		.turn_ns = ha->turn_ns, .heard_ns = facts_heard_ns(ha),
+		.answered_ns = facts_answered_ns(ha, g),
+		/* The verdict that opened the gate in this very turn is one to lease it by: asked again it may want more. */
+		.peer_dead = facts_peer_is_gone(ha, g) || g->alone_ns == ha->turn_ns,
+		.witness = ha->conf->arbiter == ARBITER_ETCD,
+	};
+	if (g->lock_number == BT_WORD_NUMBER(f->word) && said.lock_number == g->lock_number)
+		f->lock_until_ns = said.lock_until_ns;
+}
 
 void group_renew_lease(struct ha *ha, struct group *g)
 {
-	_Atomic uint64_t *lease = &dp_leases(ha->dp)[g->slot];
-	struct lease_facts f = {
-		.word = group_word(ha, g), .lease_ns = ha->conf->lease_ns, .until_ns = atomic_load(lease),
-		.turn_ns = ha->turn_ns, .heard_ns = facts_heard_ns(ha),
-		.answered_ns = facts_answered_ns(ha, g),
-	};
+	struct lease_facts f;
 	uint64_t until;
 
-	/* The verdict that opened the gate in this very turn is one to lease it by: asked again it may want more. */
-	f.peer_dead = facts_peer_is_gone(ha, g) || g->alone_ns == ha->turn_ns;
+	lease_facts_of(ha, g, &f);
 	until = lease_next(&f);
 	if (until != f.until_ns)
-		atomic_store(lease, until);
+		atomic_store(&dp_leases(ha->dp)[g->slot], until);
+}
+
+/* What is wanted no more renews no lease, but is kept as long as the gate rests on what it had renewed. */
+void group_want_lock(struct ha *ha, struct group *g)
+{
+	struct judge_facts f;
+	struct lease_facts l;
+
+	if (ha->conf->arbiter != ARBITER_ETCD)
+		return;
+	if (BT_WORD_MODE(group_word(ha, g)) == BT_OPEN && facts_unconfirmed(ha, g))
+		g->unsure_ns = ha->turn_ns;
+	facts_of(ha, g, &f);
+	g->lock_number = judge_lock_wanted(&f);
+	lease_facts_of(ha, g, &l);
+	if (g->lock_number || !lease_rests_on_lock(&l))
+		arbiter_want(ha->arbiter, g->slot, g->lock_number);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------ */
@@ -187,6 +216,8 @@ static void note_peer_lease(struct ha *ha, struct group *g)
 	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
 	uint64_t at = h->at_ns, left = h->lease_left_us * NS_PER_US, until = at + left;
 
+	if (at && left > g->peer_lease_ns)
+		g->peer_lease_ns = left;
 	if (!at || left)
 		g->ended_ns = 0;
 	else if (!g->ended_ns)
@@ -206,6 +237,15 @@ void group_note_lost(struct group *g, uint64_t from)
 	g->intent_number = 0;
 }
 
+/* The clock is read after the word: it has stood at least since then. */
+static void note_claim(const struct ha *ha, struct group *g, uint64_t word)
+{
+	if (!word_is_claim(word, ha->me) || g->claimed_number == BT_WORD_NUMBER(word))
+		return;
+	g->claimed_number = BT_WORD_NUMBER(word);
+	g->claimed_ns = clock_now_ns();
+}
+
 void group_follow(struct ha *ha, struct group *g)
 {
 	uint64_t word = group_word(ha, g);
@@ -213,6 +253,7 @@ void group_follow(struct ha *ha, struct group *g)
 	struct role_step step = role_next(g->role, ev);
 
 	note_numbers(ha, g, word);
+	note_claim(ha, g, word);
 	note_peer_lease(ha, g);
 	if (step.to != g->role || step.acts)
 		move_role(ha, g, ev, step, word);

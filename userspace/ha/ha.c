@@ -44,6 +44,7 @@ static void note_peer(struct ha *ha)
 	note_unheard(ha);
 	if (ha->peer == was)
 		return;
+	ha->peer_since_ns = ha->turn_ns;
 	log_event(ha->peer == PEER_UP ? LOG_INFO : LOG_WARNING, "peer change", "peer=%s from=%s to=%s heard_ago_ms=%" PRIu64,
 		  ha->conf->peer_name, peer_state_text(was), peer_state_text(ha->peer),
 		  facts_heard_ns(ha) ? (ha->turn_ns - facts_heard_ns(ha)) / NS_PER_MS : 0);
@@ -85,11 +86,24 @@ static uint64_t ask_for_vips(struct ha *ha)
 	return next;
 }
 
+/* ---- the third party ------------------------------------------------------------------------------ */
+
+static uint64_t hear_arbiter(struct ha *ha)
+{
+	uint64_t next = arbiter_turn(ha->arbiter, facts_silence_ns(ha), ha->turn_ns);
+	char text[HA_TEXT];
+	const char *trouble = arbiter_trouble(ha->arbiter, text, sizeof(text));
+
+	alarm_set(&ha->alarms, trouble != NULL, "arbiter-unreachable", NULL, trouble ? trouble : "", "", ha->turn_ns);
+	return next;
+}
+
 /* ---- one turn ------------------------------------------------------------------------------------ */
 
 static void turn_group(struct ha *ha, struct group *g)
 {
 	group_follow(ha, g);
+	group_want_lock(ha, g);
 	for (int i = 0; i < ROUNDS && group_decide(ha, g); i++) {
 		group_renew_lease(ha, g);	/* an open gate without a lease serves nobody */
 		group_follow(ha, g);
@@ -112,6 +126,8 @@ static uint64_t group_deadline(const struct ha *ha, const struct group *g)
 	/* The peer claims at half a lease: ten steps leave it room for a stall of two fifths. */
 	uint64_t step = moving ? ha->conf->pulse_interval_ns : ha->conf->lease_ns / 10;
 
+	if (ha->conf->arbiter == ARBITER_ETCD && step > facts_fresh_ns(ha))
+		step = facts_fresh_ns(ha);	/* the holder asks for the lock before the other does */
 	return ha->turn_ns + step;
 }
 
@@ -128,20 +144,21 @@ static uint64_t next_deadline(struct ha *ha)
 
 uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 {
-	uint64_t health_ns, asked_ns, strays_ns;
+	uint64_t health_ns, asked_ns, strays_ns, arbiter_ns;
 
 	ha->turn_ns = now_ns;
 	sources_take_events(ha);	/* why a word changed, before it is read: what woke us may be something else */
 	health_ns = health_turn(ha->health, now_ns);	/* first: what it finds is judged in this turn */
 	note_peer(ha);
 	asked_ns = ask_for_vips(ha);
+	arbiter_ns = hear_arbiter(ha);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		turn_group(ha, &ha->group[i]);
 	ask_turn(ha);
 	byhand_turn(ha);
 	chronicle_turn(ha);
 	strays_ns = neighbours_turn(ha);
-	return earlier(next_deadline(ha), earlier(strays_ns, earlier(health_ns, asked_ns)));
+	return earlier(earlier(next_deadline(ha), arbiter_ns), earlier(strays_ns, earlier(health_ns, asked_ns)));
 }
 
 /* ---- stopping ------------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 #include "core/role.h"
 #include "ha/alarm.h"
 #include "ha/announce.h"
+#include "ha/arbiter.h"
 #include "ha/ha.h"
 #include "ha/placer.h"
 #include "ha/pulse.h"
@@ -95,6 +96,11 @@ struct group {
 	uint64_t peer_until_ns;	/* end of the peer's lease, about, by our clock */
 	uint64_t renewed_ns;	/* when that was last seen to move on */
 	uint64_t ended_ns;	/* since when it is seen ended; 0: it runs */
+	uint64_t peer_lease_ns;	/* the longest that was ever seen left of it */
+	uint64_t claimed_number;	/* of our claim that stands, and since when it surely does */
+	uint64_t claimed_ns;
+	uint64_t lock_number;	/* for which the lock is wanted; what it is merely kept for justifies no lease */
+	uint64_t unsure_ns;	/* open: when the peer last did not confirm our number; 0: never */
 };
 
 /* The thread that puts this build's programs in place of an earlier one's. */
@@ -121,8 +127,9 @@ struct ha {
 	struct chronicle *chronicle;
 	struct neighbours *neighbours;
 	struct placer *placer;
+	struct arbiter *arbiter;
 	struct alarms alarms;
-	struct src pulse_src, store_src, placer_src, event_src;
+	struct src pulse_src, store_src, placer_src, arbiter_src, event_src;
 	struct group group[BT_GROUPS_MAX];
 	uint32_t n_groups;
 	struct asker asker[ASKERS_MAX];
@@ -136,6 +143,7 @@ struct ha {
 	uint64_t turn_ns;	/* start of this turn */
 	struct pulse_report report;
 	enum peer_state peer;
+	uint64_t peer_since_ns;	/* when it became that */
 	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
 	bool stopping;
 	uint64_t stop_ns;
@@ -177,11 +185,14 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *re
 uint64_t facts_heard_ns(const struct ha *ha);
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g);
 uint64_t facts_fresh_ns(const struct ha *ha);
+uint64_t facts_silence_ns(const struct ha *ha);
+bool facts_unconfirmed(const struct ha *ha, const struct group *g);
 bool facts_peer_hears_us(const struct ha *ha);	/* by its newest message; that may be older than ours to it */
 
 /* group.c: what one group does */
 uint64_t group_word(const struct ha *ha, const struct group *g);
 void group_renew_lease(struct ha *ha, struct group *g);
+void group_want_lock(struct ha *ha, struct group *g);
 void group_follow(struct ha *ha, struct group *g);	/* role after word, actions */
 void group_note_lost(struct group *g, uint64_t from);	/* the kernel found no listener and let go of word @from */
 bool group_decide(struct ha *ha, struct group *g);	/* judge, change the word; true: it changed */

@@ -38,6 +38,7 @@ struct pulse {
 	struct bt_node node;
 	uint32_t n_groups;
 	int kick, changed;
+	bool tell_misses;
 	atomic_bool quit;
 	pthread_t thread;
 	bool running;
@@ -153,7 +154,7 @@ static bool look_at(struct pulse *p, uint32_t i, const struct bt_path_st *st, ui
 {
 	struct pulse_path_report *r = &p->report.path[i];
 	struct path *path = &p->path[i];
-	bool was = path->silent;
+	bool was = path->silent, missed = r->missed;
 
 	detect_heard(&path->detect, st);
 	/* Once found, silence ends when something is heard, not when our own probes were late. */
@@ -165,8 +166,9 @@ static bool look_at(struct pulse *p, uint32_t i, const struct bt_path_st *st, ui
 		.rtt_us = (uint32_t)(path->detect.rtt_ns / NS_PER_US),
 		.loss_ppm = path->detect.loss_ppm, .detect_ns = detect_time_ns(&path->detect),
 		.silent = path->silent,
+		.missed = path->silent || detect_missed_one(&path->detect, st->heard_ns, now),
 	};
-	return was != path->silent;
+	return was != path->silent || (p->tell_misses && r->missed && !missed);
 }
 
 static void look(struct pulse *p, const struct bt_pair *pair)
@@ -386,6 +388,7 @@ static int open_paths(struct pulse *p, const struct conf *conf)
 		return -ENOMEM;
 	p->interval_ns = conf->pulse_interval_ns;
 	p->misses = conf->pulse_misses;
+	p->tell_misses = conf->arbiter == ARBITER_ROUTER;
 	p->n_groups = p->say.n_groups = conf->n_groups;
 	p->say.node = &p->node;
 	for (uint32_t i = 0; i < conf->n_paths && !err; i++, p->n_paths++)

@@ -28,6 +28,7 @@ struct pulse_path_report {
 	uint32_t loss_ppm;
 	uint64_t detect_ns;		/* silence asked for at present */
 	bool silent;			/* for longer than that, with enough punctual probes */
+	bool missed;			/* silent, or on the way there: a probe is unanswered, nothing heard since */
 };
 
 struct pulse_report {
@@ -41,7 +42,7 @@ struct pulse_report {
 /* Take the pulse port on every path, before anything on this host is touched: another batond has it. */
 int pulse_open(struct pulse **ret, const struct conf *conf);
 /* Begin, once the maps are filled. @changed: an eventfd the caller owns, made readable when any path's
- * silence begins or ends. */
+ * silence begins or ends; with arbiter router also when a first beat is missed. */
 int pulse_start(struct pulse *p, struct dp *dp, int changed);
 void pulse_close(struct pulse *p);
 const char *pulse_why(void);

@@ -168,6 +168,17 @@ static int tune_all(struct ha *ha, const struct ha_say *say)
 	return err ? ha_fail(say, err, "host settings", tune_why()) : 0;
 }
 
+static int ask_arbiter(struct ha *ha, const struct ha_say *say)
+{
+	struct bt_node node;
+	int err = dp_get_node(ha->dp, &node);
+
+	if (!err)
+		err = arbiter_open(&ha->arbiter, ha->conf, node.boot, ha->arbiter_src.fd);
+	explicit_bzero(&node, sizeof(node));
+	return err ? ha_fail(say, err, "arbiter", strerror(-err)) : 0;
+}
+
 static int watch_all(struct ha *ha, const struct ha_say *say)
 {
 	int err = health_open(&ha->health, ha->loop, ha->conf, sources_on_health, ha);
@@ -215,6 +226,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 	if (!err)
 		err = datapath_attach(ha, say);
 	if (!err)
+		err = ask_arbiter(ha, say);
+	if (!err)
 		err = watch_all(ha, say);
 	if (err)
 		return err;
@@ -254,6 +267,8 @@ int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct 
 	ha->n_groups = conf->n_groups;
 	ha->started_ns = ha->turn_ns = clock_now_ns();
 	ha->peer = PEER_UNKNOWN;
+	ha->peer_since_ns = ha->started_ns;
+	ha->arbiter_src.fd = -1;
 	ha->pulse_src.fd = ha->store_src.fd = ha->placer_src.fd = ha->event_src.fd = -1;
 	err = build(ha, &say);
 	if (err) {
@@ -293,6 +308,7 @@ void ha_close(struct ha *ha)
 		leave_network(ha);
 	if (ours && ha->dp)
 		dp_remove(ha->dp);
+	arbiter_close(ha->arbiter, ours);	/* no gate of ours is left that could rest on a lock */
 	if (ours)
 		tune_restore(ha->conf->run_dir);
 	chronicle_close(ha);

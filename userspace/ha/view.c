@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/opts.h"
 #include "core/word.h"
 #include "sys/clock.h"
 
@@ -114,7 +115,8 @@ void ha_view(struct ha *ha, struct ha_view *v)
 		if (!v->rtt_us)
 			v->rtt_us = ha->report.path[i].rtt_us;
 	}
-	v->arbiter_type = v->arbiter_state = "none";
+	v->arbiter_type = opts_arbiter_text(ha->conf->arbiter);
+	v->arbiter_state = arbiter_state(ha->arbiter);
 	v->realtime = ha->report.realtime;
 	v->n_groups = ha->n_groups;
 	for (uint32_t i = 0; i < ha->n_groups; i++) {

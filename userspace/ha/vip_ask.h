@@ -3,14 +3,11 @@
  * vip_ask: does anybody on the network answer for the group's VIPs?
  *
  * For when the peer cannot be believed: whoever has the address answers, whatever its key. Every
- * 50 ms an ARP probe for the group's first IPv4 VIP, or with IPv6 VIPs only a solicitation in the
- * form of duplicate address detection: neither claims anything, and both pass a gate that is shut.
- * Who says of himself that he has the VIP, asked or not, has answered. Answers are fetched when the
- * next question is due: a flood of them wakes nobody.
+ * 50 ms the group's first IPv4 VIP is asked for, or with IPv6 VIPs only the first of those (who_has.h).
+ * Answers are fetched when the next question is due.
  * Time:    boot clock. A gap in our own asking is no silence of others: it begins anew.
  * Errors:  negative errno. A question that cannot be sent (no carrier) is none: nobody is called
  *          silent then.
- * Source:  RFC 5227 §1.1, RFC 4861 §4.3, §7.2.4, RFC 4862 §5.4; kernel-notes/address-probes.md.
  * Threads: main only. Blocks: never.
  */
 #ifndef BATON_VIP_ASK_H
