@@ -40,8 +40,14 @@
  * once; the new life's next probe echoes the renewed nonce and replaces it. It says nothing that
  * was not true when its number was made.
  *
- * What the answers to replays give away: an attacker with a recorded probe gets our state of now,
- * which is on the wire anyway, one frame for one frame. A replay of a believed life gets none.
+ * Why no word is told to a life that is not yet believed (PULSE_H_STRANGER). What we say of our word is true
+ * for ever, but what makes us say it may have been the peer's former life, to which we listen until we
+ * believe the next. Told "number n is let go" the new life would open n; a late "let go of n" of the old
+ * one, which had the same n before it lost its memory, would then open us. So we speak to nobody whose
+ * predecessor we still listen to. It costs a meeting one more probe. (Found by tests/model.)
+ *
+ * What the answers to replays give away: an attacker with a recorded probe learns that we live. A
+ * replay of a believed life gets none.
  * The nonce need not be secret, only new: who could use a foreseen one cannot make a MAC.
  *
  * The answer's lease. An answer at our own number is told on as same_seq / same_path: the departure

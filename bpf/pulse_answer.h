@@ -40,7 +40,11 @@ __noinline __u64 pulse_sum(struct xdp_md *ctx, __u32 off, __u32 words)
 /* An unbelieved message shows nothing of the path: nobody knows whose it is. */
 static __always_inline __u32 answer_flags(const struct pulse *m)
 {
-	return m->marked_ns && m->now - m->marked_ns < MARKED_NS ? PULSE_H_MARKED : 0;
+	__u32 flags = m->believed ? 0 : PULSE_H_STRANGER;
+
+	if (m->marked_ns && m->now - m->marked_ns < MARKED_NS)
+		flags |= PULSE_H_MARKED;
+	return flags;
 }
 
 static __always_inline bool answer_head(struct xdp_md *ctx, const struct pulse *m,

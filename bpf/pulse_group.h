@@ -145,7 +145,10 @@ static __always_inline void group_tell(struct pulse_group *g, __u32 slot, __u64 
 	g->unanswered = bpf_htonl(seen_unanswered(seen));
 }
 
-/* Block @i: take it in if believed, answer in place if asked. 0, or -1 if it is not there. */
+/*
+ * Block @i: take it in if believed, answer in place if asked. 0, or -1 if it is not there.
+ * Who is not yet believed is told nothing: see the essay in pulse.h.
+ */
 __noinline int pulse_group(struct xdp_md *ctx, struct pulse *m, __u32 i)
 {
 	struct bt_node *node = pulse_node();
@@ -169,10 +172,12 @@ __noinline int pulse_group(struct xdp_md *ctx, struct pulse *m, __u32 i)
 		return 0;
 	}
 	until = READ_ONCE(*lease);
-	if (m->believed)
+	if (m->believed && !(m->head.flags & bpf_htonl(PULSE_H_STRANGER)))
 		group_take(m, g, slot, word, h, node, m->now < until);
-	if (!m->answer)
+	if (!m->answer && m->believed)
 		group_tell(g, slot, READ_ONCE(*word), until, h, m->now);
+	else if (!m->answer)
+		group_tell_unknown(g);
 	return 0;
 }
 

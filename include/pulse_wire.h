@@ -43,7 +43,8 @@ enum pulse_flag {
 enum pulse_head_flag {
 	PULSE_H_MARKED	= 1 << 0,	/* test marks of the receiver come through on this path */
 	PULSE_H_RESTART	= 1 << 1,	/* the sender's controller is being started again, in order */
-	PULSE_H__ALL	= (1 << 2) - 1
+	PULSE_H_STRANGER	= 1 << 2,	/* answer: your life is not yet believed, so it is told nothing of any group */
+	PULSE_H__ALL	= (1 << 3) - 1
 };
 
 struct pulse_head {

@@ -448,7 +448,7 @@ static void test_refusals(void **state)
 		HEAD(type, 3, VERSION), HEAD(pair_id, 8, PAIR), HEAD(from, 1, PAIR), HEAD(from, 3,
 				PAIR),
 		HEAD(to, 2, PAIR), HEAD(to, 0, PAIR), HEAD(key[0], 1, MAC), HEAD(key[1], 1, MAC),
-		HEAD(seq, 1, REPLAY), HEAD(seq, 0, RANGE), HEAD(flags, 4, RANGE), HEAD(boot, 0,
+		HEAD(seq, 1, REPLAY), HEAD(seq, 0, RANGE), HEAD(flags, 8, RANGE), HEAD(boot, 0,
 				RANGE),
 		BLOCK(name_hash, 0), BLOCK(flags, 0x40), BLOCK(flags, 0x80000000),
 		BLOCK(word, 1), BLOCK(word, 0x8000), BLOCK(word, BT_WORD(9, 2,
@@ -604,9 +604,9 @@ static void test_meeting(void **state)
 	      rig_world_diff(&before, &after));
 	CHECK(rig_answer(&out, &a) && a.boot == RIG_BOOT && a.nonce == RIG_NONCE &&
 	      a.to_boot == RIG_PEER_BOOT &&
-	      a.echo == m.nonce && a.heard_ms == PULSE_NEVER && a.block[0].word == BT_WORD(7, 1,
-			      BT_OPEN),
-	      "what it is told: heard %u ms ago", a.heard_ms);
+	      a.echo == m.nonce && a.heard_ms == PULSE_NEVER, "what it is told: heard %u ms ago", a.heard_ms);
+	CHECK(a.flags == PULSE_H_STRANGER && a.block[0].word == 0 && a.block[0].flags == 0,
+	      "a life not believed is told of our groups: word %lx", (long)a.block[0].word);
 
 	m = rig_pulse(2);
 	m.echo = a.nonce;
@@ -626,6 +626,7 @@ static void test_meeting(void **state)
 static void test_meeting_by_answer(void **state)
 {
 	struct rig_pulse m = rig_pulse(17);
+	struct rig_world w;
 
 	(void)state;
 	rig_reset();
@@ -638,7 +639,11 @@ static void test_meeting_by_answer(void **state)
 	m.to_boot = RIG_BOOT + 1;
 	refused_pulse(&m, BT_X_PULSE_BOOT, "an answer to an earlier life of ours");
 	m.to_boot = RIG_BOOT;
+	m.flags = PULSE_H_STRANGER;	/* with a word that ought not to be there */
 	send_as(&m, 0, BT_X_PULSE_HEARD, "an answer to our probe");
+	rig_world(&w);
+	CHECK(w.heard[0].at_ns == 0 && w.heard[0].word == 0, "heard of who does not believe us: %lx",
+	      (long)w.heard[0].word);
 	CHECK(rig_pair().peer_boot == RIG_PEER_BOOT && rig_pair().path[0].answer_top == 17,
 	      "books");
 	refused_pulse(&m, BT_X_PULSE_REPLAY, "its duplicate");
