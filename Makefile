@@ -82,8 +82,14 @@ $O/tests/vm/verified: $O/tests/vm/verified.o
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lbpf -o $@)
 check-vm: all $(BPFTEST) $O/tests/vm/verified	## the same programs and two hosts on Debian's kernel 6.1, in qemu; a minute
 	@tests/vm/run
+check-model:	## spin: the protocol's model, small bounds, complete; seconds
+	@O=$O tests/model/run small
+check-model-holes:	## spin: each rule left out breaks the model; seconds
+	@O=$O tests/model/run holes
+model:	## spin: large bounds, complete; 15 minutes and 5 GB
+	@O=$O tests/model/run big
 test: deps	## every test
-	@$(MAKE) --no-print-directory all check check-sim check-sys check-bpf check-net check-vm
+	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-net check-vm
 demo: deps	## two hosts, real SIP calls, three outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance table, keepalived measured in the same run
@@ -101,7 +107,7 @@ help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); split($$0, t, "## "); printf "  make %-12s %s\n", $$1, t[2] }' Makefile
 	@echo "  SAN=1 builds with ASan and UBSan (O=build/san keeps both); V=1 shows commands; K=word picks net tests"
 
-.PHONY: all deps check check-headers check-sys check-bpf check-net check-vm test demo bench install clean help
+.PHONY: all deps check check-headers check-sys check-bpf check-net check-vm check-model check-model-holes model test demo bench install clean help
 .SECONDARY:
 .DEFAULT_GOAL := all
 -include $(shell find $O -name '*.d' 2>/dev/null)
