@@ -677,3 +677,54 @@ bool health_link_up(const struct health *h, const char *dev)
 {
 	return h->host->link[!strcmp(dev, "eth1")];
 }
+
+/* ---- fence: in this world there is one interface, and nobody takes anything off it -------------- */
+
+int doors_find(const struct conf *conf, struct iface *ret, uint32_t max, uint32_t *ret_n)
+{
+	(void)conf;
+	(void)ret;
+	(void)max;
+	*ret_n = 0;
+	return 0;
+}
+
+int fence_open(struct fence **ret, const struct conf *conf, struct dp *dp, const struct ha_iface_view *ifaces,
+	       uint32_t n_ifaces, uint32_t n_named, int done)
+{
+	(void)conf;
+	(void)dp;
+	(void)ifaces;
+	(void)n_ifaces;
+	(void)n_named;
+	(void)done;
+	*ret = NULL;
+	return 0;
+}
+
+const char *fence_why(void)
+{
+	return "";
+}
+
+void fence_stop(struct fence *f)
+{
+	(void)f;
+}
+
+void fence_close(struct fence *f, bool remove)
+{
+	(void)f;
+	(void)remove;
+}
+
+void fence_kick(struct fence *f)
+{
+	(void)f;
+}
+
+void fence_report(struct fence *f, struct fence_report *ret)
+{
+	(void)f;
+	memset(ret, 0, sizeof(*ret));
+}

@@ -223,6 +223,15 @@ class Pair:
     def backup(self):
         return other(self.primary)
 
+    def make_primary(self, host):
+        """Whoever came first under load: now it is this one; a refusal of the moment is asked again."""
+        def is_it():
+            holder = self.settled()
+            if holder and holder != host:
+                self.by_host[holder].cli("switchover", check=False)
+            return self.settled() == host
+        wait_until(is_it, 10, f"{host} to be primary", every=0.2)
+
     def switchover(self, *args):
         return self.by_host[self.primary].cli("switchover", *args)
 

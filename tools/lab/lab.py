@@ -377,6 +377,17 @@ class Lab:
         bridge = "/proc/sys/net/bridge"
         self.switch.run("sh", "-c", f"for f in {bridge}/bridge-nf-call-*; do [ ! -e $f ] || echo 0 > $f; done")
 
+    def add_nic(self, host, dev="eth7", address=None):
+        """One more interface of a host, on the same switch as its eth0."""
+        node, port = self.nodes[host], f"{host}-{dev}"
+        _run(["ip", "link", "add", "name", port, "netns", self.switch.netns, "type", "veth",
+              "peer", "name", dev, "netns", node.netns])
+        node.run("ethtool", "-K", dev, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off")
+        node.ip(f"link set {dev} up", *([f"addr add {address} dev {dev}"] if address else []))
+        self.switch.ip(f"link set {port} master br0", f"link set {port} up",
+                       f"link set dev {port} xdpdrv obj {_pass_object()} sec xdp")
+        wait_until(lambda: node.carrier(dev), 2, f"carrier of {host} {dev}")
+
     # -- faults -------------------------------------------------------------------------------
 
     def server(self, host):

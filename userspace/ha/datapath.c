@@ -207,15 +207,33 @@ static struct ha_iface_view *iface_of(struct ha *ha, const char *dev)
 	return &ha->ifaces[ha->n_ifaces++];
 }
 
-/* Every interface a VIP or a pulse may come in by. */
-void datapath_ifaces(struct ha *ha)
+/* What the configuration names first; then what else of this host reaches a VIP's network. */
+static int add_doors(struct ha *ha)
 {
+	struct iface found[CONF_IFACES_MAX];
+	uint32_t n = 0;
+	int err = doors_find(ha->conf, found, CONF_IFACES_MAX, &n);
+
+	ha->n_named = ha->n_ifaces;
+	for (uint32_t i = 0; i < n; i++)
+		if (!iface_of(ha, found[i].name))
+			log_event(LOG_ERR, "too many interfaces", "interface=%s room=%d", found[i].name, CONF_IFACES_MAX);
+	return err;
+}
+
+/* Every interface a VIP or a pulse may come in by. */
+int datapath_ifaces(struct ha *ha, const struct ha_say *say)
+{
+	int err;
+
 	for (uint32_t i = 0; i < ha->conf->n_paths; i++)
 		iface_of(ha, ha->conf->paths[i].dev);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		iface_of(ha, ha->group[i].conf->dev);
 	for (uint32_t i = 0; i < ha->conf->n_vips; i++)
 		iface_of(ha, ha->conf->vips[i].dev);
+	err = add_doors(ha);
+	return err ? ha_fail(say, err, "list of addresses", strerror(-err)) : 0;
 }
 
 int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say)
@@ -247,11 +265,23 @@ static int attach_one(struct ha *ha, struct ha_iface_view *view, const struct ha
 	return 0;
 }
 
+/* An interface that was only found cannot forbid the start: the backstop holds it, and the fence goes on trying. */
+static void attach_found(struct ha *ha, struct ha_iface_view *view)
+{
+	char why[HA_TEXT] = "";
+
+	view->xdp = "off";
+	if (attach_one(ha, view, &(struct ha_say){ why, sizeof(why) }))
+		log_event(LOG_ERR, "xdp missing", "interface=%s error=\"%s\"", view->name, why);
+}
+
 int datapath_attach(struct ha *ha, const struct ha_say *say)
 {
 	int err = 0;
 
-	for (uint32_t i = 0; i < ha->n_ifaces && !err; i++)
+	for (uint32_t i = 0; i < ha->n_named && !err; i++)
 		err = attach_one(ha, &ha->ifaces[i], say);
+	for (uint32_t i = ha->n_named; i < ha->n_ifaces && !err; i++)
+		attach_found(ha, &ha->ifaces[i]);
 	return err;
 }

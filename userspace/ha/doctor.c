@@ -33,9 +33,58 @@ static void doctor_xdp(struct ha *ha, struct rows *r)
 
 		snprintf(text, sizeof(text), "%s: %s", ha->ifaces[i].name, ha->ifaces[i].xdp);
 		say(r, native ? "ok" : "warn", "xdp", text, native ? "" : off ?
-		    "the gate is not in the kernel there and pulses are answered by batond: set xdp-mode" :
+		    "nftables alone gates it, to the millisecond of our thread, and pulses are answered by batond: set xdp-mode" :
 		    "the driver has no native XDP, or it is switched off: packets cost more here");
 	}
+}
+
+static void doctor_door(const struct door *door, struct rows *r)
+{
+	char text[HA_TEXT], fix[HA_TEXT];
+
+	if (door->err) {
+		snprintf(text, sizeof(text), "%s: the gate was taken away and cannot be put back", door->name);
+		snprintf(fix, sizeof(fix), "%.150s", door->why);
+		say(r, "bad", "fence", text, fix);
+	}
+	if (door->moved || !door->ifindex) {
+		snprintf(text, sizeof(text), "%s: the interface %s since batond started", door->name,
+			 door->moved ? "was renamed or made anew" : "went away");
+		say(r, "bad", "fence", text, "addresses and heartbeat want a restart of batond once it is there");
+	}
+}
+
+/* Gates open without asking the backstop: an element must be there before. */
+static void doctor_elements(struct ha *ha, const struct group *g, struct rows *r)
+{
+	uint64_t word = group_word(ha, g);
+	bool open = BT_WORD_MODE(word) == BT_OPEN, leased = dp_leases(ha->dp)[g->slot] > clock_now_ns();
+	bool must = leased && (open || BT_WORD_MODE(word) == BT_ARMED);
+	bool is_ready = ha->fence_told.ready & 1u << g->slot, is_open = ha->fence_told.open & 1u << g->slot;
+	char text[HA_TEXT];
+
+	snprintf(text, sizeof(text), "%s: nftables lets it pass %s", g->conf->name,
+		 is_open ? "on every interface" : is_ready ? "where XDP and tc judge" : "nowhere");
+	say(r, must && !(open ? is_open : is_ready) ? "bad" : "ok", "fence", text, "");
+}
+
+static void doctor_fence(struct ha *ha, struct rows *r)
+{
+	const struct fence_report *f = &ha->fence_told;
+	char text[HA_TEXT];
+
+	for (uint32_t i = 0; i < f->n_doors; i++)
+		doctor_door(&f->door[i], r);
+	if (f->nft_err) {
+		snprintf(text, sizeof(text), "no backstop: %.130s", f->nft_why);
+		say(r, "bad", "fence", text, "nftables' tables baton must be batond's alone: is nf_tables there, does another own them?");
+		return;
+	}
+	say(r, f->egress ? "ok" : "warn", "fence", f->egress ? "nftables tables baton: inet, arp, netdev" :
+	    "nftables tables baton: inet, arp", f->egress ? "" :
+	    "this kernel has no egress hook for nftables: packet sockets are held back by tc alone");
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		doctor_elements(ha, &ha->group[i], r);
 }
 
 static void doctor_rt(struct ha *ha, struct rows *r)
@@ -129,6 +178,7 @@ void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg)
 	doctor_peer(ha, &r);
 	doctor_paths(ha, &r);
 	doctor_xdp(ha, &r);
+	doctor_fence(ha, &r);
 	doctor_rt(ha, &r);
 	arbiter_rows(ha->arbiter, on_arbiter, &r);
 	for (uint32_t i = 0; i < ha->n_groups; i++)

@@ -154,6 +154,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	arbiter_ns = hear_arbiter(ha);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		turn_group(ha, &ha->group[i]);
+	guard_follow(ha);
 	ask_turn(ha);
 	byhand_turn(ha);
 	chronicle_turn(ha);

@@ -14,6 +14,7 @@
 #include "ha/alarm.h"
 #include "ha/announce.h"
 #include "ha/arbiter.h"
+#include "ha/fence.h"
 #include "ha/ha.h"
 #include "ha/placer.h"
 #include "ha/pulse.h"
@@ -74,6 +75,7 @@ struct group {
 
 	enum role role;
 	uint64_t number;	/* of the word when the role was last settled; 0: not yet */
+	uint64_t fenced_word;	/* as the fence was last told of */
 	char reason[REASON_MAX];	/* of the last role change */
 	char intent[REASON_MAX];	/* why this host last changed the word itself, */
 	uint64_t intent_number;	/* and to which number: at another it explains nothing; 0: at any */
@@ -128,14 +130,16 @@ struct ha {
 	struct neighbours *neighbours;
 	struct placer *placer;
 	struct arbiter *arbiter;
+	struct fence *fence;
+	struct fence_report fence_told;	/* as last told */
 	struct alarms alarms;
-	struct src pulse_src, store_src, placer_src, arbiter_src, event_src;
+	struct src pulse_src, store_src, placer_src, arbiter_src, fence_src, event_src;
 	struct group group[BT_GROUPS_MAX];
 	uint32_t n_groups;
 	struct asker asker[ASKERS_MAX];
 	struct renewal renewal;
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
-	uint32_t n_ifaces;
+	uint32_t n_ifaces, n_named;	/* the first are the configuration's, the others were found */
 
 	bool ran;		/* the start came to its end */
 	bool found;		/* pinned maps of an earlier life were taken over */
@@ -165,7 +169,7 @@ int datapath_open(struct ha *ha, const struct ha_say *say);
 int datapath_fill(struct ha *ha, const struct ha_say *say);
 int datapath_refill(struct ha *ha);	/* what a reload may have changed */
 int datapath_attach(struct ha *ha, const struct ha_say *say);
-void datapath_ifaces(struct ha *ha);	/* every interface a VIP or a pulse may come in by */
+int datapath_ifaces(struct ha *ha, const struct ha_say *say);	/* every interface a VIP or a pulse may come in by */
 int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say);
 
 /* renew.c: programs of this build in place of those found */
@@ -228,6 +232,10 @@ uint64_t byhand_deadline(const struct ha *ha);
 void byhand_facts(const struct ha *ha, const struct group *g, struct judge_facts *f);
 bool byhand_is_fenced(const struct group *g);
 void byhand_forget(struct ha *ha, const void *arg);
+
+/* guard.c: the fence, as the main loop sees it */
+int guard_open(struct ha *ha, const struct ha_say *say);
+void guard_follow(struct ha *ha);	/* what the fence has to say since the last turn, and what it must be told */
 
 /* reload.c: what was asked for and nothing here does yet goes to the log */
 void ha_tell_idle(const struct conf *conf);

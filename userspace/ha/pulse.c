@@ -30,7 +30,6 @@ struct path {
 	uint64_t seq;
 	struct detect detect;
 	bool silent;
-	bool by_hand;		/* XDP is off on its interface: answers come from here */
 };
 
 struct pulse {
@@ -230,7 +229,12 @@ static void probe_besides(struct pulse *p)
 		probe_all(p, &pair, true);
 }
 
-/* ---- answering by hand, where XDP is off ------------------------------------------------------ */
+/*
+ * ---- answering by hand ---------------------------------------------------------------------------
+ *
+ * Where XDP is off, or was taken away: where it stands it takes pulses before a socket sees them. Without this a
+ * host whose program somebody detached would hear nothing, and claim, before the fence has put it back.
+ */
 
 static void answer(struct pulse *p, struct path *path)
 {
@@ -262,16 +266,12 @@ static void *run(void *arg)
 {
 	struct pulse *p = arg;
 	struct pollfd fds[1 + BT_PATHS_MAX] = { { .fd = p->kick, .events = POLLIN } };
-	struct path *by_hand[BT_PATHS_MAX];
 	nfds_t n_fds = 1;
 	uint64_t now;
 	int n;
 
 	for (uint32_t i = 0; i < p->n_paths; i++)
-		if (p->path[i].by_hand) {	/* elsewhere XDP takes pulses before a socket sees them */
-			by_hand[n_fds - 1] = &p->path[i];
-			fds[n_fds++] = (struct pollfd){ .fd = p->path[i].fd, .events = POLLIN };
-		}
+		fds[n_fds++] = (struct pollfd){ .fd = p->path[i].fd, .events = POLLIN };
 	p->due_ns = clock_now_ns();
 	while (((n = wait_for(p, fds, n_fds)) >= 0 || errno == EINTR) && !atomic_load(&p->quit)) {
 		now = clock_now_ns();
@@ -281,7 +281,7 @@ static void *run(void *arg)
 			probe_besides(p);
 		for (nfds_t i = 1; n > 0 && i < n_fds; i++)
 			if (fds[i].revents)
-				answer(p, by_hand[i - 1]);
+				answer(p, &p->path[i - 1]);
 	}
 	return NULL;
 }
@@ -351,7 +351,6 @@ static int path_open(struct path *path, const struct conf *conf, const struct co
 	socklen_t len;
 
 	path->peer = c->peer;
-	path->by_hand = conf_xdp_of(conf, c->dev) == XDP_OFF;
 	path->ifindex = if_nametoindex(c->dev);
 	if (!path->ifindex)
 		return path_fail(c, "no such interface");

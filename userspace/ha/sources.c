@@ -90,6 +90,8 @@ int sources_open(struct ha *ha, const struct ha_say *say)
 		err = open_eventfd(ha, &ha->placer_src, "placer");
 	if (!err)
 		err = open_eventfd(ha, &ha->arbiter_src, "arbiter");
+	if (!err)
+		err = open_eventfd(ha, &ha->fence_src, "fence");
 	ha->event_src = (struct src){ .fd = dp_events_fd(ha->dp), .name = "kernel", .ready = on_ring };
 	if (!err)
 		err = loop_add(ha->loop, &ha->event_src, EPOLLIN);
@@ -112,4 +114,5 @@ void sources_close(struct ha *ha)
 	close_source(ha, &ha->store_src, true);
 	close_source(ha, &ha->placer_src, true);
 	close_source(ha, &ha->arbiter_src, true);
+	close_source(ha, &ha->fence_src, true);
 }

@@ -206,7 +206,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 {
 	int err = make_groups(ha, say);
 
-	datapath_ifaces(ha);
+	if (!err)
+		err = datapath_ifaces(ha, say);
 	if (!err)
 		err = datapath_check_ifaces(ha, say);
 	if (!err)
@@ -227,6 +228,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = datapath_attach(ha, say);
 	if (!err)
 		err = ask_arbiter(ha, say);
+	if (!err)
+		err = guard_open(ha, say);
 	if (!err)
 		err = watch_all(ha, say);
 	if (err)
@@ -268,7 +271,7 @@ int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct 
 	ha->started_ns = ha->turn_ns = clock_now_ns();
 	ha->peer = PEER_UNKNOWN;
 	ha->peer_since_ns = ha->started_ns;
-	ha->arbiter_src.fd = -1;
+	ha->arbiter_src.fd = ha->fence_src.fd = -1;
 	ha->pulse_src.fd = ha->store_src.fd = ha->placer_src.fd = ha->event_src.fd = -1;
 	err = build(ha, &say);
 	if (err) {
@@ -304,6 +307,7 @@ void ha_close(struct ha *ha)
 	pulse_close(ha->pulse);
 	health_close(ha->health);
 	placer_close(ha->placer);
+	fence_stop(ha->fence);		/* or it would put back what is taken down here */
 	if (ours)
 		leave_network(ha);
 	if (ours && ha->dp)
@@ -313,6 +317,7 @@ void ha_close(struct ha *ha)
 		tune_restore(ha->conf->run_dir);
 	chronicle_close(ha);
 	neighbours_close(ha);
+	fence_close(ha->fence, ours);	/* last of all that holds frames back */
 	store_close(ha->store);
 	sources_close(ha);
 	dp_close(ha->dp);

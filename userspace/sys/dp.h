@@ -7,8 +7,8 @@
  * A controller that dies leaves everything working: maps and XDP links are pinned, clsact holds the
  * tc filter. meta is pinned last, so pins without it are what a crash left and are made anew.
  * Errors:  negative errno; what the kernel or libbpf said is left in dp_why(), per thread.
- * Threads: opened and changed by the main thread, renewed by any; dp_words() and the other mapped arrays, and
- *          dp_pair(), may be read by any.
+ * Threads: opened and changed by the main thread, attached and repaired by any, renewed by any; dp_words() and the
+ *          other mapped arrays, and dp_pair(), may be read by any.
  */
 #ifndef BATON_DP_H
 #define BATON_DP_H
@@ -76,6 +76,18 @@ int dp_set_nonce(struct dp *dp, uint64_t nonce);
 int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode);
 /* Remove our two programs; nothing there is fine. The clsact qdisc stays: others may use it. */
 int dp_detach(struct dp *dp, uint32_t ifindex);
+
+/*
+ * Is what dp_attach() put there still there? XDP: the pinned link sits on the interface (three system calls).
+ * tc: our filter is there and no other is asked before it (a dump). Any thread.
+ */
+bool dp_xdp_stands(const struct dp *dp, uint32_t ifindex);
+bool dp_tc_stands(uint32_t ifindex);
+/*
+ * Put back what is missing, as dp_attach() would; a filter of ours that stands behind another is taken out
+ * first. One thread at a time with dp_attach() and dp_detach().
+ */
+int dp_repair(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode);
 
 /* Mapped arrays of BT_GROUPS_MAX; valid until dp_close(). */
 _Atomic uint64_t *dp_words(struct dp *dp);

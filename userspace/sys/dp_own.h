@@ -8,6 +8,7 @@
  *   dp_maps.c    what is written into and read from the maps
  *   dp_attach.c  which interface runs our programs, and how?
  *   dp_tc.c      does our filter stand on an interface's way out?
+ *   dp_watch.c   does everything still stand where it was put?
  *   dp_hand.c    the XDP program run on one datagram
  */
 #ifndef BATON_DP_OWN_H

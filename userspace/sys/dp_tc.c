@@ -25,6 +25,7 @@ struct filter {
 	bool there;
 	uint32_t prog_id;
 	char name[64];		/* "baton_tc:[17]"; of another kind than bpf: the kind */
+	bool behind;		/* another one is asked before it */
 };
 
 static void read_bpf(const struct nlattr *options, struct filter *f)
@@ -44,9 +45,12 @@ static int on_filter(const struct nlmsghdr *nlh, void *arg)
 	const struct nlattr *attr;
 	struct filter *f = arg;
 
-	if (nlh->nlmsg_type != RTM_NEWTFILTER || tcm->tcm_handle != TC_HANDLE ||
-	    TC_H_MAJ(tcm->tcm_info) >> 16 != TC_PRIORITY)
+	if (nlh->nlmsg_type != RTM_NEWTFILTER || !tcm->tcm_handle)	/* 0: head of a preference */
 		return MNL_CB_OK;
+	if (tcm->tcm_handle != TC_HANDLE || TC_H_MAJ(tcm->tcm_info) >> 16 != TC_PRIORITY) {
+		f->behind |= !f->there;	/* a dump has the order in which filters are asked */
+		return MNL_CB_OK;
+	}
 	f->there = true;
 	mnl_attr_for_each(attr, nlh, sizeof(*tcm))	/* TCA_KIND comes before TCA_OPTIONS */
 		if (mnl_attr_get_type(attr) == TCA_KIND)
@@ -144,6 +148,13 @@ int dp_tc_replace(uint32_t ifindex, int fd)
 	int err = find_filter(ifindex, &f);
 
 	return err || !f.there || !is_ours(&f) ? err : put_filter(ifindex, fd);
+}
+
+bool dp_tc_stands(uint32_t ifindex)
+{
+	struct filter f;
+
+	return !find_filter(ifindex, &f) && f.there && is_ours(&f) && !f.behind;
 }
 
 int dp_tc_detach(uint32_t ifindex)

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ha/doors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sys/clock.h"
+
+#define RETRY_NS	NS_PER_S
+#define DUMP_TRIES	3
+
+/* ---- networks ----------------------------------------------------------------------------------- */
+
+static bool known_net(const struct iface_net *nets, uint32_t n, const struct iface_net *net)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (nets[i].bits == net->bits && !memcmp(&nets[i].ip, &net->ip, sizeof(net->ip)))
+			return true;
+	return false;
+}
+
+/* Cut off what is behind the prefix, so that the VIPs of one network name one. */
+static struct iface_net net_of(const struct conf_addr *addr)
+{
+	struct iface_net net = { addr->ip, (uint8_t)(addr->prefix_len + (conf_is_v4(&addr->ip) ? 96 : 0)) };
+
+	for (uint32_t bit = net.bits; bit < 128; bit++)
+		net.ip.s6_addr[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+	return net;
+}
+
+static uint32_t make_nets(const struct conf *conf, struct iface_net *ret)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf->n_vips; i++) {
+		struct iface_net net = net_of(&conf->vips[i].addr);
+
+		if (!known_net(ret, n, &net))
+			ret[n++] = net;
+	}
+	return n;
+}
+
+static int find(struct nl *nl, const struct iface_net *nets, uint32_t n_nets, struct iface *ret, uint32_t max,
+		uint32_t *ret_n, bool *ret_more)
+{
+	int err = -EINTR;
+
+	for (int i = 0; i < DUMP_TRIES && err == -EINTR; i++)
+		err = iface_in_nets(nl, nets, n_nets, ret, max, ret_n, ret_more);
+	return err;
+}
+
+int doors_find(const struct conf *conf, struct iface *ret, uint32_t max, uint32_t *ret_n)
+{
+	static struct iface_net nets[CONF_VIPS_MAX];	/* at start only */
+	bool more;
+	struct nl nl;
+	int err = nl_open(&nl, NETLINK_ROUTE, 0);
+
+	if (err)
+		return err;
+	err = find(&nl, nets, make_nets(conf, nets), ret, max, ret_n, &more);
+	nl_close(&nl);
+	return err;
+}
+
+/* ---- which doors are there ------------------------------------------------------------------------ */
+
+static struct door *door_of(struct doors *d, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->door[i].ifindex == ifindex)
+			return &d->door[i];
+	return NULL;
+}
+
+static void add(struct doors *d, uint32_t ifindex, const char *name, bool named)
+{
+	struct door *door = &d->door[d->n++];
+
+	*door = (struct door){ .ifindex = ifindex, .first_ifindex = ifindex, .named = named };
+	snprintf(door->name, sizeof(door->name), "%s", name);
+	door->off = conf_xdp_of(d->conf, name) == XDP_OFF;
+}
+
+/* What the configuration names is looked for by name, and where that is gone, by its old number: it was renamed. */
+static uint32_t named_ifindex(const struct door *door)
+{
+	char name[IF_NAMESIZE];
+	uint32_t ifindex = if_nametoindex(door->name);
+
+	return ifindex ? ifindex : if_indextoname(door->first_ifindex, name) ? door->first_ifindex : 0;
+}
+
+static bool follow_named(struct door *door)
+{
+	uint32_t ifindex = named_ifindex(door);
+	bool same = ifindex == door->ifindex;
+
+	door->moved = ifindex && ifindex != door->first_ifindex;
+	if (same)
+		return false;
+	door->ifindex = ifindex;
+	door->gated = false;
+	door->retry_ns = 0;
+	if (!ifindex)
+		door->err = 0;	/* nothing to gate; its link is another's affair */
+	return true;
+}
+
+/* One that was found goes with its interface; under a new name it is the same. */
+static bool follow_found(struct door *door)
+{
+	char name[IF_NAMESIZE];
+
+	if (!if_indextoname(door->ifindex, name)) {
+		door->ifindex = 0;
+		return true;
+	}
+	if (!strcmp(name, door->name))
+		return false;
+	memcpy(door->name, name, sizeof(name));
+	return true;
+}
+
+static bool follow(struct doors *d)
+{
+	bool news = false;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct door *door = &d->door[i];
+
+		news |= door->named ? follow_named(door) : follow_found(door);
+		if (door->named || door->ifindex)
+			d->door[n++] = *door;
+	}
+	d->n = n;
+	return news;
+}
+
+static void add_new(struct doors *d, const struct iface *one)
+{
+	if (d->n < CONF_IFACES_MAX)
+		add(d, one->ifindex, one->name, false);
+	else
+		d->more = true;
+}
+
+bool doors_list(struct doors *d)
+{
+	struct iface found[CONF_IFACES_MAX];
+	bool news = follow(d), more = false;
+	uint32_t n = 0;
+
+	if (find(&d->nl, d->nets, d->n_nets, found, CONF_IFACES_MAX, &n, &more))
+		return news;	/* the next look will tell */
+	d->more = more;
+	for (uint32_t i = 0; i < n; i++) {
+		if (door_of(d, found[i].ifindex))
+			continue;
+		add_new(d, &found[i]);
+		news = true;
+	}
+	return news;
+}
+
+/* ---- is the gate on them? ------------------------------------------------------------------------- */
+
+static bool stands(const struct doors *d, const struct door *door, bool deep)
+{
+	if (door->off || !door->ifindex)
+		return false;
+	return dp_xdp_stands(d->dp, door->ifindex) && (deep ? dp_tc_stands(door->ifindex) : door->gated);
+}
+
+bool doors_look(struct doors *d, bool deep)
+{
+	bool news = false;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct door *door = &d->door[i];
+		bool was = door->gated;
+
+		door->gated = stands(d, door, deep);
+		news |= door->gated != was;
+		if (door->gated)
+			door->err = 0;
+	}
+	return news;
+}
+
+static void repair(struct doors *d, struct door *door, uint64_t now_ns)
+{
+	enum conf_xdp want = conf_xdp_of(d->conf, door->name);
+
+	door->err = dp_repair(d->dp, door->ifindex, want == XDP_GENERIC ? DP_GENERIC : DP_NATIVE, want == XDP_AUTO,
+			      &door->mode);
+	door->gated = !door->err;
+	door->repairs += !door->err;
+	door->retry_ns = now_ns + RETRY_NS;
+	if (door->err)
+		snprintf(door->why, sizeof(door->why), "%.127s", dp_why(d->dp));
+}
+
+bool doors_repair(struct doors *d, uint64_t now_ns)
+{
+	bool news = false;
+
+	for (uint32_t i = 0; i < d->n; i++) {
+		struct door *door = &d->door[i];
+
+		if (door->gated || door->off || !door->ifindex || (door->err && now_ns < door->retry_ns))
+			continue;
+		repair(d, door, now_ns);
+		news = true;
+	}
+	return news;
+}
+
+static enum dp_mode mode_of(const char *text)
+{
+	return !strcmp(text, "native") ? DP_NATIVE : !strcmp(text, "generic") ? DP_GENERIC : DP_OFF;
+}
+
+int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const struct ha_iface_view *ifaces, uint32_t n,
+	       uint32_t n_named)
+{
+	int err = nl_open(&d->nl, NETLINK_ROUTE, 0);
+
+	if (err)
+		return err;
+	d->conf = conf;
+	d->dp = dp;
+	d->n_nets = make_nets(conf, d->nets);
+	for (uint32_t i = 0; i < n; i++) {
+		add(d, if_nametoindex(ifaces[i].name), ifaces[i].name, i < n_named);
+		d->door[i].mode = mode_of(ifaces[i].xdp);
+	}
+	return 0;
+}
+
+void doors_close(struct doors *d)
+{
+	if (d->nl.sock)
+		nl_close(&d->nl);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * doors: on which interfaces could a VIP be reached, and does our gate stand on each?
+ *
+ * Linux is a weak host: it takes in on any interface what is for an address of another. So a door is not only what
+ * the configuration names, but every Ethernet interface with an address inside a VIP's network. A door once found
+ * stays one until its interface goes. One without XDP or tc is not *gated*: there the backstop alone decides.
+ * Threads: one at a time. Allocates nothing after doors_open().
+ */
+#ifndef BATON_DOORS_H
+#define BATON_DOORS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/conf.h"
+#include "ha/ha_view.h"
+#include "sys/dp.h"
+#include "sys/iface.h"
+
+struct door {
+	uint32_t ifindex;		/* 0: the interface is gone */
+	char name[IF_NAMESIZE];
+	bool named;			/* by the configuration */
+	bool off;			/* xdp-mode = off */
+	bool moved;			/* came back under another number: addresses and heartbeat do not know it */
+	bool gated;			/* XDP and tc were seen in place */
+	enum dp_mode mode;		/* of XDP, when last attached */
+	uint32_t first_ifindex;		/* that the rest of batond knows */
+	uint32_t repairs;		/* how often the gate was put back, */
+	uint64_t retry_ns;		/* when to try again after a failure */
+	int err;			/* of the last try */
+	char why[128];			/* the gate cannot be put back because ... */
+};
+
+struct doors {
+	const struct conf *conf;
+	struct dp *dp;
+	struct nl nl;
+	struct iface_net nets[CONF_VIPS_MAX];
+	uint32_t n_nets;
+	struct door door[CONF_IFACES_MAX];
+	uint32_t n;
+	bool more;			/* there are doors for which is no room */
+};
+
+/* Names of the interfaces with an address inside a VIP's network, as they are now; for the start. */
+int doors_find(const struct conf *conf, struct iface *ret, uint32_t max, uint32_t *ret_n);
+
+/* @ifaces: those attached by the caller, of which the first @n_named are the configuration's. */
+int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const struct ha_iface_view *ifaces, uint32_t n,
+	       uint32_t n_named);
+void doors_close(struct doors *d);
+
+/* Interfaces come and go, get addresses and names: look again at which there are. True: something is new. */
+bool doors_list(struct doors *d);
+/* Does the gate stand on each? @deep: tc too, which takes a dump. True: on one it does no more, or does again. */
+bool doors_look(struct doors *d, bool deep);
+/* Put back what is missing; true: something was. */
+bool doors_repair(struct doors *d, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * iface: which Ethernet interfaces of this host have an address inside certain networks?
+ *
+ * Errors:  negative errno; -EINTR: addresses changed while they were read, ask again.
+ * Threads: one at a time per struct nl. Blocks: at most one netlink deadline (sys/nl.h).
+ * Source:  rtnetlink(7), netdevice(7).
+ */
+#ifndef BATON_IFACE_H
+#define BATON_IFACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include "sys/nl.h"
+
+struct iface_net {
+	struct in6_addr ip;	/* v4-mapped for IPv4 */
+	uint8_t bits;		/* of these 128 that must be the same */
+};
+
+struct iface {
+	uint32_t ifindex;
+	char name[IF_NAMESIZE];
+};
+
+/* Each once, in order of their numbers. At most @max: @ret_more tells that there are others. */
+int iface_in_nets(struct nl *nl, const struct iface_net *nets, uint32_t n_nets, struct iface *ret, uint32_t max,
+		  uint32_t *ret_n, bool *ret_more);
+
+#endif
