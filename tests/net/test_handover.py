@@ -81,6 +81,22 @@ def test_the_same_over_ipv6(lab, probe):
     switchover_loses_nothing(lab, Pair(lab, both_families()).start(), probe, VIP6)
 
 
+@pytest.mark.parametrize("fault", ["controller_kill", "controller_stop"])
+def test_a_dead_controller_loses_nothing(lab, pair, probe, fault):
+    """Its kernel obeys the claim and sends on what comes; nobody hears of the move."""
+    old = pair.primary
+    asked = probe()
+    asked.wait_answered_by(old)
+    lab.hush()
+    getattr(lab, fault)(old)
+    asked.wait_answered_by(other(old), 3)
+    time.sleep(0.5)
+    seen = asked.stop()
+    assert seen["lost"] == 0 and seen["answered_by_two"] == 0, seen
+    assert [s["tag"] for s in seen["segments"]] == [old, other(old)], seen["segments"]
+    lab.controller_cont(old)
+
+
 def test_a_client_that_never_learns_is_served_to_and_fro(lab, pair, probe):
     """It sends to one host only, whoever holds the VIP."""
     old = pair.primary
