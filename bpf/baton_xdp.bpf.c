@@ -14,6 +14,8 @@
 #include "relay.h"
 #include "vip.h"
 
+const volatile struct bt_stamp stamp = { BT_STAMP_MARK, BT_ABI, BT_LAYOUT_HASH };
+
 const volatile __u32 verdicts[BT_X__N] = {
 #define VERDICT(name, verdict, text) [BT_X_##name] = verdict,
 	BT_XDP_EXITS(VERDICT)

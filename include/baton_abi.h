@@ -365,4 +365,13 @@ BT_LAYOUTS(BT_ASSERT)
 	 BT_X__N * 65537u + BT_T__N * 257u + BT_M__N * 17u + BT_GROUPS_MAX * 8191u + \
 	 BT_PATHS_MAX * 131071u + BT_VIPS_MAX * 3u))
 
+/* In the read-only data of the XDP object: whoever has the file can tell whether it fits his pins. */
+#define BT_STAMP_MARK "BATONABI"
+
+struct bt_stamp {
+	char mark[8];
+	__u32 abi;
+	__u32 layout;
+};
+
 #endif

@@ -36,15 +36,15 @@ enum pulse_flag {
 	PULSE_F_LEASED	= 1 << 3,	/* the sender's lease has not ended */
 	PULSE_F_VIP	= 1 << 4,	/* the VIPs are on the sender's interfaces */
 	PULSE_F_STOPPING = 1 << 5,	/* being stopped: do not hand over to it */
-	PULSE_F__ALL	= (1 << 6) - 1
+	PULSE_F_RESTART	= 1 << 6,	/* its controller is being started again, in order */
+	PULSE_F__ALL	= (1 << 7) - 1
 };
 
 /* pulse_head.flags */
 enum pulse_head_flag {
 	PULSE_H_MARKED	= 1 << 0,	/* test marks of the receiver come through on this path */
-	PULSE_H_RESTART	= 1 << 1,	/* the sender's controller is being started again, in order */
-	PULSE_H_STRANGER	= 1 << 2,	/* answer: your life is not yet believed, so it is told nothing of any group */
-	PULSE_H__ALL	= (1 << 3) - 1
+	PULSE_H_STRANGER	= 1 << 1,	/* answer: your life is not yet believed, so it is told nothing of any group */
+	PULSE_H__ALL	= (1 << 2) - 1
 };
 
 struct pulse_head {

@@ -37,6 +37,8 @@ struct life {
 	struct ha *ha;
 	struct ctl *ctl;
 	struct src signals;
+	char self[PATH_MAX];	/* this program's file, or what has been put in its place */
+	bool again;		/* to be started once more, in place */
 	uint64_t watchdog_ns;	/* period; 0: nobody watches */
 	uint64_t watchdog_at_ns;
 };
@@ -107,19 +109,31 @@ static int read_options(int argc, char **argv, struct options *o)
 }
 
 /* Beside the binary in a build tree, ../lib/baton of it once installed: wherever that may be. */
-static const char *find_objects(char buf[PATH_MAX])
+static const char *find_objects(char buf[PATH_MAX], char ret_self[PATH_MAX])
 {
 	static const char *const places[] = { "bpf", "../lib/baton" };
 	char self[PATH_MAX - 32];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	self[n > 0 ? n : 0] = '\0';
+	strcpy(ret_self, self);
 	for (size_t i = 0; strrchr(self, '/') && i < sizeof(places) / sizeof(places[0]); i++) {
 		snprintf(buf, PATH_MAX, "%.*s/%s", (int)(strrchr(self, '/') - self), self, places[i]);
 		if (!access(buf, R_OK))
 			return buf;
 	}
 	return BATON_LIBEXEC;
+}
+
+/* Nothing is given up before it is sure that there is something to go on with. */
+static void restart(struct life *life)
+{
+	if (access(life->self, X_OK))
+		log_event(LOG_ERR, "restart refused", "file=%s why=\"%s\"", life->self, strerror(errno));
+	else if (!ha_restart(life->ha))
+		life->again = true;
+	if (life->again)
+		loop_stop(&life->loop);
 }
 
 static void on_signal(struct src *src, uint32_t events)
@@ -131,7 +145,9 @@ static void on_signal(struct src *src, uint32_t events)
 
 	(void)events;
 	while (read(src->fd, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGHUP) {
+		if (si.ssi_signo == SIGUSR1) {
+			restart(life);
+		} else if (si.ssi_signo == SIGHUP) {
 			ha_reload(life->ha, text, sizeof(text));
 		} else if (si.ssi_signo == SIGCHLD) {
 			while (spawn_reap(&pid, &code))
@@ -151,6 +167,7 @@ static int open_signals(struct life *life)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);	/* before any thread is made: all inherit it */
 	signal(SIGPIPE, SIG_IGN);
@@ -278,12 +295,16 @@ int main(int argc, char **argv)
 		return conf ? 0 : 1;
 	}
 	log_set_level(conf->log_level);
-	o.ha.obj_dir = find_objects(objects);
+	o.ha.obj_dir = find_objects(objects, life.self);
 	if (clock_check())
 		return fail("clock", "a time namespace shifts CLOCK_BOOTTIME against the kernel's: leases would lie");
 	if (loop_open(&life.loop) || open_signals(&life))
 		return fail("event loop", strerror(errno));
 	code = live(&life, conf, &o.ha);
 	loop_close(&life.loop);
+	if (life.again && !code) {	/* priority and blocked signals stay, every descriptor but stdio is closed */
+		execv(life.self, argv);
+		return fail(life.self, strerror(errno));
+	}
 	return code;
 }

@@ -203,7 +203,7 @@ static void test_peer_flags(void **state)
 
 	(void)state;
 	rig_reset();
-	m.flags = PULSE_H_MARKED | PULSE_H_RESTART;
+	m.flags = PULSE_H_MARKED;
 	CHECK(send_from(&m, 0, NULL, NULL) == BT_X_PULSE_ANSWERED, "a probe with flags");
 	CHECK(rig_pair().path[0].peer_flags == m.flags, "flags kept: %x", rig_pair().path[0].peer_flags);
 	believed(2, 0, NULL, NULL);

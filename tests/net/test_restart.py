@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """batond killed, started again, upgraded, reloaded under 10 kHz of requests: nothing lost, nothing moves."""
 
+import json
+import os
 import signal
 import time
 
@@ -8,7 +10,7 @@ import pytest
 
 import traffic
 from controller import Pair, other
-from lab import wait_until
+from lab import BUILD, wait_until
 
 RATE = 10000
 
@@ -51,3 +53,115 @@ def test_killed_and_started_again(pair, probe, who):
     seen = asked.stop()
     assert (pair.settled(), pair[holder].term) == (holder, term), pair.role_changes()
     assert seen["lost"] == 0 and len(seen["segments"]) == 1, seen
+
+
+def restart(batond):
+    """SIGUSR1; returns when the program started in place answers. The process is the same."""
+    starts, pid = batond.log().count("started node="), batond.pid()
+    batond.signal(signal.SIGUSR1)
+    wait_until(lambda: batond.log().count("started node=") > starts, 5, f"a new start: {batond.log()[-1000:]}")
+    batond.wait_ready()
+    assert batond.pid() == pid and "pins=found" in batond.log().rsplit("started node=", 1)[1]
+
+
+@pytest.mark.parametrize("who", ["primary", "backup"])
+def test_restarted_in_place(pair, probe, who):
+    """SIGUSR1, twenty times, with the default lease."""
+    holder = pair.primary
+    host = holder if who == "primary" else other(holder)
+    term, told = pair[holder].term, pair[other(host)].role_changes()
+    asked = probe(rate=RATE)
+    asked.wait_answered_by(holder)
+    for _ in range(20):
+        restart(pair[host])
+        time.sleep(0.1)
+    seen = asked.stop()
+    assert pair[other(host)].role_changes() == told, f"the peer moved: {pair[other(host)].log()[-600:]}"
+    assert (pair.settled(), pair[holder].term) == (holder, term), pair.role_changes()
+    assert seen["lost"] == 0 and len(seen["segments"]) == 1, seen
+
+
+def link_of(batond):
+    """Link and program that XDP has on eth0, and the mode."""
+    told = json.loads(batond.node.run("ip", "-j", "-d", "link", "show", "eth0").stdout)[0]
+    pin = os.path.join(batond.pin_dir, f"link-{told['ifindex']}")
+    link = json.loads(batond.node.run("bpftool", "-j", "link", "show", "pinned", pin).stdout)
+    return link["id"], link["prog_id"], told["xdp"]["mode"]
+
+
+def install(lab, edit=lambda data: data):
+    """batond and its objects, each put in the place of what lies there in one step, as install(1) does."""
+    into = os.path.join(lab.dir, "installed")
+    os.makedirs(os.path.join(into, "bpf"), exist_ok=True)
+    for file in ("batond", "bpf/baton_tc.bpf.o", "bpf/baton_xdp.bpf.o"):
+        with open(os.path.join(BUILD, file), "rb") as f:
+            data = f.read()
+        part = os.path.join(into, file + ".part")
+        with open(part, "wb") as f:
+            f.write(edit(data) if file.endswith("xdp.bpf.o") else data)
+        os.chmod(part, 0o755)
+        os.rename(part, os.path.join(into, file))
+    return into
+
+
+@pytest.mark.parametrize("way", [restart, kill])
+@pytest.mark.parametrize("settings", [{"peer": {"lease": "1s"}}])
+def test_upgraded(lab, pair, probe, way):
+    """Another build with the same ABI takes over pins and links: the same link and mode, another program."""
+    host = pair.primary
+    pair[host].stop()
+    pair[host].start(build=install(lab), supervised=True)
+    pair.settle()
+    if pair.primary != host:
+        pair.switchover()
+        wait_until(lambda: pair.settled() == host, 5, f"{host} to lead")
+    was, told = link_of(pair[host]), pair.role_changes()[other(host)]
+    asked = probe(rate=RATE)
+    asked.wait_answered_by(host)
+    install(lab, lambda data: data + b"another build")
+    way(pair[host])
+    wait_until(lambda: "programs result=" in pair[host].log(), 10, "the new programs")
+    assert "programs result=renewed" in pair[host].log().splitlines()[-1]
+    time.sleep(0.2)
+    seen, now = asked.stop(), link_of(pair[host])
+    assert (now[0], now[2]) == (was[0], was[2]) and now[1] != was[1], f"link, program, mode: {was}, then {now}"
+    assert seen["lost"] == 0 and len(seen["segments"]) == 1, seen
+    assert pair.role_changes()[other(host)] == told
+
+
+def test_objects_of_another_abi(lab, pair, probe):
+    """The doctor warns before it is too late, and a restart in place is refused."""
+    host = pair.primary
+    pair[host].stop()
+    pair[host].start(build=install(lab), supervised=True)
+    pair.settle()
+    rows = {row["check"]: row for row in pair[host].json("doctor")["checks"]}
+    assert rows["upgrade"]["level"] == "ok", rows["upgrade"]
+    at = lambda data: data.index(b"BATONABI") + 8
+    install(lab, lambda data: data[:at(data)] + b"\x63" + data[at(data) + 1:])
+    rows = {row["check"]: row for row in json.loads(pair[host].cli("-j", "doctor", check=False).stdout)["checks"]}
+    assert rows["upgrade"]["level"] == "bad" and "ABI 99" in rows["upgrade"]["text"], rows["upgrade"]
+    assert "systemctl restart" in rows["upgrade"]["fix"]
+    with pair.nothing_moves():
+        pair[host].signal(signal.SIGUSR1)
+        wait_until(lambda: "restart refused" in pair[host].log(), 2, "the refusal")
+    assert "ABI 99" in pair[host].log() and pair[host].status()
+
+
+def test_reloaded(pair, probe):
+    """Twenty times, by the command and by SIGHUP in turns, with another setting each time."""
+    holder = pair.primary
+    asked = probe(rate=RATE)
+    asked.wait_answered_by(holder)
+    with pair.nothing_moves():
+        for i in range(20):
+            for host in "ab":
+                pair[host].configure({"peer": {"pulse-misses": str(10 + i % 3)}})
+                if i % 2:
+                    pair[host].cli("reload")
+                else:
+                    pair[host].signal(signal.SIGHUP)
+            time.sleep(0.05)
+    seen = asked.stop()
+    assert seen["lost"] == 0 and len(seen["segments"]) == 1, seen
+    assert "option=pulse-misses" in pair.a.log()

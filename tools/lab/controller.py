@@ -31,7 +31,7 @@ class Batond:
         self.run_dir = os.path.join(self.node.dir, "run")
         self.state_dir = os.path.join(self.node.dir, "state")
         self.pin_dir = self.node.pin_dir
-        self.process = None
+        self.process, self.supervised = None, False
         self.settings = self._defaults()
         for directory in (self.run_dir, self.state_dir):
             os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -77,6 +77,7 @@ class Batond:
 
     def start(self, wait=True, detached=False, build=BUILD, supervised=False):
         """supervised: as systemd does by conf/batond.service; build: a directory or link with another batond."""
+        self.supervised = supervised
         self.process = self.node.start("controller", *(SUPERVISOR if supervised else []), f"{build}/batond", "-c", self.conf, "--run-dir", self.run_dir,
                                        "--state-dir", self.state_dir, "--pin-dir", self.pin_dir,
                                        detached=detached)
@@ -99,7 +100,10 @@ class Batond:
 
     def stop(self, timeout=10):
         """SIGTERM: hands the role over first."""
-        return self.process.stop(timeout)
+        if not self.supervised:
+            return self.process.stop(timeout)
+        self.signal(signal.SIGTERM)
+        return self.process.wait(timeout)
 
     def kill(self):
         self.process.kill()
@@ -250,8 +254,8 @@ class Pair:
         """SIGTERM to both, also to one that stands still."""
         for batond in self.by_host.values():
             if batond.process:
-                batond.process.signal(signal.SIGCONT)
-                batond.process.signal(signal.SIGTERM)
+                for number in (signal.SIGCONT, signal.SIGTERM):
+                    (batond if batond.supervised else batond.process).signal(number)
         for batond in self.by_host.values():
             if batond.process:
-                batond.process.stop()
+                batond.process.wait() if batond.supervised else batond.process.stop()

@@ -87,6 +87,16 @@ static void doctor_fence(struct ha *ha, struct rows *r)
 		doctor_elements(ha, &ha->group[i], r);
 }
 
+/* What an upgrade would meet: better known before batond is killed than after. */
+static void doctor_objects(struct ha *ha, struct rows *r)
+{
+	bool fit = !dp_objects_fit(ha->opt.obj_dir);
+
+	say(r, fit ? "ok" : "bad", "upgrade", fit ? "the programs installed fit the pins: batond can be restarted in place" :
+	    dp_why(ha->dp), fit ? "" : "hand over first: systemctl restart batond (SIGTERM) stops this one in order and starts the new one; "
+	    "kill -9 or SIGUSR1 would leave pins that it refuses");
+}
+
 static void doctor_rt(struct ha *ha, struct rows *r)
 {
 	say(r, ha->report.realtime ? "ok" : "bad", "realtime", ha->report.realtime ? "prober runs SCHED_FIFO" :
@@ -179,6 +189,7 @@ void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg)
 	doctor_paths(ha, &r);
 	doctor_xdp(ha, &r);
 	doctor_fence(ha, &r);
+	doctor_objects(ha, &r);
 	doctor_rt(ha, &r);
 	arbiter_rows(ha->arbiter, on_arbiter, &r);
 	for (uint32_t i = 0; i < ha->n_groups; i++)

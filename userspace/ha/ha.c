@@ -156,6 +156,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 		turn_group(ha, &ha->group[i]);
 	guard_follow(ha);
 	ask_turn(ha);
+	renew_turn(ha);
 	byhand_turn(ha);
 	chronicle_turn(ha);
 	strays_ns = neighbours_turn(ha);

@@ -37,6 +37,12 @@ void ha_close(struct ha *ha);
 /* Called by the loop before it waits; returns the next deadline. */
 uint64_t ha_turn(struct ha *ha, uint64_t now_ns);
 
+/*
+ * Before this program is started again in place: ha_close() will leave all as it is, for the next one to find. -EBUSY: it
+ * could not go on with it; the log says why, and nothing has changed.
+ */
+int ha_restart(struct ha *ha);
+
 /* Begin an orderly stop: hand the role to a healthy peer first (the guide's rule). */
 void ha_stop(struct ha *ha);
 bool ha_stopped(const struct ha *ha);

@@ -149,6 +149,7 @@ struct ha {
 	enum peer_state peer;
 	uint64_t peer_since_ns;	/* when it became that */
 	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
+	bool leaving;		/* another start follows at once */
 	bool stopping;
 	uint64_t stop_ns;
 	void (*changed)(void *arg);

@@ -300,8 +300,8 @@ static void leave_network(struct ha *ha)
 
 void ha_close(struct ha *ha)
 {
-	/* A start that failed must not take away what a running life had left in order. */
-	bool ours = ha->ran || (ha->dp && !ha->found);
+	/* Another start follows, or one has failed: neither must take away what a running life had left in order. */
+	bool ours = !ha->leaving && (ha->ran || (ha->dp && !ha->found));
 
 	renew_stop(ha);
 	pulse_close(ha->pulse);

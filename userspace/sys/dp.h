@@ -40,6 +40,9 @@ int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const cha
  */
 int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed);
 
+/* Could a batond that comes with these objects go on with the pins of this one? -EPROTO: no; the files say. */
+int dp_objects_fit(const char *obj_dir);
+
 /* Close descriptors; what is pinned lives on and keeps working. NULL is fine. */
 void dp_close(struct dp *dp);
 

@@ -36,9 +36,9 @@ static uint64_t fold(uint64_t hash, const uint8_t *data, size_t len)
 	return hash;
 }
 
-static int object_open(struct objects *o, int i, const char *dir)
+/* Its length; @ret is to be freed. */
+static ssize_t object_read(char **ret, int i, const char *dir)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = dp_prog_makes[i].object);
 	char name[64], path[PATH_MAX], *data = NULL;
 	struct stat st = {};
 	ssize_t n;
@@ -49,15 +49,53 @@ static int object_open(struct objects *o, int i, const char *dir)
 	if (!err && (stat(path, &st) < 0 || !(data = malloc((size_t)st.st_size + 1))))
 		err = -errno;
 	n = err ? err : file_read(path, data, (size_t)st.st_size + 1);
-	if (n < 0)
-		err = dp_fail((int)n, "open %s/%s", dir, name);
-	if (!err) {
-		o->hash = fold(o->hash, (uint8_t *)data, (size_t)n);
-		o->obj[i] = bpf_object__open_mem(data, (size_t)n, &opts);	/* keeps a copy of what it needs */
-		err = o->obj[i] ? 0 : dp_fail(-errno, "open %s", path);
+	if (n < 0) {
+		free(data);
+		return dp_fail((int)n, "open %s/%s", dir, name);
 	}
+	*ret = data;
+	return n;
+}
+
+static int object_open(struct objects *o, int i, const char *dir)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = dp_prog_makes[i].object);
+	char *data;
+	ssize_t n = object_read(&data, i, dir);
+
+	if (n < 0)
+		return (int)n;
+	o->hash = fold(o->hash, (uint8_t *)data, (size_t)n);
+	o->obj[i] = bpf_object__open_mem(data, (size_t)n, &opts);	/* keeps a copy of what it needs */
+	n = o->obj[i] ? 0 : dp_fail(-errno, "open %s of %s", dp_prog_makes[i].object, dir);
 	free(data);
-	return err;
+	return (int)n;
+}
+
+static int check_stamp(const char *data, size_t n, const char *dir)
+{
+	const char *at = memmem(data, n, BT_STAMP_MARK, sizeof(BT_STAMP_MARK) - 1);
+	struct bt_stamp stamp;
+
+	if (!at || (size_t)(at - data) + sizeof(stamp) > n)
+		return dp_refuse(-EPROTO, "%s: the objects there tell no ABI: another build's", dir);
+	memcpy(&stamp, at, sizeof(stamp));
+	if (stamp.abi == BT_ABI && stamp.layout == BT_LAYOUT_HASH)
+		return 0;
+	return dp_refuse(-EPROTO, "%s: the objects there are of ABI %u, layout %08x, the pins of ABI %u, layout %08x", dir,
+			 stamp.abi, stamp.layout, BT_ABI, BT_LAYOUT_HASH);
+}
+
+int dp_objects_fit(const char *obj_dir)
+{
+	char *data;
+	ssize_t n = object_read(&data, DP_XDP, obj_dir);
+
+	if (n < 0)
+		return (int)n;
+	n = check_stamp(data, (size_t)n, obj_dir);
+	free(data);
+	return (int)n;
 }
 
 static int objects_open(struct objects *o, const char *dir)
