@@ -135,3 +135,19 @@ def test_the_outage_is_measured(lab, pair, probe):
     told, path = outage(pair.a), changes(pair.a)[0]["then"]["paths"][0]
     assert path["detect_us"] - 5_000 < told["outage_us"] < 1_000_000, f"a death is noticed after {path}: {told}"
     assert "Outage: " in pair.a.cli("explain").stdout
+
+
+def test_a_crash_that_the_kernel_saw(lab, pair, probe):
+    """The controller stands still: it reads afterwards what its kernel did, and when."""
+    p = probe()
+    p.wait_answered_by("a")
+    pair.a.pause()
+    lab.crash("a")
+    p.wait_answered_by("b")
+    pair.a.resume()
+    wait_until(lambda: changes(pair.a)[0]["owner"] == "b", 5, f"a to see b open: {changes(pair.a)[0]}")
+    change = changes(pair.a)[0]
+    assert (change["cause"], change["from"]) == ("listener-lost", "primary"), change
+    assert [s["by"] for s in change["steps"] if s["step"] == "let-go"] == ["listener"], change["steps"]
+    assert "no socket took the frame" in pair.a.cli("explain").stdout
+    wait_until(lambda: outage(pair.b)["measured"], 5, "b to know its first frame and a's last")

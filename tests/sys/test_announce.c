@@ -5,10 +5,12 @@
 #include <netinet/if_ether.h>
 #include <netpacket/packet.h>
 
+#include "core/arp_msg.h"
 #include "ha/announce.h"
 #include "sys/raw.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
+#include "sys/raw.h"
 
 #define MS	NS_PER_MS
 #define T0	(1000 * NS_PER_S)	/* announce has no clock of its own: the tests' starts here */
@@ -130,6 +132,38 @@ static void neighbour_learns_the_new_owner(void **state)
 	vp_says("ip neigh show fd00:77::64 dev vp-b", mac);
 	vp_enter(vp_here);
 	announce_close(a);
+}
+
+/* By whoever is neither the old nor the new owner's address: ARP at once, an advertisement as well. */
+static void neighbour_believes_a_third_party(void **state)
+{
+	static const uint8_t owner[6] = { 0x02, 0, 0, 0, 0, 0x77 };
+	static const char *const ips[] = { "::ffff:10.77.0.100", "fd00:77::64" };
+	uint8_t from[6], to[6], frame[ARP_MSG_MAX];
+	struct iovec iov = { .iov_base = frame };
+	struct in6_addr ip;
+	char mac[32];
+	int fd = raw_open_past_the_gate();
+
+	(void)state;
+	assert_true(fd >= 0);
+	vp_peer_run("ip neigh add 10.77.0.100 dev vp-b lladdr 02:00:00:00:00:09 nud reachable && "
+		    "ip neigh add fd00:77::64 dev vp-b lladdr 02:00:00:00:00:09 nud reachable");
+	assert_int_equal(raw_mac(fd, if_nametoindex("vp-a"), from), 0);
+	vp_enter(vp_there);
+	vp_output("ip -br link show vp-b | awk '{printf \"%s\", $3}'", mac, sizeof(mac));
+	vp_enter(vp_here);
+	assert_int_equal(sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &to[0], &to[1], &to[2], &to[3], &to[4], &to[5]), 6);
+	for (int i = 0; i < 2; i++) {
+		inet_pton(AF_INET6, ips[i], &ip);
+		iov.iov_len = arp_msg_tell(frame, from, to, owner, &ip);
+		assert_int_equal(raw_send(fd, if_nametoindex("vp-a"), &iov, 1), 1);
+	}
+	vp_enter(vp_there);
+	vp_says("ip neigh show 10.77.0.100 dev vp-b", "02:00:00:00:00:77");
+	vp_says("ip neigh show fd00:77::64 dev vp-b", "02:00:00:00:00:77");
+	vp_enter(vp_here);
+	close(fd);
 }
 
 static void routers_are_told_by_unicast_when_known(void **state)
@@ -267,6 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(first_round_is_whole_at_once, fresh, done),
 		cmocka_unit_test_setup_teardown(neighbour_learns_the_new_owner, fresh, done),
+		cmocka_unit_test_setup_teardown(neighbour_believes_a_third_party, fresh, done),
 		cmocka_unit_test_setup_teardown(routers_are_told_by_unicast_when_known, fresh, done),
 		cmocka_unit_test_setup_teardown(router_flag_follows_forwarding, fresh, done),
 		cmocka_unit_test_setup_teardown(rounds_come_on_time_and_end, fresh, done),

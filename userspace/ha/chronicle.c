@@ -183,23 +183,31 @@ static enum history_by by_of(uint64_t arg)
 	return arg & BT_EV_BY_MARK ? HISTORY_BY_MARK : HISTORY_BY_PULSE;
 }
 
-/* By the ring: the kernel changed the word, and when. */
+/* It was seen before the ring told of it: the kernel's own time and reason take the place of ours. */
+static bool put_right(struct ha *ha, struct history_change *c, int step, const struct bt_event *ev)
+{
+	struct history_at *at = &c->step[step];
+
+	if (!at->ns || at->by != HISTORY_BY_PULSE || at->ns + SLACK_NS < ev->at_ns || BT_WORD_NUMBER(ev->to) > c->number)
+		return false;
+	*at = (struct history_at){ .ns = ev->at_ns, .by = by_of(ev->arg) };
+	if (at->by == HISTORY_BY_LISTENER)
+		snprintf(c->cause, sizeof(c->cause), "listener-lost");
+	ha->chronicle->dirty = true;
+	return true;
+}
+
+/* By the ring: the kernel changed the word, and when. A new number in the same mode is no step. */
 void chronicle_kernel(struct ha *ha, struct group *g, const struct bt_event *ev)
 {
 	struct history_change *c = record_of(ha, g);
 	int step = step_of(ev->to, ha->me);
 
-	g->past.kernel_ns = ev->at_ns;
-	g->past.kernel_to = ev->to;
-	g->past.kernel_by = by_of(ev->arg);
-	if (!c || step < 0 || c->step[step].by == HISTORY_BY_CONTROLLER)
+	if (step < 0 || step == step_of(ev->from, ha->me))
 		return;
-	if (c->step[step].ns && c->step[step].ns + SLACK_NS >= ev->at_ns && BT_WORD_NUMBER(ev->to) <= c->number) {
-		c->step[step] = (struct history_at){ .ns = ev->at_ns, .by = g->past.kernel_by };
-		if (g->past.kernel_by == HISTORY_BY_LISTENER)
-			snprintf(c->cause, sizeof(c->cause), "listener-lost");
-		ha->chronicle->dirty = true;
-	}
+	if (c && ev->at_ns <= g->past.told_ns && put_right(ha, c, step, ev))
+		return;
+	g->past.kernel[step] = (struct history_at){ .ns = ev->at_ns, .by = by_of(ev->arg) };
 }
 
 /* What was decided earlier has been told already, or moved no role: re-arming. */
@@ -208,6 +216,7 @@ static bool decided_now(const struct ha *ha, const struct past *p)
 	return p->decided_ns >= ha->turn_ns;
 }
 
+/* All that was done to the word since the last move: several steps, if nobody looked for a while. */
 static void note_word(struct ha *ha, struct group *g, struct history_change *c, uint64_t word)
 {
 	struct past *p = &g->past;
@@ -215,9 +224,13 @@ static void note_word(struct ha *ha, struct group *g, struct history_change *c, 
 
 	if (decided_now(ha, p) && decided >= 0)
 		note(ha, c, (enum history_step)decided, p->decided_ns, HISTORY_BY_CONTROLLER);
-	if (step >= 0 && !(decided_now(ha, p) && p->decided == word))
-		note(ha, c, (enum history_step)step, p->kernel_to == word ? p->kernel_ns : ha->turn_ns,
-		     p->kernel_to == word ? p->kernel_by : HISTORY_BY_PULSE);
+	for (int i = 0; i < HISTORY_STEP__N; i++)
+		if (p->kernel[i].ns > p->told_ns)
+			note(ha, c, (enum history_step)i, p->kernel[i].ns, (enum history_by)p->kernel[i].by);
+	if (step >= 0)		/* the ring will tell, or is full */
+		note(ha, c, (enum history_step)step, ha->turn_ns, HISTORY_BY_PULSE);
+	memset(p->kernel, 0, sizeof(p->kernel));
+	p->told_ns = clock_now_ns();
 }
 
 static void name_owner(const struct ha *ha, struct history_change *c, uint64_t word)

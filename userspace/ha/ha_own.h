@@ -58,8 +58,8 @@ struct past {
 	bool disk_waited;		/* a claim waits for its term */
 	uint64_t decided_ns, decided;	/* when this host changed the word last, and to what */
 	struct history_evidence then;	/* what it knew */
-	uint64_t kernel_ns, kernel_to;	/* the same of the kernel, by its ring */
-	enum history_by kernel_by;
+	struct history_at kernel[HISTORY_STEP__N];	/* steps that the kernel made since told_ns, by its ring */
+	uint64_t told_ns;
 	uint64_t counted_ns, relayed, helped, taken;
 };
 
