@@ -12,16 +12,18 @@
 enum kind {
 	F_SWITCHOVER, F_KILL, F_STOP, F_STOP_MID, F_STOP_STORE, F_NAP, F_TERM, F_SERVER, F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_DELAY,
 	F_FLAP, F_LINK, F_FREEZE, F_FREEZE_CLOCK, F_REBOOT, F_REBOOT_DISK, F_STARVE, F_DISK, F_DISK_FAILS, F_RTNL,
-	F_SWIZZLE, F_FENCE, F__N
+	F_SWIZZLE, F_FENCE, F__N,
+	F_ETCD_CUT = F__N, F_ETCD_HANGS, F__ALL		/* only where there is one */
 };
 
-static const char *const text[F__N] = {
+static const char *const text[F__ALL] = {
 	"switchover asked for", "batond killed", "batond stopped", "batond to be stopped in the middle",
 	"batond to be stopped at its next store",
 	"batond to nap in the middle", "batond told to end", "SIP server gone", "cut both ways", "cut one way",
 	"host's cable out at the switch", "loss", "delay", "flapping path", "carrier gone", "host frozen",
 	"host frozen, its clock too", "host rebooted", "host rebooted, disk lost", "CPU starved", "slow disk",
-	"disk fails", "slow rtnl", "swizzle", "fenced by hand"
+	"disk fails", "slow rtnl", "swizzle", "fenced by hand",
+	"cut from etcd", "etcd hangs"
 };
 
 const struct profile profiles[] = {
@@ -33,6 +35,7 @@ const struct profile profiles[] = {
 	{ "network", "cuts in both and one direction, loss, delay, flapping, carriers", 4, P_NO_LIMIT },
 	{ "host", "freezes, reboots, lost disks", 4, P_NO_LIMIT },
 	{ "chaos", "everything at once", 6, P_NO_LIMIT },
+	{ "witness", "arbiter etcd, and everything but clocks that stand: two holders never", 0, P_NO_LIMIT | P_WITNESS },
 };
 uint32_t n_profiles = sizeof(profiles) / sizeof(profiles[0]);
 
@@ -190,6 +193,12 @@ static void begin_host(struct fault *f, struct host *h)
 	case F_RTNL:
 		h->rtnl_ns = f->x;
 		break;
+	case F_ETCD_CUT:
+		etcd_is_cut[f->h] = true;
+		break;
+	case F_ETCD_HANGS:
+		etcd_hangs = true;
+		break;
 	default:
 		break;
 	}
@@ -273,6 +282,12 @@ static void end_fault(struct fault *f, struct host *h)
 		break;
 	case F_RTNL:
 		h->rtnl_ns = 200000;
+		break;
+	case F_ETCD_CUT:
+		etcd_is_cut[f->h] = false;
+		break;
+	case F_ETCD_HANGS:
+		etcd_hangs = false;
 		break;
 	default:
 		break;
@@ -442,6 +457,11 @@ void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 	static const enum kind network[] = { F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_DELAY, F_FLAP, F_LINK, F_SWIZZLE };
 	static const enum kind hosts[] = { F_FREEZE, F_FREEZE_CLOCK, F_REBOOT, F_REBOOT_DISK };
 
+	static const enum kind witness[] = {
+		F_CUT, F_CUT, F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_FLAP, F_LINK, F_KILL, F_STOP, F_STOP, F_STOP_MID, F_STOP_STORE,
+		F_TERM, F_SERVER, F_FREEZE, F_REBOOT, F_REBOOT_DISK, F_STARVE, F_SWITCHOVER, F_ETCD_CUT, F_ETCD_CUT, F_ETCD_HANGS,
+	};
+
 	n_faults = faults_done = moves_allowed = 0;
 	faults_end = from;
 	if (!strcmp(p->name, "calm"))
@@ -456,6 +476,8 @@ void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 		SOME_OF(network, 6);
 	else if (!strcmp(p->name, "host"))
 		SOME_OF(hosts, 3);
+	else if (!strcmp(p->name, "witness"))
+		SOME_OF(witness, 14);
 	else if (!strcmp(p->name, "chaos"))
 		for (uint32_t i = 0, n = (uint32_t)rng_between(&plan, 2, 14); i < n; i++)
 			add((enum kind)rng_below(&plan, F__N), 300 * NS_PER_MS, to);

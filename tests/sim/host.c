@@ -357,6 +357,7 @@ static void make_conf(struct host *h, uint32_t paths)
 		     "linger = 500ms\n",
 		     h->name, h->id == 1 ? "b" : "a", peer,
 		     paths < 2 ? "" : h->id == 1 ? "path = eth1 10.1.0.2\n" : "path = eth1 10.1.0.1\n");
+	n += snprintf(text + n, sizeof(text) - (size_t)n, "%s", profile->flags & P_WITNESS ? "[arbiter]\ntype = etcd\n" : "");
 	conf_parse(&h->conf, "baton.conf", text, (size_t)n, conf_error, NULL);
 }
 

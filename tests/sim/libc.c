@@ -324,6 +324,15 @@ int sim_mkdir(const char *path, mode_t mode)
 	return -1;
 }
 
+int sim_access(const char *path, int mode)
+{
+	(void)mode;
+	if (!strcmp(path, "/state") || host_file(task_proc()->host, path, false))
+		return 0;
+	errno = ENOENT;
+	return -1;
+}
+
 int sim_unlink(const char *path)
 {
 	struct disk_file *f = host_file(task_proc()->host, path, false);

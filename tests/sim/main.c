@@ -104,6 +104,7 @@ static void set_up(uint64_t seed)
 	broken = false;
 	sched_reset();
 	net_reset();
+	etcd_reset();
 	check_reset();
 	profile = draw_profile();
 	host_reset((uint32_t)rng_between(&plan, 1, 2));

@@ -252,6 +252,11 @@ uint64_t client_last_answer(void);
 void stranger_reset(bool active);
 void stranger_sees(uint32_t net, uint32_t to, const struct frame *f);
 
+/* ---- etcd.c ----------------------------------------------------------------------------------- */
+
+extern bool etcd_is_cut[HOSTS], etcd_hangs;
+void etcd_reset(void);
+
 /* ---- faults.c --------------------------------------------------------------------------------- */
 
 struct profile {
@@ -263,6 +268,7 @@ struct profile {
 #define P_CALM		(1u << 0)	/* nothing may move at all */
 #define P_LOSSLESS	(1u << 1)	/* every request must be answered, once */
 #define P_NO_LIMIT	(1u << 2)	/* role changes are not counted against faults */
+#define P_WITNESS	(1u << 3)	/* arbiter etcd: two holders never; but nobody, while there is no lock to be had */
 
 extern const struct profile profiles[];
 extern uint32_t n_profiles;

@@ -143,6 +143,14 @@ void dp_close(struct dp *dp)
 	(void)dp;
 }
 
+int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
+{
+	(void)dp;
+	(void)obj_dir;
+	*ret_changed = false;
+	return 0;
+}
+
 int dp_remove(struct dp *dp)
 {
 	kernel_boot(dp->host);
@@ -556,9 +564,24 @@ int raw_open(void)
 	return fd_open(FD_RAW);
 }
 
-int raw_open_past_the_gate(void)
+int raw_asker(void)
 {
 	return raw_open();
+}
+
+void raw_rest(uint64_t idle_ns)
+{
+	(void)idle_ns;
+}
+
+int raw_send_now(uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	return raw_send(-1, ifindex, frames, n);
+}
+
+int raw_send_past_the_gate(uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	return raw_send(-1, ifindex, frames, n);
 }
 
 int raw_mac(int fd, uint32_t ifindex, uint8_t ret_mac[6])

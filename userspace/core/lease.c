@@ -38,7 +38,8 @@ uint64_t lease_next(const struct lease_facts *f)
 	case BT_OPEN:
 		return lease_open(f);
 	case BT_ARMED:
-		return later(f->until_ns, by_answer(f));
+		/* What turns or the lock had justified while open, armed does not live by. */
+		return f->witness ? by_answer(f) : later(f->until_ns, by_answer(f));
 	default:
 		return f->until_ns;
 	}
