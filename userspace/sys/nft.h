@@ -11,7 +11,7 @@
  * Threads: one at a time per struct nft.
  * Blocks:  for as long as others hold the kernel's commit lock, plus the deadline. Never call it from
  *          a thread that somebody waits for.
- * Source:  nft(8), libnftnl; kernel-notes/nft-set-timeout.md, nft-tables-outlive.md, netdev-egress.md.
+ * Source:  nft(8), libnftnl; kernel-notes/nft-set-timeout.md, nft-tables.md, netdev-egress.md.
  */
 #ifndef BATON_NFT_H
 #define BATON_NFT_H
