@@ -185,6 +185,12 @@ int dp_set_path(struct dp *dp, uint32_t i, const struct bt_path *path)
 	return set(dp, "cfg_path", i, path);
 }
 
+int dp_get_path(struct dp *dp, uint32_t i, struct bt_path *ret)
+{
+	*ret = ((struct bt_path *)kernel_map(dp->host, "cfg_path"))[i];
+	return 0;
+}
+
 int dp_set_group(struct dp *dp, uint32_t slot, const struct bt_group *group)
 {
 	kernel_map_set(dp->host, "cfg_gidx", &group->name_hash, &slot);

@@ -127,15 +127,37 @@ static int fill_paths(struct ha *ha)
 	int err = 0;
 
 	for (uint32_t i = 0; i < BT_PATHS_MAX && !err; i++) {
-		struct bt_path path = { 0 };
+		struct bt_path path = { 0 }, before = { 0 };
 
 		if (i < ha->conf->n_paths) {
 			path.ifindex = if_nametoindex(ha->conf->paths[i].dev);
 			memcpy(path.peer, &ha->conf->paths[i].peer, sizeof(path.peer));
 		}
+		if (!dp_get_path(ha->dp, i, &before) && before.ifindex == path.ifindex)
+			path.flags = before.flags;	/* what an earlier life found out of the network */
+		ha->filtered[i] = path.flags & BT_PATH_FILTERED;
 		err = dp_set_path(ha->dp, i, &path);
 	}
 	return err;
+}
+
+/* Nothing is known of a path until it is heard for a while: then what was found out before stays. */
+void datapath_note_marks(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
+		enum marks_seen seen = ha->report.path[i].marks;
+		struct bt_path path;
+
+		if (seen == MARKS_UNKNOWN || ha->filtered[i] == (seen == MARKS_NONE) || dp_get_path(ha->dp, i, &path))
+			continue;
+		path.flags = seen == MARKS_NONE ? path.flags | BT_PATH_FILTERED : path.flags & ~BT_PATH_FILTERED;
+		if (dp_set_path(ha->dp, i, &path))
+			continue;
+		ha->filtered[i] = seen == MARKS_NONE;
+		log_event(ha->filtered[i] ? LOG_WARNING : LOG_INFO, ha->filtered[i] ? "path filtered" : "path not filtered",
+			  "interface=%s text=\"frames with foreign source addresses %s\"", ha->conf->paths[i].dev,
+			  ha->filtered[i] ? "are dropped: a hand-over is known by pulses alone" : "come through");
+	}
 }
 
 /* What an earlier life said of its server stays until this one has looked: a start may yet be refused. */

@@ -127,6 +127,22 @@ static void on_arbiter(void *arg, bool ok, const char *text, const char *fix)
 	say(arg, ok ? "ok" : "warn", "arbiter", text, fix);
 }
 
+/* Known of a path that is heard for some seconds. */
+static void doctor_marks(struct ha *ha, struct rows *r)
+{
+	char text[HA_TEXT];
+
+	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
+		if (ha->report.path[i].marks == MARKS_UNKNOWN)
+			continue;
+		snprintf(text, sizeof(text), "%s: this network %s frames with foreign source addresses", ha->conf->paths[i].dev,
+			 ha->filtered[i] ? "drops" : "carries");
+		say(r, ha->filtered[i] ? "warn" : "ok", "marks", text, ha->filtered[i] ?
+		    "hand-over by pulse alone: up to one interval of frames may be lost; allow forged transmits, relax port security, "
+		    "or, if XDP is off at the peer, switch it on" : "");
+	}
+}
+
 static void doctor_peer(struct ha *ha, struct rows *r)
 {
 	char text[HA_TEXT];
@@ -187,6 +203,7 @@ void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg)
 		memcpy(devs[i], ha->ifaces[i].name, IF_NAMESIZE);
 	doctor_peer(ha, &r);
 	doctor_paths(ha, &r);
+	doctor_marks(ha, &r);
 	doctor_xdp(ha, &r);
 	doctor_fence(ha, &r);
 	doctor_objects(ha, &r);

@@ -41,6 +41,7 @@ static void note_peer(struct ha *ha)
 
 	pulse_report(ha->pulse, &ha->report);
 	ha->peer = facts_peer(ha);
+	datapath_note_marks(ha);
 	note_unheard(ha);
 	if (ha->peer == was)
 		return;

@@ -146,6 +146,7 @@ struct ha {
 	uint64_t started_ns;
 	uint64_t turn_ns;	/* start of this turn */
 	struct pulse_report report;
+	bool filtered[BT_PATHS_MAX];	/* as the kernel has it */
 	enum peer_state peer;
 	uint64_t peer_since_ns;	/* when it became that */
 	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
@@ -168,6 +169,7 @@ int ha_fail(const struct ha_say *say, int err, const char *what, const char *det
 /* datapath.c: maps, then attachments */
 int datapath_open(struct ha *ha, const struct ha_say *say);
 int datapath_fill(struct ha *ha, const struct ha_say *say);
+void datapath_note_marks(struct ha *ha);	/* what is found out of the networks between the hosts */
 int datapath_refill(struct ha *ha);	/* what a reload may have changed */
 int datapath_attach(struct ha *ha, const struct ha_say *say);
 int datapath_ifaces(struct ha *ha, const struct ha_say *say);	/* every interface a VIP or a pulse may come in by */

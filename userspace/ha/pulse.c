@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "core/detect.h"
+#include "core/marks.h"
 #include "core/pulse_msg.h"
 #include "sys/clock.h"
+#include "sys/raw.h"
 #include "sys/thread.h"
 
 #define PRIORITY	50	/* above the main loop: a probe that is late knows nothing */
@@ -30,6 +32,8 @@ struct path {
 	uint64_t seq;
 	struct detect detect;
 	bool silent;
+	struct marks marks;
+	uint64_t mark_ns;	/* when a probe last bore the test mark */
 };
 
 struct pulse {
@@ -126,6 +130,47 @@ static bool marks_seen(const struct bt_path_st *st, uint64_t now)
 	return st->marked_ns && ns_since(now, st->marked_ns) < MARKED_NS;
 }
 
+/* The next probe of a path. Noted before it leaves: the answer may be back before send() returns. */
+static size_t next_probe(struct pulse *p, struct path *path, const struct bt_path_st *st, bool punctual, char *buf)
+{
+	uint64_t now = clock_now_ns();
+
+	p->say.seq = path->seq + 1;
+	p->say.flags = marks_seen(st, now) ? PULSE_H_MARKED : 0;
+	pthread_mutex_lock(&p->lock);
+	detect_sent(&path->detect, ++path->seq, now, punctual);
+	pthread_mutex_unlock(&p->lock);
+	return pulse_msg_probe(&p->say, buf);
+}
+
+/* Where XDP is off nobody is met, and nothing is sent on. */
+static bool can_mark(const struct bt_pair *pair, const struct bt_path_st *st)
+{
+	static const uint8_t unknown[sizeof(st->peer_mac)];
+
+	return pair->peer_boot && memcmp(st->peer_mac, unknown, sizeof(unknown));
+}
+
+/* One more probe, from the test mark: now and then, and less often once it is known what comes of it. */
+static void probe_marked(struct pulse *p, struct path *path, const struct bt_pair *pair, const struct bt_path_st *st,
+			 bool punctual)
+{
+	uint64_t now = clock_now_ns(), every = path->marks.seen == MARKS_UNKNOWN ? MARKS_EVERY_NS : 4 * MARKS_EVERY_NS;
+	struct marks_way way = {
+		.from = &path->local, .to = &path->peer, .port = ntohs(p->node.pulse_port), .to_mac = st->peer_mac,
+	};
+	char buf[PULSE_MSG_MAX], frame[MARKS_HEAD_MAX + PULSE_MSG_MAX];
+	struct iovec iov = { .iov_base = frame };
+	size_t len;
+
+	if (!can_mark(pair, st) || now - path->mark_ns < every)
+		return;
+	path->mark_ns = now;
+	len = next_probe(p, path, st, punctual, buf);
+	iov.iov_len = marks_frame(&p->node, pair->peer_boot, &way, buf, len, frame);
+	(void)!raw_send_now(path->ifindex, &iov, 1);
+}
+
 static void probe_all(struct pulse *p, const struct bt_pair *pair, bool punctual)
 {
 	char buf[PULSE_MSG_MAX];
@@ -134,40 +179,39 @@ static void probe_all(struct pulse *p, const struct bt_pair *pair, bool punctual
 	say_all(p, pair, clock_now_ns());
 	for (uint32_t i = 0; i < p->n_paths; i++) {
 		struct path *path = &p->path[i];
-		uint64_t now = clock_now_ns();
 
-		p->say.seq = path->seq + 1;
-		p->say.flags = marks_seen(&pair->path[i], now) ? PULSE_H_MARKED : 0;
-		len = pulse_msg_probe(&p->say, buf);
-		/* Noted before it leaves: the answer may be back before send() returns. */
-		pthread_mutex_lock(&p->lock);
-		detect_sent(&path->detect, ++path->seq, now, punctual);
-		pthread_mutex_unlock(&p->lock);
+		/* First: the other's answer also says that nothing is amiss where no marks come through. */
+		probe_marked(p, path, pair, &pair->path[i], punctual);
+		len = next_probe(p, path, &pair->path[i], punctual, buf);
 		(void)!send(path->fd, buf, len, MSG_DONTWAIT);	/* a lost probe is a missed one */
 	}
 }
 
 /* ---- judging -------------------------------------------------------------------------------- */
 
-static bool look_at(struct pulse *p, uint32_t i, const struct bt_path_st *st, uint64_t now)
+static bool look_at(struct pulse *p, uint32_t i, const struct bt_pair *pair, uint64_t now)
 {
+	const struct bt_path_st *st = &pair->path[i];
 	struct pulse_path_report *r = &p->report.path[i];
 	struct path *path = &p->path[i];
+	enum marks_seen seen = path->marks.seen;
 	bool was = path->silent, missed = r->missed;
 
 	detect_heard(&path->detect, st);
 	/* Once found, silence ends when something is heard, not when our own probes were late. */
 	path->silent = detect_is_silent(&path->detect, st->heard_ns, now) ||
 		       (was && st->heard_ns == r->heard_ns);
+	marks_note(&path->marks, can_mark(pair, st) && st->heard_ns && !path->silent,
+		   st->peer_flags & PULSE_H_MARKED, now);
 	*r = (struct pulse_path_report){
 		.heard_ns = st->heard_ns, .unauth_ns = st->unauth_ns,
 		.peer_heard_ms = st->peer_heard_ms,
 		.rtt_us = (uint32_t)(path->detect.rtt_ns / NS_PER_US),
 		.loss_ppm = path->detect.loss_ppm, .detect_ns = detect_time_ns(&path->detect),
-		.silent = path->silent,
+		.silent = path->silent, .marks = path->marks.seen,
 		.missed = path->silent || detect_missed_one(&path->detect, st->heard_ns, now),
 	};
-	return was != path->silent || (p->tell_misses && r->missed && !missed);
+	return was != path->silent || seen != path->marks.seen || (p->tell_misses && r->missed && !missed);
 }
 
 static void look(struct pulse *p, const struct bt_pair *pair)
@@ -180,7 +224,7 @@ static void look(struct pulse *p, const struct bt_pair *pair)
 	p->report.boots = pair->boots;
 	p->report.late = p->late;
 	for (uint32_t i = 0; i < p->n_paths; i++)
-		news |= look_at(p, i, &pair->path[i], now);
+		news |= look_at(p, i, pair, now);
 	pthread_mutex_unlock(&p->lock);
 	if (news)
 		(void)!write(p->changed, &one, sizeof(one));

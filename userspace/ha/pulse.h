@@ -4,7 +4,8 @@
  *
  * A thread of its own (SCHED_FIFO, memory locked by main): sends probes, feeds core/detect with what
  * the kernel heard, and wakes the main loop when the answer to "is it dead" changes. Where XDP is off
- * it is the responder too: what comes in goes through the very same XDP program by hand.
+ * it is the responder too: what comes in goes through the very same XDP program by hand. Once a second and
+ * path one probe more bears the test mark (core/marks.h).
  *
  * Threads: pulse_open/close/kick/report/departure from main. Allocates nothing after pulse_open().
  * Errors:  negative errno, the path named in pulse_why().
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/conf.h"
+#include "core/marks.h"
 #include "sys/dp.h"
 
 struct pulse;
@@ -29,6 +31,7 @@ struct pulse_path_report {
 	uint64_t detect_ns;		/* silence asked for at present */
 	bool silent;			/* for longer than that, with enough punctual probes */
 	bool missed;			/* silent, or on the way there: a probe is unanswered, nothing heard since */
+	enum marks_seen marks;		/* do foreign source addresses come through to the peer? */
 };
 
 struct pulse_report {

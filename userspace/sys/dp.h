@@ -61,6 +61,7 @@ const char *dp_why(const struct dp *dp);
 int dp_set_node(struct dp *dp, const struct bt_node *node);
 int dp_get_node(struct dp *dp, struct bt_node *ret);
 int dp_set_path(struct dp *dp, uint32_t i, const struct bt_path *path);
+int dp_get_path(struct dp *dp, uint32_t i, struct bt_path *ret);
 int dp_set_group(struct dp *dp, uint32_t slot, const struct bt_group *group);
 int dp_get_group(struct dp *dp, uint32_t slot, struct bt_group *ret);
 /* v4-mapped addresses go to cfg_vip4, others to cfg_vip6. */

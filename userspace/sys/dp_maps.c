@@ -50,6 +50,16 @@ int dp_set_path(struct dp *dp, uint32_t i, const struct bt_path *path)
 	return set(dp, DP_cfg_path, &i, path, "path");
 }
 
+int dp_get_path(struct dp *dp, uint32_t i, struct bt_path *ret)
+{
+	struct bt_path path;
+	int err = get(dp, DP_cfg_path, &i, &path, "path");
+
+	if (!err)
+		*ret = path;
+	return err;
+}
+
 int dp_get_group(struct dp *dp, uint32_t slot, struct bt_group *ret)
 {
 	struct bt_group group;
