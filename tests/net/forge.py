@@ -16,8 +16,6 @@ import sys
 import time
 
 PORT = 4270
-HEAD, GROUP = 64, 40
-MAGIC, VERSION, PAIR = 0xba70, 1, 1
 
 
 def checksum(data):

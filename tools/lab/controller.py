@@ -197,10 +197,8 @@ class Pair:
         return self.by_host[host]
 
     def start(self, settle=True, detached=False):
-        for batond in self.by_host.values():
-            batond.start(wait=False, detached=detached)
-        for batond in self.by_host.values():
-            batond.wait_ready()
+        for batond in self.by_host.values():	# one after the other: b starts to listen when a is there to be heard
+            batond.start(detached=detached)
         return self.settle() if settle else self
 
     def settled(self):
