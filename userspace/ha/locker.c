@@ -280,11 +280,15 @@ void locker_close(struct locker *l, bool release)
 		return;
 	pthread_mutex_lock(&l->mutex);
 	l->quit = true;
+	l->changed = -1;
 	pthread_cond_signal(&l->work);
 	pthread_mutex_unlock(&l->mutex);
+	if (!release) {		/* the process ends or is replaced, perhaps in a hurry: an etcd that hangs must not hold it up */
+		pthread_detach(l->thread);
+		return;
+	}
 	pthread_join(l->thread, NULL);
-	if (release)
-		release_all(l);
+	release_all(l);
 	etcd_close(l->etcd);
 	free(l);
 }

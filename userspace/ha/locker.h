@@ -31,7 +31,7 @@ struct locker_report {
 
 /* @boot: of this host's maps. @changed: an eventfd of the caller's, readable when the report reads differently. */
 int locker_open(struct locker **ret, const struct conf *conf, uint64_t boot, int changed);
-/* @release: let go of what is held; else it stands until it ends by itself. */
+/* @release: let go of what is held, at most two answers long; else it stands until it ends by itself, and nothing is waited for. */
 void locker_close(struct locker *l, bool release);
 void locker_want(struct locker *l, uint32_t slot, uint64_t number);
 void locker_report(struct locker *l, uint64_t now_ns, struct locker_report *ret);
