@@ -67,8 +67,8 @@ include tests/sim/sim.mk
 
 deps:	## install what is missing (Debian 12, as root)
 	@tools/deps.sh
-check: $(UNIT) check-headers	## unit tests and headers alone; no root, seconds
-	@set -e; for t in $(UNIT); do $$t; done
+check: $(UNIT) check-headers $O/sim/sim	## unit tests and headers alone; no root, seconds
+	@set -e; for t in $(UNIT); do $$t; done; $O/sim/sim -q -r tests/sim/regressions 1-40
 check-headers:
 	@for h in $(HEADERS); do \
 	  $(CC) $(CFLAGS) -fsyntax-only -x c $$h || { echo "$$h does not compile alone"; exit 1; }; done

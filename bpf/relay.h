@@ -5,8 +5,7 @@
  *   the peer's mark that it let go of our number	an armed and leased gate opens by it and takes the frame
  *   any other frame that the peer sent on		ends here; but help that crossed the letting go: below
  *   a client's, to a gate that has let go		sent on to the peer with our mark
- *   a client's, to a gate armed with the peer's number	sent on with the mark of help, to a holder heard open
- *   a client's, to a claim				ends here: nobody is known to hold the VIP
+ *   a client's, to an armed gate or a claim		sent on with the mark of help, to a holder heard open
  *
  * No loops. What bears the peer's mark, or its plain address, is never sent on by us: so one host sends a
  * frame on, and the other ends it. One exception: an armed host helps, and the holder has let go in that
@@ -171,12 +170,15 @@ __noinline int letgo_opens(const struct meeting *m)
 	return BT_WORD_MODE(heard) == BT_OPEN;
 }
 
-/* Armed: may we help? Only whom we heard hold the VIP, and not when we claim it: then nobody is known to. */
+/*
+ * Armed: may we help? Only whom we heard hold the VIP. A claim too: until it is acknowledged the holder serves,
+ * and if it has let go by then, for us, the frame comes back with the mark that opens us.
+ */
 static __always_inline bool helps(const struct meeting *m)
 {
 	struct bt_node *node = pulse_node();
 
-	return node && BT_WORD_OWNER(m->word) == m->peer_id && BT_WORD_MODE(m->heard) == BT_OPEN &&
+	return node && BT_WORD_MODE(m->heard) == BT_OPEN &&
 	       m->heard_ns > intervals_ago(m->now, node->interval_ns, HELP_INTERVALS, HELP_MIN_NS);
 }
 

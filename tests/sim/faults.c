@@ -29,7 +29,7 @@ static const char *const text[F__ALL] = {
 const struct profile profiles[] = {
 	{ "calm", "loss to 10 %, doubles, overtaking, jitter, short stops, starvation: nothing may move", 3, P_CALM },
 	{ "stranger", "records, forges and replays, and nothing else: nothing may move", 1, P_CALM },
-	{ "planned", "switchovers and fences only: every request answered, once", 2, 0 },
+	{ "planned", "switchovers and fences only: every request answered, once", 2, P_LOSSLESS },
 	{ "controller", "batond killed, stopped, stopped in the middle, ended and started again", 3, 0 },
 	{ "server", "SIP servers die and return", 1, 0 },
 	{ "network", "cuts in both and one direction, loss, delay, flapping, carriers", 4, P_NO_LIMIT },
@@ -467,7 +467,7 @@ void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 	if (!strcmp(p->name, "calm"))
 		calm(from, to);
 	else if (!strcmp(p->name, "planned"))
-		SOME_OF(planned, 3);
+		some_of(planned, client_ignores_announcements ? 2 : 3, 3, from, to);	/* what is fenced sends nothing on */
 	else if (!strcmp(p->name, "controller"))
 		SOME_OF(controller, 4);
 	else if (!strcmp(p->name, "server"))
@@ -481,4 +481,6 @@ void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 	else if (!strcmp(p->name, "chaos"))
 		for (uint32_t i = 0, n = (uint32_t)rng_between(&plan, 2, 14); i < n; i++)
 			add((enum kind)rng_below(&plan, F__N), 300 * NS_PER_MS, to);
+	for (uint32_t i = 0; i < n_faults && p->flags & P_LOSSLESS; i++)
+		fault[i].x = 0;		/* --force loses what it must */
 }

@@ -10,10 +10,11 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "libc_names.h"
 
@@ -324,15 +325,6 @@ int sim_mkdir(const char *path, mode_t mode)
 	return -1;
 }
 
-int sim_access(const char *path, int mode)
-{
-	(void)mode;
-	if (!strcmp(path, "/state") || host_file(task_proc()->host, path, false))
-		return 0;
-	errno = ENOENT;
-	return -1;
-}
-
 int sim_unlink(const char *path)
 {
 	struct disk_file *f = host_file(task_proc()->host, path, false);
@@ -340,6 +332,27 @@ int sim_unlink(const char *path)
 	if (f)
 		f->name[0] = '\0';
 	return f ? 0 : -1;
+}
+
+int sim_access(const char *path, int mode)
+{
+	struct host *h = task_proc()->host;
+	bool there = !strcmp(path, h->conf.state_dir) || host_file(h, path, false);
+
+	errno = there ? EROFS : ENOENT;
+	return there && !(mode & W_OK && h->disk_fails) ? 0 : -1;
+}
+
+int sim_rename(const char *from, const char *to)
+{
+	struct disk_file *f = host_file(task_proc()->host, from, false);
+
+	errno = ENOENT;
+	if (!f)
+		return -1;
+	sim_unlink(to);
+	snprintf(f->name, sizeof(f->name), "%s", to);
+	return 0;
 }
 
 int sim_getpid(void)

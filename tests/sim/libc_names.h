@@ -39,8 +39,9 @@ ssize_t sim_send(int fd, const void *buf, size_t len, int flags);
 ssize_t sim_recv(int fd, void *buf, size_t len, int flags);
 ssize_t sim_getrandom(void *buf, size_t len, unsigned flags);
 int sim_mkdir(const char *path, mode_t mode);
-int sim_access(const char *path, int mode);
 int sim_unlink(const char *path);
+int sim_access(const char *path, int mode);
+int sim_rename(const char *from, const char *to);
 int sim_getpid(void);
 
 #endif

@@ -21,7 +21,7 @@ $O/sim/%.o: tests/sim/%.c Makefile tests/sim/sim.mk
 	$(call run,CC ,$(CC) $(filter-out -Iuserspace,$(CFLAGS)) -Wno-unused-function -Wno-missing-prototypes -Wno-shadow -Wno-pointer-arith \
 	  -Itests/sim/shim -Ibpf -MMD -MP -c $< -o $@ && objcopy -G sim_$*_learn -G sim_$*_run $@)
 $O/sim/sim: $(SIM_OBJ) $O/sim/ha.o $O/sim/core.o
-	$(call run,LD ,$(CC) $(LDFLAGS) $^ -linih -lmnl -o $@)
+	$(call run,LD ,tests/sim/only_pure "$O/sim/ha.o $O/sim/core.o" "$^" && $(CC) $(LDFLAGS) $^ -linih -lmnl -o $@)
 
 check-sim: $O/sim/sim	## two hosts on a virtual clock, SIM_SEEDS=1-2000 seeds of faults; no root, a minute
 	@tests/sim/run $O/sim/sim tests/sim/regressions $(SIM_SEEDS)

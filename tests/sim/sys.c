@@ -138,11 +138,6 @@ int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const cha
 	return 0;
 }
 
-void dp_close(struct dp *dp)
-{
-	(void)dp;
-}
-
 int dp_objects_fit(const char *obj_dir)
 {
 	(void)obj_dir;
@@ -153,8 +148,14 @@ int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
 {
 	(void)dp;
 	(void)obj_dir;
+	task_sleep(200 * NS_PER_MS);
 	*ret_changed = false;
 	return 0;
+}
+
+void dp_close(struct dp *dp)
+{
+	(void)dp;
 }
 
 int dp_remove(struct dp *dp)
@@ -586,16 +587,6 @@ void raw_rest(uint64_t idle_ns)
 	(void)idle_ns;
 }
 
-int raw_send_now(uint32_t ifindex, const struct iovec *frames, uint32_t n)
-{
-	return raw_send(-1, ifindex, frames, n);
-}
-
-int raw_send_past_the_gate(uint32_t ifindex, const struct iovec *frames, uint32_t n)
-{
-	return raw_send(-1, ifindex, frames, n);
-}
-
 int raw_mac(int fd, uint32_t ifindex, uint8_t ret_mac[6])
 {
 	(void)fd;
@@ -609,9 +600,8 @@ bool raw_link_up(int fd, uint32_t ifindex)
 	return here()->link[ifindex - 2];
 }
 
-int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
+static int send_raw(uint32_t ifindex, const struct iovec *frames, uint32_t n, bool by_the_gate)
 {
-	(void)fd;
 	if (!here()->link[ifindex - 2])
 		return -ENETDOWN;
 	for (uint32_t i = 0; i < n; i++) {
@@ -619,9 +609,28 @@ int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
 
 		f->len = (uint32_t)frames[i].iov_len;
 		memcpy(f->data, frames[i].iov_base, f->len);
-		host_tx(here(), ifindex - 2, f);
+		if (by_the_gate)
+			host_tx(here(), ifindex - 2, f);
+		else
+			net_send(ifindex - 2, here()->port, f);
 	}
 	return (int)n;
+}
+
+int raw_send(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	(void)fd;
+	return send_raw(ifindex, frames, n, true);
+}
+
+int raw_send_now(uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	return send_raw(ifindex, frames, n, true);
+}
+
+int raw_send_past_the_gate(uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	return send_raw(ifindex, frames, n, false);
 }
 
 int raw_listen(uint32_t ifindex, uint16_t proto, struct sock_filter *code, uint16_t n)
