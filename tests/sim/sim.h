@@ -99,6 +99,7 @@ struct proc {
 	bool alive, stopped;
 	uint32_t stop_in;		/* points left until it is stopped in the middle of its work */
 	bool stop_at_store;		/* it is when it has decided to change a word */
+	bool storing;			/* it has */
 	uint64_t stop_for_ns;
 	uint32_t life;			/* counts starts: events of an earlier life are void */
 	struct task *task[TASKS_MAX];

@@ -314,6 +314,16 @@ static void log_claim(const struct ha *ha, const struct group *g, const struct j
 		  BT_WORD_TERM(h->word), h->lease_left_us);
 }
 
+/*
+ * Whoever was stopped since the turn began would go by a silence of then. Asked once more just before the store. If the
+ * stop comes after it: a claim is harmless, and opens by itself only after the next asking; while a claim stands our
+ * kernel tells it to a peer that is there, and takes its answer.
+ */
+static bool is_still_silent(const struct ha *ha, const struct judge_facts *f)
+{
+	return f->peer != PEER_DOWN || facts_peer(ha) == PEER_DOWN;
+}
+
 static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, const struct judgement *j)
 {
 	uint64_t next, was = f->word;
@@ -324,6 +334,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		linger(ha, g);
 	if (j->cause == WORD_OPEN_ALONE)
 		dp_forget_first(ha->dp, g->slot);	/* before the store: the first frame notes itself */
+	if (!is_still_silent(ha, f))
+		return false;
 	if (!atomic_compare_exchange_strong(&dp_words(ha->dp)[g->slot], &was, next))
 		return false;	/* the kernel was quicker: judge anew */
 	chronicle_decided(ha, g, next);
