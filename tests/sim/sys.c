@@ -152,12 +152,6 @@ int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
 	return 0;
 }
 
-int dp_objects_fit(const char *obj_dir)
-{
-	(void)obj_dir;
-	return 0;
-}
-
 void dp_close(struct dp *dp)
 {
 	(void)dp;
