@@ -128,6 +128,12 @@ int sim_pthread_join(pthread_t thread, void **ret)
 	return 0;
 }
 
+int sim_pthread_detach(pthread_t thread)
+{
+	(void)thread;
+	return 0;
+}
+
 /* ---- descriptors ------------------------------------------------------------------------------ */
 
 struct fd *fd_of(int fd);

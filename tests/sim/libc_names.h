@@ -23,6 +23,7 @@ int sim_pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const stru
 int sim_pthread_cond_broadcast(pthread_cond_t *c);
 int sim_pthread_cond_signal(pthread_cond_t *c);
 int sim_pthread_join(pthread_t thread, void **ret);
+int sim_pthread_detach(pthread_t thread);
 int sim_eventfd(unsigned initial, int flags);
 int sim_close(int fd);
 ssize_t sim_read(int fd, void *buf, size_t len);
