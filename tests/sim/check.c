@@ -198,13 +198,18 @@ static void check_overlap(void)
 			 word_text(st[0].word), word_text(st[1].word), (unsigned long long)(sim_now - since) / NS_PER_MS);
 }
 
-/* There is a way, and what comes is believed: it names the present life of the one that hears. */
+/*
+ * There is a way, and what comes is believed: it names the present life of the one that hears. And something does come: the
+ * other's controller probes, or its kernel answers probes that reach it.
+ */
 static bool hears(struct host *from, struct host *to)
 {
+	bool probes = from->proc.alive && !from->proc.stopped && from->proc.ha;
 	const struct bt_pair *pair = kernel_map(from, "st_pair");
 	const struct bt_node *node = kernel_map(to, "cfg_node");
 
-	return net_works(from->port, to->port) && pair->peer_boot == node->boot;
+	return net_works(from->port, to->port) && pair->peer_boot == node->boot &&
+	       (probes || net_works(to->port, from->port));
 }
 
 static void note_ways(void)
@@ -326,6 +331,13 @@ void check_event(void)
 	check_overlap();
 	check_gap();
 	note_holder();
+}
+
+void check_accept(struct host *h)
+{
+	if (h->kernel.attached && !host_serves(h))
+		violated("S3", "host %s lets a frame in, %s, and its lease ended %llu us ago", h->name, word_text(host_word(h)),
+			 (unsigned long long)(host_now(h) - host_lease(h)) / 1000);
 }
 
 void check_accepts(struct host *h, uint32_t id)

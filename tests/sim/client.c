@@ -136,6 +136,7 @@ void client_rx(struct frame *f)
 
 void client_accepted(struct host *h, uint32_t id)
 {
+	check_accept(h);
 	if (id >= n_req)
 		return;
 	tally.accepted++;

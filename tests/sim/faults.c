@@ -232,6 +232,13 @@ static void end_fault(struct fault *f, struct host *h)
 	case F_STOP:
 		proc_cont(h);
 		break;
+	case F_STOP_MID:
+	case F_NAP:
+		h->proc.stop_in = 0;
+		break;
+	case F_STOP_STORE:
+		h->proc.stop_at_store = false;
+		break;
 	case F_FENCE:
 		unfence(f, h->proc.life);
 		break;
@@ -407,8 +414,8 @@ static void add(enum kind kind, uint64_t from, uint64_t to)
 	n_faults++;
 	draw(f, kind, from, to);
 	moves_allowed += kind == F_FLAP ? f->x : 1;
-	if (f->at + f->for_ns > faults_end)
-		faults_end = f->at + f->for_ns;
+	if (f->at + 2 * f->for_ns > faults_end)	/* a stop may begin when the time to is nearly over */
+		faults_end = f->at + 2 * f->for_ns;
 	sched_at(f->at, on_begin, f, 0);
 }
 

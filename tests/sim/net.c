@@ -186,7 +186,7 @@ void net_send(uint32_t net, uint32_t port, struct frame *f)
 		frame_free(f);
 		return;
 	}
-	if (net == 0 && !unplugged(net, port))
+	if (net == 0 && port != PORT_STRANGER && !unplugged(net, port))	/* to take a host's port is to cut it */
 		learn(port, f->data + 6);
 	if (to < PORTS && to != port)
 		go(net, &way[net][port][to], to, f);

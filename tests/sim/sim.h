@@ -289,6 +289,7 @@ void check_disturbed(void);		/* a fault begins or ends: time to recover counts a
 void check_quiet(void);			/* long after the last fault */
 void check_end(void);
 void check_boot(struct host *h, bool disk_lost);
+void check_accept(struct host *h);	/* its gate has just let a frame in */
 void check_accepts(struct host *h, uint32_t id);
 extern uint32_t moves;
 

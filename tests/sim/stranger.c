@@ -36,6 +36,21 @@ static void forge(struct frame *f)
 	}
 }
 
+/* A client's request, sent to one host with the plain address of the other: a third host may, a cron job does. */
+static void from_the_peer(void)
+{
+	static const char body[64] = "OPTIONS sip:baton@10.0.0.100 SIP/2.0\r\nVia: y\r\n";
+	uint32_t to = (uint32_t)rng_below(&world, HOSTS);
+	struct frame *f = frame_new();
+	uint8_t mac[6], peers[6];
+
+	host_mac(&host[to], 0, mac);
+	host_mac(&host[!to], 0, peers);
+	net_udp(f, peers, mac, host_ip(!to, 0), VIP_IP, 5070, SIP_PORT, body, sizeof(body));
+	memset(f->data + f->len - 4, 0xff, 4);		/* no request of the client's */
+	net_send(0, PORT_STRANGER, f);
+}
+
 static void act(void *arg, uint64_t of_life)
 {
 	const struct frame *k;
@@ -45,6 +60,8 @@ static void act(void *arg, uint64_t of_life)
 	if (of_life != life)
 		return;
 	sched_at(sim_now + 100000 + rng_below(&world, 4 * NS_PER_MS), act, NULL, life);
+	if (rng_one_in(&world, 8))
+		from_the_peer();
 	if (!n_kept)
 		return;
 	k = &kept[rng_below(&world, n_kept)];
