@@ -11,7 +11,7 @@
  * S6     The word changes as include/word_table.h has it, by those who may; numbers grow; a number that was
  *        let go is never open again.
  *        Own numbers are on disk before they are used.
- * L1     Somebody serves within 700 ms of the last change for the worse or better, if a host is fit to; once all faults have
+ * L1     (Where no stranger makes the peer seem unauthentic.) Somebody serves within 700 ms of the last change for the worse or better, if a host is fit to; once all faults have
  *        ended the client is answered.
  * L2     No more moves of the role than faults; none when there is nothing to move for.
  * G4     Nothing is lost nor accepted by both hosts in a planned switchover.
@@ -36,6 +36,7 @@ static struct {
 	uint64_t deaf_at;	/* when the peer last had no way to it, */
 	uint64_t way_at;	/* and when it last had one, be it bad */
 	uint64_t lease;
+	uint64_t disk_at;	/* when its disk last failed: tried again a second later */
 } st[HOSTS];
 
 static uint64_t overlap_at, no_way_at, gap_at;
@@ -267,6 +268,11 @@ static void check_lease(struct host *h)
 		violated("S3", "host %s serves %llu ms after its main loop last began a turn; the lease is %llu ms", h->name,
 			 (unsigned long long)(now - h->proc.turn_at) / NS_PER_MS,
 			 (unsigned long long)h->conf.lease_ns / NS_PER_MS);
+	if (st[i].alone && BT_WORD_MODE(host_word(h)) == BT_OPEN && now >= until && !h->frozen && !h->starved_ppm &&
+	    sim_now - st[i].opened_at > 40 * NS_PER_MS && sim_now - st[i].opened_at < 60 * NS_PER_MS &&
+	    now - h->proc.turn_at < 30 * NS_PER_MS)
+		violated("L1", "host %s opened its gate alone %llu ms ago and has no lease", h->name,
+			 (unsigned long long)(sim_now - st[i].opened_at) / NS_PER_MS);
 	if (BT_WORD_MODE(host_word(h)) == BT_ARMED && !h->frozen && now + NS_PER_MS < until &&
 	    sim_now - st[i].way_at > h->conf.lease_ns + 80 * NS_PER_MS)
 		violated("S3", "host %s is armed and leased, %llu ms after the peer had a way to it", h->name,
@@ -305,13 +311,16 @@ static bool is_fit(const struct host *h)
 	const struct proc *p = &h->proc;
 
 	return h->on && !h->frozen && p->alive && !p->stopped && p->ha && !p->ha->stopping && h->server && h->link[0] &&
-	       !h->disk_fails && h->disk_ns <= 20 * NS_PER_MS && !h->starved_ppm &&
+	       (!st[h->port].disk_at || sim_now - st[h->port].disk_at > 1100 * NS_PER_MS) && h->disk_ns <= 20 * NS_PER_MS && !h->starved_ppm &&
 	       p->ha->group[0].hand.state == HAND_OFF && host_now(h) > p->ha->started_ns + NS_PER_S;
 }
 
 static void check_gap(void)
 {
-	if (host_serves(&host[0]) || host_serves(&host[1]) || (!is_fit(&host[0]) && !is_fit(&host[1])))
+	for (int i = 0; i < HOSTS; i++)
+		if (host[i].disk_fails)
+			st[i].disk_at = sim_now;
+	if (stranger_is_there() || host_serves(&host[0]) || host_serves(&host[1]) || (!is_fit(&host[0]) && !is_fit(&host[1])))
 		gap_at = sim_now;
 	else if (sim_now - gap_at > (profile->flags & P_WITNESS ? GAP_WITNESS_NS : GAP_NS))
 		violated("L1", "nobody has served for %llu ms (a %s, b %s), although %s is fit to", 

@@ -251,6 +251,7 @@ uint64_t client_last_answer(void);
 /* ---- stranger.c ------------------------------------------------------------------------------- */
 
 void stranger_reset(bool active);
+bool stranger_is_there(void);
 void stranger_sees(uint32_t net, uint32_t to, const struct frame *f);
 
 /* ---- etcd.c ----------------------------------------------------------------------------------- */

@@ -84,6 +84,11 @@ void stranger_sees(uint32_t net, uint32_t to, const struct frame *f)
 		n_kept++;
 }
 
+bool stranger_is_there(void)
+{
+	return on;
+}
+
 void stranger_reset(bool active)
 {
 	n_kept = at = 0;

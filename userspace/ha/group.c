@@ -18,6 +18,7 @@
 #include "sys/log.h"
 #include "sys/spawn.h"
 
+#define STALE_NS	(20 * NS_PER_MS)	/* a turn that began so long ago was interrupted */
 
 uint64_t group_word(const struct ha *ha, const struct group *g)
 {
@@ -321,7 +322,12 @@ static void log_claim(const struct ha *ha, const struct group *g, const struct j
  */
 static bool is_still_silent(const struct ha *ha, const struct judge_facts *f)
 {
-	return f->peer != PEER_DOWN || facts_peer(ha) == PEER_DOWN;
+	if (f->peer != PEER_DOWN && f->peer != PEER_UNAUTHENTIC)
+		return true;
+	/* That nobody answered for the VIP is news of this turn's beginning, too. */
+	if (f->peer == PEER_UNAUTHENTIC && clock_now_ns() - ha->turn_ns > STALE_NS)
+		return false;
+	return facts_peer(ha) == f->peer;
 }
 
 static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, const struct judgement *j)
