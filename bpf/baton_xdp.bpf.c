@@ -24,8 +24,9 @@ const volatile __u32 verdicts[BT_X__N] = {
 
 /* The gate's answer, and where that is not the last word the peer's. */
 static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struct frame *f,
-						 __u32 group, __u64 now)
+						 const struct bt_vip *vip, __u64 now)
 {
+	__u32 group = vip->group;
 	enum crash_exit crash = CRASH_NONE;
 	enum bt_xdp_exit exit;
 	struct gate gate;
@@ -33,7 +34,7 @@ static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struc
 	if (!gate_read(group, now, &gate))
 		return BT_X_BROKEN;
 	if (gate_is_open(&gate))
-		crash = crash_in(ctx, f, group, now);
+		crash = crash_in(ctx, f, vip, now);
 	if (crash == CRASH_UNHEARD)
 		return BT_X_VIP_UNHEARD;
 	if (crash == CRASH_LEFT && !gate_read(group, now, &gate))
@@ -54,7 +55,7 @@ static __always_inline enum bt_xdp_exit vip_in(struct xdp_md *ctx, const struct 
 	if (!frame_payload(f, &payload))
 		return BT_X_VIP_MALFORMED;
 	now = bpf_ktime_get_boot_ns();
-	exit = vip_exit(ctx, f, vip->group, now);
+	exit = vip_exit(ctx, f, vip, now);
 	if (exit != BT_X_VIP_ACCEPTED && exit != BT_X_VIP_TAKEN)
 		return exit;
 	seen_accept(vip->group, now);

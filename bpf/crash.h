@@ -7,8 +7,8 @@
  *
  *   - the frame is for a port and transport that the group's server is configured for;
  *   - nothing has left the VIP for a millisecond: a server that answers is not asked about;
- *   - at the present number this very look-up has found a socket before. One that never did (a server in a
- *     container, bound to another device, behind DNAT) says nothing, and never will;
+ *   - at the present number this very look-up, of this VIP, has found a socket before. One that never did (a
+ *     server in a container, bound to a device, behind DNAT) says nothing, and never will;
  *   - two look-ups, a millisecond apart or more, found none and none between them found one: a server that
  *     only opens its socket anew is not gone;
  *   - the peer could take the role now: heard on the path of this very interface, by which the frames would
@@ -42,6 +42,7 @@ enum crash_exit {
 struct crash {
 	__u64 now;
 	__u32 group;		/* slot */
+	__u32 vip;		/* index */
 	__u32 bit;		/* of the look-up, bt_listen.found */
 	__u32 l3;
 	__u32 l4;
@@ -105,29 +106,41 @@ static __always_inline bool crash_tuple(struct xdp_md *ctx, const struct crash *
 
 enum crash_found { CRASH_NO_SOCKET, CRASH_SOCKET, CRASH_NO_TELLING };
 
-/* A TCP socket that does not listen is of this client's connection, maybe an old one. */
+/*
+ * A socket that is bound to a device, or connected, is there for one interface or one client: what another meets
+ * it does not say, and a stranger's frame must not be the miss that moves the role. Fields are read one by one,
+ * the first of all at once: the verifier takes no load that is merged with the other function's.
+ *
+ * A TCP socket that does not listen is of this client's connection, maybe an old one.
+ */
 static __always_inline enum crash_found crash_tcp(struct xdp_md *ctx, struct bpf_sock_tuple *t,
 						  __u32 size)
 {
 	struct bpf_sock *sk = bpf_skc_lookup_tcp(ctx, t, size, BPF_F_CURRENT_NETNS, 0);
-	bool listens;
+	__u32 device, state;
 
 	if (!sk)
 		return CRASH_NO_SOCKET;
-	listens = sk->state == BPF_TCP_LISTEN;
+	device = sk->bound_dev_if;
+	barrier_var(device);
+	state = sk->state;
 	bpf_sk_release(sk);
-	return listens ? CRASH_SOCKET : CRASH_NO_TELLING;
+	return state == BPF_TCP_LISTEN && !device ? CRASH_SOCKET : CRASH_NO_TELLING;
 }
 
 static __always_inline enum crash_found crash_udp(struct xdp_md *ctx, struct bpf_sock_tuple *t,
 						  __u32 size)
 {
 	struct bpf_sock *sk = bpf_sk_lookup_udp(ctx, t, size, BPF_F_CURRENT_NETNS, 0);
+	__u32 device, to;
 
 	if (!sk)
 		return CRASH_NO_SOCKET;
+	device = sk->bound_dev_if;
+	barrier_var(device);
+	to = sk->dst_port;
 	bpf_sk_release(sk);
-	return CRASH_SOCKET;
+	return to || device ? CRASH_NO_TELLING : CRASH_SOCKET;
 }
 
 static __always_inline enum crash_found crash_socket(struct xdp_md *ctx, const struct crash *c)
@@ -246,13 +259,14 @@ __noinline int crash_judge(struct xdp_md *ctx, const struct crash *c)
 	enum crash_found found;
 	struct bt_listen *l;
 	__u64 *word, own;
-	__u32 slot;
+	__u32 slot, vip;
 
 	if (!c)
 		return CRASH_NONE;
 	slot = c->group;
+	vip = c->vip;
 	word = bpf_map_lookup_elem(&st_word, &slot);
-	l = bpf_map_lookup_elem(&st_listen, &slot);
+	l = bpf_map_lookup_elem(&st_listen, &vip);
 	if (!word || !l)
 		return CRASH_NONE;
 	own = READ_ONCE(*word);		/* before the look-up: what is found is found at this number */
@@ -266,14 +280,15 @@ __noinline int crash_judge(struct xdp_md *ctx, const struct crash *c)
 	return crash_missed(ctx, c, l, slot, word, own);
 }
 
-/* A frame that the open gate of @slot would let in. */
+/* A frame for @vip that its group's open gate would let in. */
 static __always_inline enum crash_exit crash_in(struct xdp_md *ctx, const struct frame *f,
-						__u32 slot, __u64 now)
+						const struct bt_vip *vip, __u64 now)
 {
+	__u32 slot = vip->group;
 	struct bt_group *g = bpf_map_lookup_elem(&cfg_group, &slot);
 	struct bt_seen *seen = bpf_map_lookup_elem(&st_seen, &slot);
 	struct crash c = {
-		.now = now, .group = slot, .l3 = f->h.l3, .l4 = f->h.l4,
+		.now = now, .group = slot, .vip = vip->index, .l3 = f->h.l3, .l4 = f->h.l4,
 		.ip6 = f->h.kind == FRAME_IP6, .tcp = f->h.proto == IPPROTO_TCP,
 	};
 

@@ -63,7 +63,7 @@ struct {
 /* Is there still a server's socket? Written and read by XDP. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(max_entries, BT_LISTEN_MAX);
 	__type(key, __u32);
 	__type(value, struct bt_listen);
 } st_listen SEC(".maps");

@@ -292,9 +292,12 @@ struct bt_due {
 };
 
 /*
- * Is there still a socket for what comes in? Map st_listen, per group. Writer: kernel. A listener's absence
+ * Is there still a socket for what comes in? Map st_listen, per VIP, by its index: a server of one address
+ * says nothing of another. Writer: kernel. A listener's absence
  * says something only after one was found at the present number.
  */
+#define BT_LISTEN_MAX	BT_VIPS_MAX
+
 struct bt_listen {
 	__u64 number;		/* the word's, when `found` was noted */
 	__u64 miss_ns;		/* a first look-up that found none; 0: the last one did */
@@ -363,7 +366,7 @@ BT_LAYOUTS(BT_ASSERT)
 #define BT_LAYOUT_HASH \
 	((__u32)(BT_ABI * 2654435761u + (__u32)(0 BT_LAYOUTS(BT_SUM)) * 40503u + \
 	 BT_X__N * 65537u + BT_T__N * 257u + BT_M__N * 17u + BT_GROUPS_MAX * 8191u + \
-	 BT_PATHS_MAX * 131071u + BT_VIPS_MAX * 3u))
+	 BT_PATHS_MAX * 131071u + BT_VIPS_MAX * 3u + BT_LISTEN_MAX * 5u))
 
 /* In the read-only data of the XDP object: whoever has the file can tell whether it fits his pins. */
 #define BT_STAMP_MARK "BATONABI"

@@ -188,7 +188,7 @@ void rig_reset(void)
 	zero_array("st_linger", BT_GROUPS_MAX);
 	zero_array("st_heard", BT_GROUPS_MAX);
 	zero_array("st_seen", BT_GROUPS_MAX);
-	zero_array("st_listen", BT_GROUPS_MAX);
+	zero_array("st_listen", 4);
 	zero_array("st_due", BT_GROUPS_MAX);
 	zero_array("st_live", 8);
 	zero_array("st_count", BT_X__N);

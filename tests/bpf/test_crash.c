@@ -283,6 +283,22 @@ static void test_found_at_another_port(void **state)
 	close(fd);
 }
 
+/* A server of one VIP says nothing of the group's others: who asks there, where nobody ever listened, moves nothing. */
+static void test_found_at_another_address(void **state)
+{
+	struct packet four = request();
+	struct packet six = frame(&(struct packet_spec){ .from = CLIENT6, .to = RIG_VIP6, .text = OPTIONS }, false);
+	int fd;
+
+	(void)state;
+	begin_ready();
+	fd = server(AF_INET, SOCK_DGRAM, 5060);
+	stays(&four, "listens");
+	stays(&six, "nobody listens at the group's IPv6 address");
+	close(fd);
+	crashes(&four, "gone where it was found");
+}
+
 /* A configuration's reload: the socket is away between two frames, or for one. */
 static void test_away_for_a_moment(void **state)
 {
@@ -520,6 +536,44 @@ static void test_connection_is_no_listener(void **state)
 	CHECK(!system("ip link set lo down && ip addr del " RIG_VIP4 "/32 dev lo"), "lo");
 }
 
+/*
+ * Found for one client, or by one interface, only: the frame of another, that any stranger can send, is no
+ * miss.
+ */
+static void test_not_for_all(void **state)
+{
+	struct packet one = frame(&(struct packet_spec){ .from = "127.0.0.1", .to = RIG_VIP4, .text = OPTIONS }, false);
+	struct packet stranger = request();
+	struct packet syn = frame(&(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .proto = IPPROTO_TCP }, true);
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(5060) };
+	struct sockaddr_in to = at;
+	int udp, tcp;
+
+	(void)state;
+	begin_ready();
+	CHECK(!system("ip link set lo up && ip addr replace " RIG_VIP4 "/32 dev lo"), "lo");
+	inet_pton(AF_INET, RIG_VIP4, &at.sin_addr);
+	inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
+	udp = socket(AF_INET, SOCK_DGRAM, 0);
+	CHECK(!bind(udp, (void *)&at, sizeof(at)) && !connect(udp, (void *)&to, sizeof(to)), "connect: %s",
+	      strerror(errno));
+	stays(&one, "connected to this client");
+	stays(&stranger, "and to no other");
+	close(udp);
+	begin_ready();
+	udp = server(AF_INET, SOCK_DGRAM, 5060);
+	tcp = server(AF_INET, SOCK_STREAM, 5060);
+	CHECK(!setsockopt(udp, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) &&
+	      !setsockopt(tcp, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3), "bind to lo: %s", strerror(errno));
+	stays(&stranger, "UDP, bound to this device");
+	stays(&syn, "TCP, bound to this device");
+	close(udp);
+	close(tcp);
+	stays(&stranger, "UDP, as if it came by another");
+	stays(&syn, "TCP, as if it came by another");
+	CHECK(!system("ip link set lo down && ip addr del " RIG_VIP4 "/32 dev lo"), "lo");
+}
+
 static int own_network(void **state)
 {
 	if (unshare(CLONE_NEWNET)) {
@@ -533,11 +587,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gone), cmocka_unit_test(test_each_port), cmocka_unit_test(test_never_a_listener),
-		cmocka_unit_test(test_found_at_another_number), cmocka_unit_test(test_found_at_another_port),
+		cmocka_unit_test(test_found_at_another_number), cmocka_unit_test(test_found_at_another_address),
+		cmocka_unit_test(test_found_at_another_port),
 		cmocka_unit_test(test_away_for_a_moment), cmocka_unit_test(test_times), cmocka_unit_test(test_not_asked),
 		cmocka_unit_test(test_unleased), cmocka_unit_test(test_peer_not_ready),
 		cmocka_unit_test(test_peer_not_heard_here), cmocka_unit_test(test_nobody_met),
-		cmocka_unit_test(test_connection_is_no_listener),
+		cmocka_unit_test(test_connection_is_no_listener), cmocka_unit_test(test_not_for_all),
 	};
 
 	return cmocka_run_group_tests(tests, own_network, rig_close);

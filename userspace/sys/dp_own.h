@@ -38,7 +38,7 @@
 	X(st_linger, __u64, BT_GROUPS_MAX) \
 	X(st_heard, struct bt_heard, BT_GROUPS_MAX) \
 	X(st_pair, struct bt_pair, 1) \
-	X(st_listen, struct bt_listen, BT_GROUPS_MAX) \
+	X(st_listen, struct bt_listen, BT_LISTEN_MAX) \
 	X(st_neigh, struct bt_neigh, BT_NEIGH_MAX) \
 	X(st_frag, __u64, BT_FRAG_MAX) \
 	X(st_count, struct bt_count, BT_X__N) \
