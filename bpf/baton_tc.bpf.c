@@ -32,6 +32,15 @@ static __always_inline bool frame_is_reset(const struct frame *f)
 	return tcp && tcp->rst;
 }
 
+/*
+ * Of a long response only the first fragment shows what it is. The others follow any: those of a request whose
+ * first was held are of no use to anybody.
+ */
+static __always_inline bool frame_follows(const struct frame *f)
+{
+	return f->h.later && f->h.proto == IPPROTO_UDP;
+}
+
 static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const struct bt_vip *vip)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -49,6 +58,8 @@ static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const stru
 	}
 	if (!gate_lingers(vip->group, &gate, now))
 		return BT_T_VIP_HELD;
+	if (frame_follows(f))
+		return BT_T_VIP_LINGER;
 	if (!sip_is_response(kind))
 		return frame_is_reset(f) ? BT_T_VIP_RESET : BT_T_VIP_HELD;
 	live_count(f, vip, BT_OUT, kind, now);

@@ -218,7 +218,7 @@ enum bt_xdp_exit {
 	X(NOT_OURS,	 UNSPEC, "not from a VIP") \
 	X(TRUNCATED,	 UNSPEC, "headers end early or cannot be followed; not a VIP's") \
 	X(VIP_SENT,	 UNSPEC, "from a VIP, gate open and leased") \
-	X(VIP_LINGER,	 UNSPEC, "SIP response from a VIP let go, within its linger time") \
+	X(VIP_LINGER,	 UNSPEC, "SIP response from a VIP let go, or a later fragment of one, within its linger time") \
 	X(VIP_RESET,	 UNSPEC, "TCP reset from a VIP let go, within its linger time: the client reconnects") \
 	X(VIP_OWN,	 SHOT,	 "to a VIP that this host holds: it has no business on the wire") \
 	X(VIP_HELD,	 SHOT,	 "from a VIP, but this host may not send it") \

@@ -86,7 +86,15 @@ static void send_all(const struct state *s, const char *vip, const char *client,
 	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
 					       .text = RESPONSE,
 					       .fragmented = true, .frag = 64 });
-	expect(&p, s->request, "a later fragment is no response");
+	expect(&p, s->response, "a later fragment, perhaps of a response: alone it is nothing");
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .text = REQUEST,
+					       .fragmented = true, .frag = PACKET_MORE });
+	expect(&p, s->request, "the first fragment of a request");
+	packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = vip, .to = client,
+					       .text = RESPONSE, .proto = IPPROTO_ICMP,
+					       .fragmented = true, .frag = 64 });
+	expect(&p, s->request, "a later fragment of something else");
 }
 
 /* A reset says nothing but "connect again"; half a header says nothing at all. */
