@@ -15,6 +15,7 @@
 #include "maps_tc.h"
 
 #define READ_ONCE(x)	(*(volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define NS_PER_MS	1000000ULL
 
 struct gate {

@@ -60,10 +60,10 @@ static __always_inline void heard_store(struct bt_pair *pair, struct bt_heard *h
 		h->requests = news->requests;
 		h->unanswered = news->unanswered;
 		h->accept_ns = news->accept_ns;
-		if (same) {
-			h->same_seq = 0;
-			h->same_path = news->same_path;
-			h->same_seq = news->same_seq;
+		if (same) {	/* 0 first, and written: else a reader may take the old path with the new number */
+			WRITE_ONCE(h->same_seq, 0);
+			WRITE_ONCE(h->same_path, news->same_path);
+			WRITE_ONCE(h->same_seq, news->same_seq);
 		}
 		/* An exchange orders all before it for readers on other CPUs: at_ns comes last. */
 		__sync_lock_test_and_set(&h->at_ns, news->at_ns);

@@ -173,13 +173,13 @@ static bool stalled(const struct ha *ha, const struct group *g, const struct pee
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g)
 {
 	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
-	uint32_t path;
+	uint32_t path, zeros = 0;
 	uint64_t seq;
 
-	do {	/* both of one message, or none: the kernel writes seq 0, path, seq */
+	do {	/* both of one message: the kernel writes seq 0, path, seq; a 0 that stays is none yet */
 		seq = h->same_seq;
 		path = h->same_path;
-	} while (seq != h->same_seq || path != h->same_path);
+	} while (seq != h->same_seq || path != h->same_path || (!seq && zeros++ < 8));
 	return pulse_departure_ns(ha->pulse, path, seq);
 }
 
