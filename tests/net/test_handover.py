@@ -4,6 +4,7 @@
 import json
 import os
 import sys
+import threading
 import time
 
 import pytest
@@ -79,6 +80,25 @@ def test_the_same_over_ipv6(lab, probe):
         traffic.answerer(lab, host, (VIP, VIP6))
         assert lab.nodes[host].reaches(lab.c.ip6, 2)
     switchover_loses_nothing(lab, Pair(lab, both_families()).start(), probe, VIP6)
+
+
+def test_an_orderly_stop_loses_nothing(lab, pair, probe):
+    """Nobody hears of the move for a while: the one that stops sends on as long."""
+    old = pair.primary
+    asked = probe()
+    asked.wait_answered_by(old)
+    lab.hush(VIP, VIP6)
+    stop = threading.Thread(target=pair[old].stop)
+    with asked.event("stop"):
+        stop.start()
+        asked.wait_answered_by(other(old), 3)
+    time.sleep(0.3)
+    believe_for_ever(lab, VIP, other(old))
+    stop.join()
+    seen = asked.stop()
+    assert seen["lost"] == 0 and seen["answered_by_two"] == 0, seen
+    assert [s["tag"] for s in seen["segments"]] == [old, other(old)], seen["segments"]
+    assert lab.hushed() > 0, "nobody was hushed: this shows nothing"
 
 
 @pytest.mark.parametrize("fault", ["controller_kill", "controller_stop"])

@@ -271,6 +271,16 @@ static void stopping(void **state)
 	f.peer = PEER_DOWN;
 	expect(&f, WORD_CLOSE, "stop");
 	f = backup();
+	f.word = BT_WORD(7, PEER, BT_RELAY);
+	f.stopping = true;
+	f.rested = false;
+	expect(&f, 0, NULL);			/* clients may not have heard of the move yet: sent on a second more */
+	f.rested = true;
+	expect(&f, WORD_CLOSE, "stop");
+	f.rested = false;
+	f.peer = PEER_DOWN;
+	expect(&f, WORD_CLOSE, "stop");
+	f = backup();
 	f.stopping = true;
 	expect(&f, WORD_CLOSE, "stop");
 	f.peer = PEER_DOWN;

@@ -213,7 +213,8 @@ static struct judgement judge_relay(const struct judge_facts *f)
 
 	if (j.cause || j.stuck)
 		return j;
-	if (f->stopping)
+	/* Clients may not have heard of the move: whoever stops sends on for a second, too, if somebody is there. */
+	if (f->stopping && (f->rested || nothing_heard(f)))
 		return change(f, WORD_CLOSE, "stop");
 	if (f->rested && f->fenced)	/* shut says "let go" as relay does: the peer may open all the same */
 		return change(f, WORD_CLOSE, "fence");
