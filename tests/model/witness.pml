@@ -154,6 +154,14 @@ inline tick()
 #define BY_LOCK	(HELD(me) < L -> HELD(me) : L)
 #endif
 
+#if defined(HOLE_LOCK_LET_GO_EARLY)
+#define RESTS_ON_LOCK	false
+#elif defined(HOLE_LOCK_LET_GO_UNLESS_OPEN)	/* relay, armed: a late let-go opens it within that lease */
+#define RESTS_ON_LOCK	(MODE(w[me]) == OPEN && lease[me] > ANSWERED(me, NUM(w[me])))
+#else
+#define RESTS_ON_LOCK	(lease[me] > ANSWERED(me, NUM(w[me])))
+#endif
+
 #define CLAIM(t) \
 	:: d_step { (t) > TERM(NUM(w[me])) && MODE(w[me]) != OPEN -> law_CLAIM(); new_word(0, t); become(to) } \
 	:: d_step { (t) > TERM(NUM(w[me])) && MODE(w[me]) == OPEN -> law_RENUMBER(); new_word(0, t); become(to) }
@@ -189,6 +197,9 @@ active [2] proctype host()
 	:: d_step { lock == 0 -> lock = me + 1; ttl = E; held[me] = E }
 	:: d_step { lock == me + 1 -> ttl = E; held[me] = E }
 	:: d_step { lock == me + 1 -> ttl = E }
+	/* Let go by a controller that is not in the midst of something: lease_rests_on_lock() in core/lease.c. */
+	:: d_step { lock == me + 1 && due[me] == 0 && !decided[me] && !RESTS_ON_LOCK ->
+		lock = 0; ttl = 0; held[me] = 0 }
 	LIVE_AND_DIE
 	od
 }

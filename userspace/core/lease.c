@@ -47,5 +47,5 @@ uint64_t lease_next(const struct lease_facts *f)
 
 bool lease_rests_on_lock(const struct lease_facts *f)
 {
-	return BT_WORD_MODE(f->word) == BT_OPEN && f->until_ns > f->turn_ns && f->until_ns > by_answer(f);
+	return f->until_ns > f->turn_ns && f->until_ns > by_answer(f);
 }

@@ -34,8 +34,9 @@ struct lease_facts {
 uint64_t lease_next(const struct lease_facts *f);
 
 /*
- * Does an open gate still rest on the lock? Until the peer's answers alone justify its lease, or it has
- * ended, the lock must not be let go: the peer may be waiting for nothing else.
+ * Does the lease still rest on the lock? Until the peer's answers alone justify it, or it has ended, the
+ * lock must not be let go: the peer may be waiting for nothing else. Whatever the mode: a gate that let go and
+ * is armed again can be opened by a late let-go of the peer's, within that lease (tests/model).
  */
 bool lease_rests_on_lock(const struct lease_facts *f);
 
