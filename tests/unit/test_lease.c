@@ -88,6 +88,10 @@ static void it_never_shrinks_nor_grows_when_shut(void **state)
 	assert_int_equal(lease_next(&f), 2000 * MS);
 	f.word = BT_WORD(7, 1, BT_SHUT);
 	assert_int_equal(lease_next(&f), 2000 * MS);
+	f.until_ns = 1100 * MS;			/* less than a lease from now on: it stays so */
+	assert_int_equal(lease_next(&f), 1100 * MS);
+	f.word = BT_WORD(7, 1, BT_RELAY);
+	assert_int_equal(lease_next(&f), 1100 * MS);
 }
 
 int main(void)
