@@ -264,7 +264,9 @@ static void departures_are_remembered(void **state)
 	at = w.now;
 	beat(&w, true, 0, true);
 	assert_int_equal(detect_departure_ns(&w.d, w.seq), at);
-	live_for(&w, DETECT_PROBES, 0);
+	live_for(&w, 5, 0);
+	assert_int_equal(detect_departure_ns(&w.d, w.seq - 5), at);	/* each its own, not the newest one's */
+	live_for(&w, DETECT_PROBES - 5, 0);
 	assert_int_equal(detect_departure_ns(&w.d, w.seq - DETECT_PROBES), 0);
 	assert_int_equal(detect_departure_ns(&w.d, w.seq + 1), 0);
 	assert_int_equal(detect_departure_ns(&w.d, 0), 0);

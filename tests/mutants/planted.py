@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""planted: the planted bugs. Each is one rule of the protocol left out or turned round.
+
+name, the hole of the protocol notes (H1 ...) or the rule it breaks, file, exact old text (once in the file),
+new text, tests that should catch it, quickest first:
+
+  unit:word     tests/unit/test_word             bpf:relay   tests/bpf/test_relay
+  sys:fence     tests/sys/test_fence             sim:300     the simulation's regressions and seeds 1-300
+  model:small   tests/model/run small            net:word    tests/net, -k word
+"""
+
+MUTANTS = []
+
+
+def plant(name, hole, file, old, new, *tests):
+    MUTANTS.append({"name": name, "hole": hole, "file": file, "old": old, "new": new, "tests": tests})
+
+
+# ---- the table of the word ---------------------------------------------------------------------------
+
+TABLE = "include/word_table.h"
+
+plant("relay-reopens", "relay back to open at the same number", TABLE,
+      "	X(OPEN,	 MINE,	  LEAVE,	   RELAY, SAME) \\\n",
+      "	X(OPEN,	 MINE,	  LEAVE,	   RELAY, SAME) \\\n	X(RELAY, MINE,	  HEARD_LETGO,	   OPEN,  SAME) \\\n",
+      "model:small", "unit:word")
+plant("relay-reopens-by-controller", "relay back to open at the same number", TABLE,
+      "	X(OPEN,	 MINE,	  LEAVE,	   RELAY, SAME) \\\n",
+      "	X(OPEN,	 MINE,	  LEAVE,	   RELAY, SAME) \\\n	X(RELAY, MINE,	  OPEN_ALONE,	   OPEN,  SAME) \\\n",
+      "unit:word")
+plant("claim-shuts", "H20: a claim shuts instead of relay", TABLE,
+      "X(OPEN,	 MINE,	  HEARD_HIGHER,	   RELAY, THE_PEERS)",
+      "X(OPEN,	 MINE,	  HEARD_HIGHER,	   SHUT,  THE_PEERS)", "unit:word", "bpf:word")
+plant("open-keeps-number", "armed opens at the peer's own number", TABLE,
+      "X(ARMED, PEERS,	  HEARD_LETGO,	   OPEN,  NEXT)", "X(ARMED, PEERS,	  HEARD_LETGO,	   OPEN,  SAME)",
+      "model:small", "unit:word")
+plant("open-ignores-higher", "split brain does not end", TABLE,
+      "	X(OPEN,	 MINE,	  HEARD_HIGHER,	   RELAY, THE_PEERS) \\\n", "", "unit:word")
+plant("shut-opens", "a backup that is not armed opens", TABLE,
+      "	X(ARMED, PEERS,	  HEARD_LETGO,	   OPEN,  NEXT) \\\n",
+      "	X(ARMED, PEERS,	  HEARD_LETGO,	   OPEN,  NEXT) \\\n	X(SHUT,	 PEERS,	  HEARD_LETGO,	   OPEN,  NEXT) \\\n",
+      "unit:word", "bpf:word")
+plant("claim-keeps-number", "a claim that is not above", TABLE,
+      "X(RELAY, MINE,	  CLAIM,	   ARMED, ABOVE)", "X(RELAY, MINE,	  CLAIM,	   ARMED, SAME)",
+      "model:small", "unit:word")
+plant("relay-cannot-claim", "nobody, for ever", TABLE, "	X(RELAY, MINE,	  CLAIM,	   ARMED, ABOVE) \\\n", "",
+      "model:small", "unit:word")
+
+# ---- the kernel: the word ----------------------------------------------------------------------------
+
+plant("blind-store-kernel", "H3: a store instead of a compare-and-swap", "bpf/word.h",
+      "	seen = __sync_val_compare_and_swap(word, own, to);\n	if (seen != own)\n		return seen;\n",
+      "	seen = __sync_lock_test_and_set(word, to);\n	(void)seen;\n", "bpf:race")
+plant("letgo-by-term", "acknowledgement by term only, no owner", "bpf/word.h",
+      "	if (BT_WORD_NUMBER(heard) == BT_WORD_NUMBER(own) && !wants)",
+      "	if (BT_WORD_TERM(heard) == BT_WORD_TERM(own) && !wants)", "bpf:word")
+plant("higher-by-term", "H7: no owner in the number", "bpf/word.h",
+      "	if (BT_WORD_NUMBER(heard) > BT_WORD_NUMBER(own) && wants)",
+      "	if (BT_WORD_TERM(heard) > BT_WORD_TERM(own) && wants)", "bpf:word")
+plant("claim-is-letgo", "a claim is taken for obedience", "bpf/word.h",
+      "	bool wants = BT_WORD_MODE(heard) == BT_OPEN || claim;",
+      "	bool wants = BT_WORD_MODE(heard) == BT_OPEN || (claim && 0);", "bpf:word")
+plant("opens-without-lease", "a host whose controller is dead takes the role", "bpf/word.h",
+      "	if (cause == WORD_HEARD_LETGO && !leased)\n		return own;\n", "	(void)leased;\n", "bpf:word")
+plant("term-wraps", "terms used up", "bpf/word.h",
+      "		if (BT_WORD_TERM(own) == 0xffffffff)\n			return own;\n", "", "bpf:word")
+plant("linger-not-begun", "answers of the old server are lost", "bpf/word.h",
+      "		linger_begin(slot, now);	/* before the store", "		(void)0;	/* before the store", "bpf:word")
+
+# ---- the kernel: whom to believe ---------------------------------------------------------------------
+
+PAIR = "bpf/pulse_pair.h"
+
+plant("words-of-any-life-of-ours", "H9: no receiver's boot id", PAIR,
+      "	bool to_us = m->head.to_boot == bpf_cpu_to_be64(boot);",
+      "	bool to_us = m->head.to_boot == bpf_cpu_to_be64(boot) || m->head.to_boot;", "bpf:pulse")
+plant("words-of-any-life-of-the-peer", "H9: no sender's boot id", PAIR,
+      "	bool known = m->head.boot == bpf_cpu_to_be64(pair->peer_boot);", "	bool known = pair->peer_boot;", "bpf:pulse")
+plant("no-nonce", "H9: a new boot id is believed at once", PAIR,
+      "	bool proves = pair->nonce && m->head.echo == bpf_cpu_to_be64(pair->nonce);",
+      "	bool proves = pair->nonce;", "bpf:pulse")
+plant("nonce-never-renewed", "H9: a dead life comes back", PAIR, "	pair->nonce = nonce;\n", "	(void)nonce;\n", "bpf:pulse")
+plant("told-to-strangers", "a word for a life whose predecessor is still believed", "bpf/pulse_group.h",
+      "	if (!m->answer && m->believed)\n", "	if (!m->answer)\n", "bpf:pulse")
+plant("taken-from-strangers", "a word of who still believes our former life", "bpf/pulse_group.h",
+      "	if (m->believed && !(m->head.flags & bpf_htonl(PULSE_H_STRANGER)))", "	if (m->believed)", "bpf:pulse")
+plant("same-number-again", "replay: an equal sequence number is new", PAIR,
+      "	return seq > top || (age < PULSE_WINDOW && !(bits >> age & 1));",
+      "	return seq >= top || (age < PULSE_WINDOW && !(bits >> age & 1));", "bpf:pulse")
+plant("no-window", "replay: old sequence numbers are new", PAIR,
+      "	return seq > top || (age < PULSE_WINDOW && !(bits >> age & 1));",
+      "	return seq > top || age < PULSE_WINDOW || bits == 1;", "bpf:pulse")
+plant("one-sequence-for-all-paths", "H22", PAIR,
+      "	st = pair ? pair_path(pair, m->path) : NULL;\n	if (!st)\n		return BT_X_BROKEN;\n	fresh",
+      "	st = pair ? pair_path(pair, 0) : NULL;\n	if (!st)\n		return BT_X_BROKEN;\n	fresh", "bpf:pulse")
+plant("groups-by-position", "H23", "bpf/pulse_group.h",
+      "	if (g && g->name_hash == hash)\n		return hint;", "	if (g && g->name_hash)\n		return hint;", "bpf:pulse")
+plant("old-life-remembered", "H9: what the old life said stays", "bpf/pulse_group.h",
+      "		h->at_ns = 0;\n		h->same_seq = 0;\n		h->word = 0;\n", "", "bpf:pulse")
+plant("mac-unread", "G5: whoever knows the port is believed", "bpf/pulse.h",
+      "	if (m->head.mac != bpf_cpu_to_be64(mac)) {", "	if (m->head.mac != bpf_cpu_to_be64(mac) && !m->head.mac) {",
+      "bpf:pulse")
+plant("reflection", "our own pulses come back", "bpf/pulse_check.h",
+      "m->head.pair_id == node->pair_id && m->head.from == node->peer_id &&", "m->head.pair_id == node->pair_id &&",
+      "bpf:pulse")
+plant("word-unsound", "a peer open at our own number", "bpf/pulse_check.h",
+      "	if (mode == BT_OPEN && owner != sender)\n		return false;\n", "", "bpf:pulse")
+plant("confirms-any-number", "lease by an answer at another number", "bpf/pulse_group.h",
+      "		heard_store(pair, h, &news, m->answer &&\n			    BT_WORD_NUMBER(own) == BT_WORD_NUMBER(news.word));",
+      "		heard_store(pair, h, &news, m->answer);", "bpf:pulse")
+
+# ---- the kernel: frames ------------------------------------------------------------------------------
+
+RELAY = "bpf/relay.h"
+
+plant("plain-mac-opens", "H1: armed opens on any frame with the peer's address", RELAY,
+      "	if (m.sender == SENDER_LETGO && letgo_opens(&m))",
+      "	if ((m.sender == SENDER_LETGO || m.sender == SENDER_PEER) && letgo_opens(&m))", "bpf:relay")
+plant("help-opens", "H21: a helper's mark is taken for a let-go", RELAY,
+      "	if (m.sender == SENDER_LETGO && letgo_opens(&m))",
+      "	if ((m.sender == SENDER_LETGO || m.sender == SENDER_HELPER) && letgo_opens(&m))", "bpf:relay")
+plant("mark-without-number", "H1: a mark of an earlier number opens", RELAY,
+      "	struct mark_of of = { .kind = kind, .name_hash = name_hash, .number = number };",
+      "	struct mark_of of = { .kind = kind, .name_hash = name_hash, .number = number & 0 };", "bpf:relay")
+plant("mark-without-group", "a mark of another group opens", RELAY,
+      "	struct mark_of of = { .kind = kind, .name_hash = name_hash, .number = number };",
+      "	struct mark_of of = { .kind = kind, .name_hash = name_hash & 0, .number = number };", "bpf:relay")
+plant("mark-without-boots", "H9: a mark of an earlier life opens", RELAY,
+      "	of.boot = ours ? node->boot : peer_boot;\n	of.to_boot = ours ? peer_boot : node->boot;\n", "", "bpf:relay")
+plant("mark-without-receiver", "H9: a mark for an earlier life of ours opens", RELAY,
+      "	of.to_boot = ours ? peer_boot : node->boot;\n", "", "bpf:relay")
+plant("mark-without-lease", "a mark opens a host whose controller is dead", RELAY,
+      "	if (!m || !node || !m->leased)\n", "	if (!m || !node)\n", "bpf:relay")
+plant("own-mark", "our own marks open us", RELAY,
+      "	return mark_number(ours ? node->key_out : node->key_in, &of);", "	return mark_number(node->key_out, &of);", "bpf:relay")
+plant("sent-on-again", "loops: what the peer sent on is sent on", RELAY,
+      "	if (m->sender != SENDER_CLIENT)\n		return BT_X_VIP_SENT_ON;\n", "", "bpf:relay")
+plant("help-sent-on-again", "loops: help is helped again", RELAY,
+      "	if (m->sender != SENDER_CLIENT)\n		return BT_X_VIP_SENT_ON;\n",
+      "	if (m->sender != SENDER_CLIENT && m->sender != SENDER_HELPER)\n		return BT_X_VIP_SENT_ON;\n", "bpf:relay")
+plant("help-of-the-flooded", "flooded frames are multiplied", RELAY,
+      "	if (m->my_mac && m->to != m->my_mac)\n		return BT_X_VIP_FLOODED;\n", "", "bpf:relay")
+plant("relay-into-the-void", "H13: sent on where the peer is not heard", RELAY,
+      "		m->peer_mac = newest > fresh_ns ? mark_read(st->peer_mac) : 0;",
+      "		m->peer_mac = fresh_ns == 1 ? 0 : mark_read(st->peer_mac);", "bpf:relay")
+plant("relay-over-another-path", "H13: not the interface the pulse lives on", RELAY,
+      "path->ifindex != ifindex || !st->heard_ns", "path->ifindex - ifindex > 1000 || !st->heard_ns", "bpf:relay")
+plant("help-to-nobody", "H21: help to a holder not heard open", RELAY,
+      "	return node && BT_WORD_MODE(m->heard) == BT_OPEN &&", "	return node &&", "bpf:relay")
+plant("fragments-follow-the-word", "H24", RELAY,
+      "	if (h->later && fragment_is_ours(ctx, h, now))\n		return BT_X_VIP_FRAGMENT;\n", "", "bpf:relay")
+plant("unleased-accepts", "G6: a gate open without a lease accepts", "bpf/gate.h",
+      "		return gate->leased ? BT_X_VIP_ACCEPTED : BT_X_VIP_UNLEASED;", "		return BT_X_VIP_ACCEPTED;", "bpf:xdp")
+plant("unleased-sends", "G6: a gate open without a lease sends", "bpf/gate.h",
+      "	return BT_WORD_MODE(gate->word) == BT_OPEN && gate->leased;", "	return BT_WORD_MODE(gate->word) == BT_OPEN;",
+      "bpf:tc", "bpf:xdp")
+plant("linger-for-ever", "H25: no deadline", "bpf/gate.h",
+      " && until && now < READ_ONCE(*until);", " && until && READ_ONCE(*until);", "bpf:tc")
+plant("linger-lets-requests-out", "H25: the old server's own requests leave", "bpf/baton_tc.bpf.c",
+      "	if (!sip_is_response(kind))\n", "	if (!sip_is_response(kind) && kind == 77)\n", "bpf:tc")
+plant("own-frames-leave", "a program on the holder is served by the peer", "bpf/baton_tc.bpf.c",
+      "	if (goes_to_own(f))\n		return BT_T_VIP_OWN;\n", "", "bpf:tc")
+plant("arp-claims-leave", "a host that holds nothing claims the VIP", "bpf/baton_tc.bpf.c",
+      "		return open ? BT_T_ARP_SENT : BT_T_ARP_HELD;", "		return open || 1 ? BT_T_ARP_SENT : BT_T_ARP_HELD;", "bpf:tc")
+
+# ---- the controller: judge, lease, detection -----------------------------------------------------------
+
+JUDGE = "userspace/core/judge.c"
+
+plant("open-unacknowledged", "H2: open without acknowledgement", JUDGE,
+      "	if (may_open_alone(f))\n		return change(f, WORD_OPEN_ALONE, gone_why(f));",
+      "	if (may_open_alone(f) || f->said.fresh)\n		return change(f, WORD_OPEN_ALONE, gone_why(f));", "unit:judge")
+plant("unauthentic-is-gone", "two keys: claims although the VIP answers", JUDGE,
+      "(f->peer == PEER_UNAUTHENTIC && vip_is_silent(f))", "(f->peer == PEER_UNAUTHENTIC)", "unit:judge")
+plant("claim-before-disk", "H7: the term is used before it is on disk", JUDGE,
+      "	else if (cause == WORD_CLAIM || cause == WORD_RENUMBER)\n		j.need_term = BT_WORD_TERM(next);\n", "",
+      "unit:judge")
+plant("arm-before-disk", "H7: armed at t while t+1 is not on disk", JUDGE,
+      "		j.need_term = BT_WORD_TERM(next) + 1;", "		j.need_term = BT_WORD_TERM(next);", "unit:judge")
+plant("nobody-steps-down", "H8: one-way heal", JUDGE,
+      "	if (two_hold(f) && !p->hears_us)", "	if (two_hold(f) && !p->hears_us && f->stopping)", "unit:judge")
+plant("hand-over-to-the-unready", "H14: to a peer that is not armed", JUDGE,
+      "	if (!peer_armed_at(f))\n		return \"peer is not armed\";\n", "", "unit:judge")
+plant("hand-over-to-the-unleased", "H14: to a peer whose controller is dead", JUDGE,
+      "	if (!f->said.leased)\n		return \"peer's lease has ended\";\n", "", "unit:judge")
+plant("hand-over-to-another-digest", "H14, H23: to a peer with other VIPs", JUDGE,
+      "	if (!f->said.same_digest)\n		return \"peer has other VIPs", "	if (f->stopping && !f->said.same_digest)\n		return \"peer has other VIPs",
+      "unit:judge")
+plant("hand-over-elsewhere", "H13: to a peer not heard on the group's interface", JUDGE,
+      "	return why || !f->said.elsewhere ? why : \"peer is not", "	return why || f->me ? why : \"peer is not", "unit:judge")
+plant("pulled-back", "preemption: a host that let go takes the role back", JUDGE,
+      "	if (f->asked && BT_WORD_MODE(f->word) != BT_RELAY && (f->peer", "	if (f->asked && (f->peer", "unit:judge")
+plant("armed-with-another-digest", "H23: armed with other VIPs", JUDGE,
+      "	if (f->said.known && !f->said.same_digest)\n		return (struct judgement){ .stuck",
+      "	if (f->stopping && !f->said.same_digest)\n		return (struct judgement){ .stuck", "unit:judge")
+plant("armed-while-ill", "arms without a healthy server", JUDGE,
+      "	if (!f->running || !f->link_up || !f->settled)\n		return stay;\n", "	if (!f->running || !f->link_up)\n		return stay;\n", "unit:judge")
+plant("fenced-claims", "a host fenced by hand takes the role", JUDGE,
+      "	if (f->stopping || f->fenced || !may_serve(f))\n		return stay;", "	if (f->stopping || !may_serve(f))\n		return stay;",
+      "unit:judge")
+plant("lease-from-store", "H4: lease counted from the store, not from the probe", "userspace/core/lease.c",
+      "	return f->answered_ns ? f->answered_ns + f->lease_ns : 0;", "	return f->answered_ns ? f->turn_ns + f->lease_ns : 0;", "unit:lease")
+plant("armed-by-own-health", "H6: armed lease renewed on own health alone", "userspace/core/lease.c",
+      "		return f->witness ? by_answer(f) : later(f->until_ns, by_answer(f));",
+      "		return later(f->until_ns, f->turn_ns + f->lease_ns);", "unit:lease")
+plant("armed-keeps-the-lock's-lease", "witness: armed, a lease that rested on the lock", "userspace/core/lease.c",
+      "		return f->witness ? by_answer(f) : later(f->until_ns, by_answer(f));", "		return later(f->until_ns, by_answer(f));",
+      "unit:arbiter")
+plant("lease-revived", "H4: a stale lease is revived after a stop", "userspace/core/lease.c",
+      "	if (ended && !f->peer_dead && f->heard_ns <= f->until_ns)", "	if (ended && 0)", "unit:lease")
+plant("lease-of-the-shut", "a shut gate gets a lease", "userspace/core/lease.c",
+      "	default:\n		return f->until_ns;", "	default:\n		return lease_open(f);", "unit:lease")
+plant("blind-store-controller", "H3: a store instead of a compare-and-swap", "userspace/ha/group.c",
+      "	if (!atomic_compare_exchange_strong(&dp_words(ha->dp)[g->slot], &was, next))\n		return false;",
+      "	atomic_store(&dp_words(ha->dp)[g->slot], next);\n	if (!was && !next)\n		return false;", "sim:400")
+plant("departure-of-the-newest", "H4: a lease counted from a later probe than was answered", "userspace/core/detect.c",
+      "	return d->sent_ns[seq % DETECT_PROBES];", "	return d->sent_ns[d->newest_seq % DETECT_PROBES];", "unit:detect")
+plant("no-link-vote", "H12: an unplugged path forbids every takeover", "userspace/ha/facts.c",
+      "dev))\n			continue;\n		*ret_any = true;", "dev) && i > 1000)\n			continue;\n		*ret_any = true;", "sim:400")
+plant("verdict-by-answers", "H12: own probes unanswered, the peer's not heeded", "userspace/core/detect.c",
+      "		if (!sent || sent <= heard_ns)\n			break;", "		if (!sent || d->answered_seq >= seq)\n			break;\n		(void)heard_ns;", "unit:detect")
+plant("verdict-of-the-late", "G3: who was late itself finds the other dead", "userspace/core/detect.c",
+      "	if (!punctual)\n		d->streak_seq = seq + 1;", "	if (!punctual && !seq)\n		d->streak_seq = seq + 1;", "unit:detect")
+plant("no-ceiling", "H30: jitter switches detection off", "userspace/core/detect.c",
+      "	return t < cap ? t : cap;", "	return t < cap ? t : t;", "unit:detect")
+plant("term-jump", "H31: a rotten state file uses all terms up", "userspace/core/term_file.c",
+      "	if (rec.reserved > TERM_JUMP_MAX || term > TERM_JUMP_MAX)\n		return -ERANGE;\n", "", "unit:term_file")
+plant("term-file-unchecked", "H31: a half-written state file is read", "userspace/core/term_file.c",
+      "	if (n != len || memcmp(again, text, len))\n		return -EBADMSG;\n", "", "unit:term_file")
+
+# ---- arbiter: router and lock --------------------------------------------------------------------------
+
+plant("deaf-host-claims", "H11: a deaf host takes all", JUDGE,
+      "	return nothing_heard(f) && (f->arbiter != ARBITER_ROUTER || f->ear);", "	return nothing_heard(f);", "unit:arbiter")
+plant("no-wait-after-the-claim", "witness: no wait of one lease", JUDGE,
+      "	return f->lock_number == BT_WORD_NUMBER(f->word) &&\n	       f->claim_age_ns >= f->longest_lease_ns + f->longest_lease_ns / 10;",
+      "	return f->lock_number == BT_WORD_NUMBER(f->word);", "unit:arbiter")
+plant("no-lock-to-open", "H5, H6: witness mode opens alone without a lock", JUDGE,
+      "	return f->lock_number == BT_WORD_NUMBER(f->word) &&\n	       f->claim_age_ns", "	return f->claim_age_ns", "unit:arbiter")
+plant("no-lock-to-claim", "witness: a claim without the lock turns a healthy peer away", JUDGE,
+      "(f->arbiter != ARBITER_ETCD || (f->lock_number && f->lock_number == number_to_claim(f)))", "true", "unit:arbiter")
+plant("open-lease-beyond-the-lock", "witness: an open lease outlives the lock", "userspace/core/lease.c",
+      "	return until < f->lock_until_ns ? until : f->lock_until_ns;", "	return f->lock_until_ns ? until : 0;", "unit:arbiter")
+plant("open-lease-without-the-lock", "witness: an open lease on own health alone", "userspace/core/lease.c",
+      "	if (f->witness)\n		return later(f->until_ns, later(by_answer(f), by_lock(f)));\n", "	(void)by_lock;\n", "unit:arbiter")
+plant("lock-let-go-early", "witness: the lock is let go while a lease rests on it", "userspace/core/lease.c",
+      "	return f->until_ns > f->turn_ns && f->until_ns > by_answer(f);", "	return f->until_ns > f->turn_ns && !by_answer(f);", "unit:arbiter")
+plant("lock-let-go-unless-open", "witness: the same, by a host that has just let go", "userspace/core/lease.c",
+      "	return f->until_ns > f->turn_ns && f->until_ns > by_answer(f);",
+      "	return BT_WORD_MODE(f->word) == BT_OPEN && f->until_ns > f->turn_ns && f->until_ns > by_answer(f);", "unit:arbiter")
+plant("lock-for-another-number", "witness: the lock of an earlier claim opens", "userspace/core/lock.c",
+      "	return l->held == l->wanted && now_ns < l->until_ns ? l->held : 0;", "	return now_ns < l->until_ns ? l->wanted : 0;", "unit:lock")
+plant("lock-for-ever", "witness: a lock that has ended", "userspace/core/lock.c",
+      "	return l->held == l->wanted && now_ns < l->until_ns ? l->held : 0;", "	return l->held == l->wanted ? l->held + 0 * now_ns : 0;", "unit:lock")
+plant("lock-counted-beyond", "witness: counted beyond etcd's own end", "userspace/core/lock.c",
+      "	l->until_ns = a->sent_ns + a->ttl_s * S_NS / 10 * 9;", "	l->until_ns = a->sent_ns + a->ttl_s * S_NS / 10 * 12;", "unit:lock")
+
+# ---- crash in the data path, the backstop --------------------------------------------------------------
+
+CRASH = "bpf/crash.h"
+
+plant("crash-to-the-unready", "H14: crash relay without a ready peer", CRASH,
+      "	if (!node || !crash_can_leave(ctx, c, node, slot, own))\n		return CRASH_NONE;\n", "	if (!node || (!crash_can_leave(ctx, c, node, slot, own) && !node->boot))\n		return CRASH_NONE;\n", "bpf:crash")
+plant("crash-over-another-path", "H13, H14: the peer is not heard on that interface", CRASH,
+      " && path->ifindex == ctx->ingress_ifindex && st->heard_ns > after &&", " && path->ifindex + ctx->ingress_ifindex && st->heard_ns > after &&", "bpf:crash")
+plant("crash-never-found", "H15: crash without a listener ever found", CRASH,
+      " || !(l->found & c->bit))\n		return CRASH_NONE;", ")\n		return CRASH_NONE;", "bpf:crash")
+plant("crash-found-at-another-number", "H15: found before, but not since opening", CRASH,
+      "l->number != BT_WORD_NUMBER(own) || ", "", "bpf:crash")
+plant("crash-at-once", "H15: one look-up in vain is enough", CRASH,
+      "	if (!twice)\n		return CRASH_UNHEARD;\n", "	(void)twice;\n", "bpf:crash")
+plant("crash-though-forbidden", "H15: listener = off", CRASH,
+      "	if (!g || !(g->flags & BT_GROUP_LISTENER) || !seen ||", "	if (!g || !seen ||", "bpf:crash")
+plant("crash-of-any-port", "H15: a stray frame to a closed port", CRASH,
+      "		if (g->port[i].port == udp->dest && (tcp ? g->port[i].tcp : g->port[i].udp))",
+      "		if (g->port[i].port && (tcp ? g->port[i].tcp : g->port[i].udp))", "bpf:crash")
+plant("nft-refresh-without-delete", "H16: adding again does not extend before 6.12", "userspace/sys/nft_rules.c",
+      "			put_protocols(nft, NFT_MSG_DELSETELEM, nft_family[f], name, g, ms);\n		}\n		if (ms)",
+      "		}\n		if (ms)", "sys:nft")
