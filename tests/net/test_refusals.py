@@ -316,6 +316,26 @@ def test_an_address_left_over_is_removed_though_the_disk_is_full(witness, tmp_pa
         assert "No space left" in start_refused(with_state_dir(witness, disk))
 
 
+@pytest.mark.parametrize("role", ["primary", "backup"])
+def test_an_address_that_left_the_configuration_is_removed(lab, role):
+    """Killed with one VIP, started with another: nobody but the pins knows the first one any more."""
+    gone, v6 = [f"{VIP}/24", "fd00:77::100/64"], "fd00:77::100"
+    a = Batond(lab, "a", {"group sip": {"sip-address": gone, **({} if role == "primary" else {"prefer": "b"})}}).start()
+    routes = lambda: lab.a.run("ip", "route", "show", "table", "local", "proto", "98").stdout + \
+        lab.a.run("ip", "-6", "route", "show", "table", "local", "proto", "98").stdout
+    if role == "primary":
+        a.wait_role("primary")
+        room.wait_until(lambda: lab.a.holds() and lab.a.holds(v6), 2, "both addresses")
+    assert VIP in routes() and v6 in routes(), routes()
+    a.kill()
+    a.configure({"group sip": {"sip-address": "10.77.0.101/24"}})
+    a.start()
+    assert not lab.a.holds() and not lab.a.holds(v6), f"left over: {lab.a.addresses()}"
+    assert VIP not in routes() and v6 not in routes() and "10.77.0.101" in routes(), routes()
+    a.stop()
+    assert routes() == ""
+
+
 def test_settings_are_given_back(witness):
     node = witness.lab.a
     node.sysctl(net__ipv4__conf__eth0__arp_announce=1)

@@ -214,6 +214,14 @@ int dp_set_vip(struct dp *dp, const struct in6_addr *ip, const struct bt_vip *vi
 	return kernel_map_set(dp->host, "cfg_vip4", &ip->s6_addr[12], vip);
 }
 
+int dp_vips(struct dp *dp, struct in6_addr *ret, uint32_t max)
+{
+	(void)dp;
+	(void)ret;
+	(void)max;
+	return 0;
+}
+
 int dp_set_nonce(struct dp *dp, uint64_t nonce)
 {
 	((struct bt_pair *)kernel_map(dp->host, "st_pair"))->nonce = nonce;
@@ -475,6 +483,12 @@ int vip_route_del(struct nl *nl, const struct vip *vips, uint32_t n)
 	(void)n;
 	here()->vip_route = false;
 	return 0;
+}
+
+int vip_forget(struct nl *nl, const struct in6_addr *ips, uint32_t n)
+{
+	(void)ips;
+	return vip_del(nl, NULL, n);
 }
 
 int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_present)

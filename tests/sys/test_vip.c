@@ -260,6 +260,29 @@ static void served_by_route_alone(void **state)
 	close(fd);
 }
 
+/* Whoever starts with another configuration knows no more than what the addresses were. */
+static void forgets_what_an_earlier_life_made(void **state)
+{
+	struct vip v[] = { vp_vip("10.77.0.100", "vp-a"), vp_vip("fd00:77::100", "vp-a"), vp_vip("10.77.0.101", "vp-a") };
+	struct in6_addr ips[] = { v[0].ip, v[1].ip, vp_ip("10.77.0.1") };
+
+	(void)state;
+	assert_int_equal(vip_route_add(&nl, v, 3), 0);
+	assert_int_equal(vip_add(&nl, v, 3), 0);
+	assert_int_equal(vip_forget(&nl, ips, 3), 0);
+	is_present(&v[0], false);
+	is_present(&v[1], false);
+	vp_says_not("ip route show table local proto 98", "10.77.0.100");
+	vp_says_not("ip -6 route show table local proto 98", "fd00:77::100");
+	is_present(&v[2], true);			/* not asked for */
+	vp_says("ip route show table local proto 98", "10.77.0.101");
+	vp_says("ip addr show dev vp-a", "10.77.0.1/24");	/* asked for, but not ours by its length */
+	vp_run("ip link set vp-a down");	/* takes the route, not the address */
+	assert_int_equal(vip_forget(&nl, &v[2].ip, 1), 0);
+	is_present(&v[2], false);
+	assert_int_equal(vip_forget(&nl, ips, 3), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +299,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_address_and_reason, fresh, done),
 		cmocka_unit_test_setup_teardown(a_thousand_in_50_ms, fresh, done),
 		cmocka_unit_test_setup_teardown(served_by_route_alone, fresh, done),
+		cmocka_unit_test_setup_teardown(forgets_what_an_earlier_life_made, fresh, done),
 	};
 
 	return cmocka_run_group_tests_name("vip", tests, NULL, NULL);

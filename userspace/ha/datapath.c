@@ -92,6 +92,34 @@ static bool pins_fit(struct ha *ha)
 	return true;
 }
 
+/* The new configuration may not name its VIPs: nobody else would ever take them from the interfaces. */
+static int forget_vips(struct ha *ha, const struct ha_say *say)
+{
+	static struct in6_addr ips[2 * BT_VIPS_MAX];
+	int n = dp_vips(ha->dp, ips, 2 * BT_VIPS_MAX), err;
+	struct nl nl;
+
+	if (n < 0)
+		return ha_fail(say, n, "data path", dp_why(ha->dp));
+	err = nl_open(&nl, NETLINK_ROUTE, 0);
+	if (err)
+		return ha_fail(say, err, "netlink", strerror(-err));
+	err = vip_forget(&nl, ips, (uint32_t)n);
+	nl_close(&nl);
+	return err ? ha_fail(say, err, "address of an earlier life", vip_why()) : 0;
+}
+
+/* Their gate stands until nothing is left that it has to hold: whatever ends this, the next start begins here again. */
+static int discard_pins(struct ha *ha, const struct ha_say *say)
+{
+	int err = forget_vips(ha, say);
+
+	if (err)
+		return err;
+	err = dp_remove(ha->dp);
+	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
+}
+
 int datapath_open(struct ha *ha, const struct ha_say *say)
 {
 	const char *pins = ha->conf->pin_dir;
@@ -102,11 +130,12 @@ int datapath_open(struct ha *ha, const struct ha_say *say)
 	if (!ha->found || pins_fit(ha))
 		return 0;
 	log_event(LOG_WARNING, "pins discarded", "pin-dir=%s why=\"made for another configuration\"", pins);
-	err = dp_remove(ha->dp);
+	err = discard_pins(ha, say);
 	dp_close(ha->dp);
 	ha->dp = NULL;
-	if (!err)
-		err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
+	if (err)
+		return err;
+	err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
 	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
 }
 

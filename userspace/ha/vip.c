@@ -235,10 +235,10 @@ static void mark(struct search *s, const struct in6_addr *ip, uint32_t ifindex)
 	}
 }
 
-static int on_address(const struct nlmsghdr *nlh, void *arg)
+/* False: none of IPv4 or IPv6, or one that lost duplicate detection: that is listed, but dead. */
+static bool read_address(const struct nlmsghdr *nlh, struct vip *ret)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
 	size_t len = ifa->ifa_family == AF_INET ? 4 : 16;
 	const struct nlattr *attr, *local = NULL;
 	uint32_t flags = ifa->ifa_flags;
@@ -251,15 +251,23 @@ static int on_address(const struct nlmsghdr *nlh, void *arg)
 		else if (type == IFA_FLAGS && mnl_attr_get_payload_len(attr) == sizeof(flags))
 			flags = mnl_attr_get_u32(attr);
 	}
-	/* An address that lost duplicate detection is listed, but dead. */
 	if (!local || mnl_attr_get_payload_len(local) != len || flags & IFA_F_DADFAILED)
-		return MNL_CB_OK;
-	memcpy(&ip.s6_addr[16 - len], mnl_attr_get_payload(local), len);
-	mark(arg, &ip, ifa->ifa_index);
+		return false;
+	*ret = (struct vip){ .ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } }, .ifindex = ifa->ifa_index };
+	memcpy(&ret->ip.s6_addr[16 - len], mnl_attr_get_payload(local), len);
+	return true;
+}
+
+static int on_address(const struct nlmsghdr *nlh, void *arg)
+{
+	struct vip v;
+
+	if (read_address(nlh, &v))
+		mark(arg, &v.ip, v.ifindex);
 	return MNL_CB_OK;
 }
 
-static int dump_addresses(struct nl *nl, struct search *s)
+static int dump_addresses(struct nl *nl, mnl_cb_t each, void *arg)
 {
 	char buf[MNL_NLMSG_HDRLEN + sizeof(struct ifaddrmsg)] __attribute__((aligned(8)));
 	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
@@ -267,7 +275,7 @@ static int dump_addresses(struct nl *nl, struct search *s)
 
 	req->nlmsg_type = RTM_GETADDR;
 	ifa->ifa_family = AF_UNSPEC;
-	return nl_dump(nl, req, on_address, s);
+	return nl_dump(nl, req, each, arg);
 }
 
 int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_present)
@@ -281,7 +289,7 @@ int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_pre
 	why[0] = '\0';
 	for (int tries = 0; tries < 3 && err == -EINTR; tries++) {
 		memset(present, 0, sizeof(present));
-		err = dump_addresses(nl, &s);
+		err = dump_addresses(nl, on_address, &s);
 	}
 	if (err)
 		snprintf(why, sizeof(why), "list of addresses: %s",
@@ -289,4 +297,113 @@ int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_pre
 	else
 		memcpy(ret_present, present, n);
 	return err;
+}
+
+/* ---- what is left of an earlier life ------------------------------------------------------------ */
+
+struct leftover {
+	const struct in6_addr *ips;
+	uint32_t n_ips;
+	struct vip found[BT_VIPS_MAX];
+	uint32_t n;
+	bool more;
+};
+
+static bool is_one_of(const struct leftover *l, const struct in6_addr *ip)
+{
+	for (uint32_t i = 0; i < l->n_ips; i++)
+		if (!memcmp(&l->ips[i], ip, sizeof(*ip)))
+			return true;
+	return false;
+}
+
+static void keep(struct leftover *l, const struct vip *v)
+{
+	if (!v->ifindex || !is_one_of(l, &v->ip))
+		return;
+	if (l->n < BT_VIPS_MAX)
+		l->found[l->n++] = *v;
+	else
+		l->more = true;
+}
+
+static int on_left_address(const struct nlmsghdr *nlh, void *arg)
+{
+	struct vip v;
+
+	if (read_address(nlh, &v))
+		keep(arg, &v);
+	return MNL_CB_OK;
+}
+
+/* Asked of each, as an old kernel would not have filtered. */
+static int on_left_route(const struct nlmsghdr *nlh, void *arg)
+{
+	struct vip v = { .ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } } };
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(nlh);
+	size_t len = rt->rtm_family == AF_INET ? 4 : 16;
+	const struct nlattr *attr, *dst = NULL;
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE || rt->rtm_protocol != VIP_RTPROT || rt->rtm_type != RTN_LOCAL ||
+	    rt->rtm_dst_len != len * 8)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, nlh, sizeof(*rt))
+		if (mnl_attr_get_type(attr) == RTA_DST && mnl_attr_get_payload_len(attr) == len)
+			dst = attr;
+		else if (mnl_attr_get_type(attr) == RTA_OIF && mnl_attr_get_payload_len(attr) == sizeof(v.ifindex))
+			v.ifindex = mnl_attr_get_u32(attr);
+	if (!dst)
+		return MNL_CB_OK;
+	memcpy(&v.ip.s6_addr[16 - len], mnl_attr_get_payload(dst), len);
+	keep(arg, &v);
+	return MNL_CB_OK;
+}
+
+static int dump_routes(struct nl *nl, uint8_t family, struct leftover *l)
+{
+	char buf[MNL_NLMSG_HDRLEN + sizeof(struct rtmsg)] __attribute__((aligned(8)));
+	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(req, sizeof(*rt));
+
+	req->nlmsg_type = RTM_GETROUTE;
+	rt->rtm_family = family;
+	rt->rtm_table = RT_TABLE_LOCAL;
+	rt->rtm_protocol = VIP_RTPROT;
+	rt->rtm_type = RTN_LOCAL;
+	return nl_dump(nl, req, on_left_route, l);
+}
+
+static int find_left(struct nl *nl, bool routes, struct leftover *l)
+{
+	int err = -EINTR;
+
+	for (int tries = 0; tries < 3 && err == -EINTR; tries++) {
+		l->n = 0;
+		err = routes ? dump_routes(nl, AF_INET, l) : dump_addresses(nl, on_left_address, l);
+		if (!err && routes)
+			err = dump_routes(nl, AF_INET6, l);
+	}
+	if (err)
+		snprintf(why, sizeof(why), "list of %s: %s", routes ? "routes" : "addresses",
+			 nl->why[0] ? nl->why : strerror(-err));
+	return err;
+}
+
+int vip_forget(struct nl *nl, const struct in6_addr *ips, uint32_t n)
+{
+	static struct leftover l;	/* at start only */
+	int err;
+
+	l = (struct leftover){ .ips = ips, .n_ips = n };
+	err = find_left(nl, false, &l);
+	if (!err)
+		err = vip_del(nl, l.found, l.n);
+	if (!err)
+		err = find_left(nl, true, &l);
+	if (!err)
+		err = vip_route_del(nl, l.found, l.n);
+	if (err || !l.more)
+		return err;
+	snprintf(why, sizeof(why), "more than %u addresses are left of an earlier life", BT_VIPS_MAX);
+	return -E2BIG;
 }

@@ -38,6 +38,11 @@ int vip_route_add(struct nl *nl, const struct vip *vips, uint32_t n);
 int vip_route_del(struct nl *nl, const struct vip *vips, uint32_t n);
 /* Does the kernel have them? Fills ret_present[n]; one dump. */
 int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_present);
+/*
+ * Remove what vip_add() and vip_route_add() of an earlier life made for @ips, on whatever interface: the configuration
+ * may have lost them since. For the start. -E2BIG: there is more than one call removes.
+ */
+int vip_forget(struct nl *nl, const struct in6_addr *ips, uint32_t n);
 /* "10.77.0.100 on eth0: Address already assigned" of the last failure. */
 const char *vip_why(void);
 

@@ -67,6 +67,8 @@ int dp_get_group(struct dp *dp, uint32_t slot, struct bt_group *ret);
 /* v4-mapped addresses go to cfg_vip4, others to cfg_vip6. */
 int dp_set_vip(struct dp *dp, const struct in6_addr *ip, const struct bt_vip *vip);
 int dp_del_vip(struct dp *dp, const struct in6_addr *ip);
+/* How many there are, of both families, @max at most; while nobody changes them. */
+int dp_vips(struct dp *dp, struct in6_addr *ret, uint32_t max);
 /* Our first nonce; only while the maps are new and nothing is attached. */
 int dp_set_nonce(struct dp *dp, uint64_t nonce);
 

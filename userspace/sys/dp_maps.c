@@ -115,6 +115,31 @@ int dp_del_vip(struct dp *dp, const struct in6_addr *ip)
 	return bpf_map_delete_elem(dp->map[map], key) < 0 ? dp_fail(-errno, "remove VIP") : 0;
 }
 
+static struct in6_addr vip_of(enum dp_map map, const uint8_t *key)
+{
+	struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+	memcpy(&ip.s6_addr[map == DP_cfg_vip4 ? 12 : 0], key, map == DP_cfg_vip4 ? 4 : 16);
+	return ip;
+}
+
+int dp_vips(struct dp *dp, struct in6_addr *ret, uint32_t max)
+{
+	const enum dp_map maps[] = { DP_cfg_vip4, DP_cfg_vip6 };
+	uint32_t n = 0;
+
+	dp_hush();
+	for (int i = 0; i < 2; i++) {
+		uint8_t key[16], *prev = NULL;
+
+		for (; !bpf_map_get_next_key(dp->map[maps[i]], prev, key) && n < max; prev = key)
+			ret[n++] = vip_of(maps[i], key);
+		if (n < max && errno != ENOENT)
+			return dp_fail(-errno, "list VIPs");
+	}
+	return (int)n;
+}
+
 int dp_pair(struct dp *dp, struct bt_pair *ret)
 {
 	struct bt_pair pair;
