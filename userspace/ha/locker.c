@@ -31,6 +31,7 @@ struct locker {
 	pthread_mutex_t mutex;	/* guards what follows */
 	pthread_cond_t work;
 	bool quit;
+	bool alone;		/* nobody will join the thread: it cleans up itself */
 	struct slot slot[BT_GROUPS_MAX];
 	uint32_t n, turn;
 	uint64_t look_ns;	/* when to look next, unless something else is asked before */
@@ -182,9 +183,16 @@ static void wait_until(struct locker *l, uint64_t at_ns)
 	pthread_cond_timedwait(&l->work, &l->mutex, &ts);
 }
 
+static void dispose(struct locker *l)
+{
+	etcd_close(l->etcd);
+	free(l);
+}
+
 static void *run(void *arg)
 {
 	struct locker *l = arg;
+	bool alone;
 
 	pthread_mutex_lock(&l->mutex);
 	while (!l->quit) {
@@ -195,7 +203,10 @@ static void *run(void *arg)
 		else
 			wait_until(l, next_ns(l));
 	}
+	alone = l->alone;
 	pthread_mutex_unlock(&l->mutex);
+	if (alone)
+		dispose(l);
 	return NULL;
 }
 
@@ -278,17 +289,17 @@ void locker_close(struct locker *l, bool release)
 {
 	if (!l)
 		return;
+	if (!release)		/* the process ends or is replaced, perhaps in a hurry: an etcd that hangs must not hold it up */
+		pthread_detach(l->thread);
 	pthread_mutex_lock(&l->mutex);
 	l->quit = true;
+	l->alone = !release;
 	l->changed = -1;
 	pthread_cond_signal(&l->work);
 	pthread_mutex_unlock(&l->mutex);
-	if (!release) {		/* the process ends or is replaced, perhaps in a hurry: an etcd that hangs must not hold it up */
-		pthread_detach(l->thread);
+	if (!release)
 		return;
-	}
 	pthread_join(l->thread, NULL);
 	release_all(l);
-	etcd_close(l->etcd);
-	free(l);
+	dispose(l);
 }
