@@ -10,6 +10,7 @@
 #include "sys/dp_own.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -349,8 +350,11 @@ static int put_in_place(struct dp *dp, const struct objects *o)
 
 	for (int i = 0; i < DP_PROG__N && !err; i++) {
 		fd[i] = program_of(o, i);
-		fd[i] = fd[i] < 0 ? fd[i] : dup(fd[i]);	/* the object closes its own */
 		err = fd[i] < 0 ? fd[i] : 0;
+		if (!err)	/* the object closes its own */
+			fd[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 0);
+		if (!err && fd[i] < 0)
+			err = dp_fail(-errno, "another descriptor of %s", dp_prog_makes[i].name);
 	}
 	pthread_mutex_lock(&dp->attaching);
 	if (!err)
