@@ -118,8 +118,10 @@ def test_a_door_that_comes_later_is_gated(lab, pair):
     lab.b.ip(f"addr add 10.77.0.22/24 dev {NIC}")
     wait_until(lambda: doors(pair.b).get(NIC) == "native", 2, f"{NIC} to be gated: {doors(pair.b)}")
     assert gate_stands(pair.b, NIC)
+    pins = os.listdir(pair.b.pin_dir)
     lab.b.ip(f"link del {NIC}")
     wait_until(lambda: NIC not in doors(pair.b), 2, f"{NIC} to be forgotten")
+    assert len(os.listdir(pair.b.pin_dir)) == len(pins) - 1, f"the pin of a link that is gone stayed: {os.listdir(pair.b.pin_dir)}"
     lab.add_nic("b", NIC, "fd77::22/64 nodad")
     wait_until(lambda: doors(pair.b) == {"eth0": "native"}, 2, "no door by another network")
     lab.b.ip(f"addr add 10.77.0.22/24 dev {NIC}")
@@ -311,6 +313,21 @@ def test_a_large_ruleset_is_loaded_over_and_over(lab, pair, probe):
     assert segments(p) == ["a"] and result["lost"] == 0, f"{result}; loads took {took}"
     assert "table inet operator" in nft(lab.a, "list", "tables").stdout
     print(f"{len(took)} loads of 5000 rules, {max(took):.2f} s at most")
+
+
+def test_a_door_that_cannot_be_gated_is_told_once(lab, pair):
+    """Somebody else's program stands there: it is tried again each second, and nothing else moves for it."""
+    lab.add_nic("b", NIC)
+    lab.b.ip(f"link set dev {NIC} xdpdrv obj {BUILD}/lab/pass.o sec xdp")
+    lab.b.ip(f"addr add 10.77.0.22/24 dev {NIC}")
+    wait_until(lambda: f"gate-missing {NIC}" in alarms(pair.b), 3, f"an alarm: {alarms(pair.b)}")
+    handles = lambda: nft(lab.b, "-a", "list", "table", "inet", "baton").stdout.splitlines()[0]
+    time.sleep(0.5)
+    before = handles()
+    time.sleep(2.5)
+    assert handles() == before, "the tables were made anew though nothing had changed"
+    lab.b.ip(f"link set dev {NIC} xdpdrv off")
+    wait_until(lambda: doors(pair.b).get(NIC) == "native" and alarms(pair.b) == [], 3, f"the gate at last: {alarms(pair.b)}")
 
 
 # -- when it cannot be had ------------------------------------------------------------------------

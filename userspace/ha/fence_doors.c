@@ -22,16 +22,25 @@
 #define TICK_NS		(100 * NS_PER_MS)
 #define RTNL_GROUPS	(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_TC)
 
+/* When it will be tried again is no news: for what cannot be gated the tables would be made anew each second. */
+static void view(struct fence_doors *d)
+{
+	memcpy(d->told, d->doors.door, d->doors.n * sizeof(*d->told));
+	for (uint32_t i = 0; i < d->doors.n; i++)
+		d->told[i].retry_ns = 0;
+}
+
 static void publish(struct fence *f)
 {
 	const struct doors *d = &f->doors.doors;
 	struct fence_report *r = &f->report;
 	bool news;
 
+	view(&f->doors);
 	pthread_mutex_lock(&f->lock);
-	news = r->n_doors != d->n || r->more != d->more || memcmp(r->door, d->door, d->n * sizeof(*d->door));
+	news = r->n_doors != d->n || r->more != d->more || memcmp(r->door, f->doors.told, d->n * sizeof(*r->door));
 	if (news) {
-		memcpy(r->door, d->door, sizeof(r->door));
+		memcpy(r->door, f->doors.told, d->n * sizeof(*r->door));
 		r->n_doors = d->n;
 		r->more = d->more;
 		f->doors_seq++;

@@ -45,6 +45,7 @@ struct fence_doors {
 	bool running;
 	int kick;
 	struct doors doors;
+	struct door told[CONF_IFACES_MAX];	/* as the others may see them */
 	struct nl rtnl;			/* events only */
 	uint64_t period_ns;
 	bool list, look;
