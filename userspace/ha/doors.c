@@ -95,7 +95,16 @@ static uint32_t named_ifindex(const struct door *door)
 	return ifindex ? ifindex : if_indextoname(door->first_ifindex, name) ? door->first_ifindex : 0;
 }
 
-static bool follow_named(struct door *door)
+/* The pin of a link that went with its interface goes with nothing: a host makes and removes many in its life. */
+static void unpin_gone(struct doors *d, uint32_t ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	if (ifindex && !if_indextoname(ifindex, name))
+		(void)dp_detach(d->dp, ifindex);
+}
+
+static bool follow_named(struct doors *d, struct door *door)
 {
 	uint32_t ifindex = named_ifindex(door);
 	bool same = ifindex == door->ifindex;
@@ -103,6 +112,7 @@ static bool follow_named(struct door *door)
 	door->moved = ifindex && ifindex != door->first_ifindex;
 	if (same)
 		return false;
+	unpin_gone(d, door->ifindex);
 	door->ifindex = ifindex;
 	door->gated = false;
 	door->retry_ns = 0;
@@ -112,11 +122,12 @@ static bool follow_named(struct door *door)
 }
 
 /* One that was found goes with its interface; under a new name it is the same. */
-static bool follow_found(struct door *door)
+static bool follow_found(struct doors *d, struct door *door)
 {
 	char name[IF_NAMESIZE];
 
 	if (!if_indextoname(door->ifindex, name)) {
+		unpin_gone(d, door->ifindex);
 		door->ifindex = 0;
 		return true;
 	}
@@ -134,7 +145,7 @@ static bool follow(struct doors *d)
 	for (uint32_t i = 0; i < d->n; i++) {
 		struct door *door = &d->door[i];
 
-		news |= door->named ? follow_named(door) : follow_found(door);
+		news |= door->named ? follow_named(d, door) : follow_found(d, door);
 		if (door->named || door->ifindex)
 			d->door[n++] = *door;
 	}

@@ -280,18 +280,34 @@ static int replace_xdp(struct dp *dp, uint32_t ifindex, int prog)
 	return err;
 }
 
+/* Those that went with their interfaces are no longer pinned then. */
+static int unpin_dead(struct dp *dp, const char *name)
+{
+	uint32_t ifindex;
+	int fd = dp_link_name(name, &ifindex) ? find_link(dp, ifindex) : -ENOENT;
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 && fd != -ENOENT ? fd : 0;
+}
+
 static int listed(struct dp *dp, uint32_t *list, uint32_t max)
 {
+	int err = dp_pins_each(dp, unpin_dead);
 	struct dirent *entry;
-	DIR *d = opendir(dp->dir);
-	uint32_t n = 0;
+	uint32_t n = 0, one;
+	DIR *d;
 
+	if (err)
+		return err;
+	d = opendir(dp->dir);
 	if (!d)
 		return dp_fail(-errno, "pin-dir %s", dp->dir);
-	while (n < max && (entry = readdir(d)))
-		n += dp_link_name(entry->d_name, &list[n]);
+	for (; (entry = readdir(d)); n += dp_link_name(entry->d_name, &one))
+		if (n < max && dp_link_name(entry->d_name, &one))
+			list[n] = one;
 	closedir(d);
-	return (int)n;
+	return n <= max ? (int)n : dp_refuse(-E2BIG, "pin-dir %s holds more than %u links", dp->dir, max);
 }
 
 int dp_replace_all(struct dp *dp, const int fd[DP_PROG__N])
