@@ -40,6 +40,7 @@ struct neighbours {
 	uint32_t rows, budget;
 	uint64_t newest_ns[BT_GROUPS_MAX];
 	struct bt_pair pair;
+	uint32_t ifindex[BT_PATHS_MAX];	/* of the paths, in this look: three system calls each */
 	struct bt_neigh_key forget[FORGET_MAX];
 	uint32_t n_forget;
 };
@@ -81,7 +82,7 @@ static const struct bt_path_st *way_of(const struct ha *ha, uint32_t ifindex)
 	for (uint32_t i = 0; i < ha->conf->n_paths; i++) {
 		const struct bt_path_st *p = &ha->neighbours->pair.path[i];
 
-		if (if_nametoindex(ha->conf->paths[i].dev) == ifindex && memcmp(p->peer_mac, none, 6) &&
+		if (ha->neighbours->ifindex[i] == ifindex && memcmp(p->peer_mac, none, 6) &&
 		    p->heard_ns + facts_fresh_ns(ha) > ha->turn_ns)
 			return p;
 	}
@@ -159,6 +160,8 @@ static void look(struct ha *ha)
 
 	n->looked_ns = ha->turn_ns;
 	n->tell = ha->turn_ns >= n->told_ns + TELL_NS && !dp_pair(ha->dp, &n->pair);
+	for (uint32_t i = 0; i < ha->conf->n_paths && n->tell; i++)
+		n->ifindex[i] = if_nametoindex(ha->conf->paths[i].dev);
 	n->budget = budget_of(ha);
 	n->rows = n->n_forget = 0;
 	if (dp_neighbours(ha->dp, on_row, ha))
