@@ -65,13 +65,17 @@ static bool is_lease_gone(const json_t *doc, long http)
 static int read_number(const json_t *doc, const char *name, uint64_t *ret)
 {
 	const char *text = json_string_value(json_object_get(doc, name));
+	uint64_t n;
 	char *end;
 
 	if (!text || text[0] < '0' || text[0] > '9')
 		return -EPROTO;
 	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	return errno || *end ? -EPROTO : 0;
+	n = strtoull(text, &end, 10);
+	if (errno || *end)
+		return -EPROTO;
+	*ret = n;
+	return 0;
 }
 
 /* etcd's own words may hold anything: only letters go to the log. */
