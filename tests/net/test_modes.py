@@ -239,6 +239,20 @@ def test_link_down_on_the_backup_moves_nothing(lab, pair):
     wait_until(lambda: local_route6(lab, backup), 2, f"the local IPv6 route to be on {backup} again")
 
 
+def test_a_switch_port_may_take_its_time(lab, pair):
+    """The cable is in again, but the switch does not forward yet: an old silence is no verdict."""
+    backup = pair.backup
+    with pair.nothing_moves():
+        lab.link_down(backup)
+        wait_until(lambda: pair[backup].group()["service"] == "unavailable", 2, "the backup to see its link gone")
+        lab.partition()
+        lab.link_up(backup)
+        wait_until(lambda: pair[backup].group()["service"] == "running", 2, "the backup to see its link")
+        time.sleep(0.3)
+        lab.heal()
+        pair.settle()
+
+
 def repairs(batond):
     return batond.log().count("vip repaired")
 

@@ -134,6 +134,20 @@ def test_no_planned_move_where_frames_cannot_be_sent_on(lab, pair):
 
 
 @pytest.mark.parametrize("paths", [2])
+def test_a_host_at_the_end_of_the_only_cable_dies(lab, servers):
+    """A heartbeat by a cable from host to host: with the other one's power the link is gone, too."""
+    pair = Pair(lab)
+    for host, number in (("a", 2), ("b", 1)):
+        pair[host].configure({"peer": {"path": [f"eth1 10.78.0.{number}"]}})
+    pair.start()
+    old = pair.primary
+    lab.link_down(other(old), path=1)
+    lab.death(old)
+    pair[other(old)].wait_role("primary", 3)
+    assert pair[other(old)].group()["reason"] == "peer-lost"
+
+
+@pytest.mark.parametrize("paths", [2])
 def test_of_two_paths_both_die_one_after_the_other(lab, pair):
     lab.partition(path=0)
     time.sleep(0.5)

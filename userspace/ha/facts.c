@@ -2,7 +2,8 @@
 /*
  * facts: what does the conductor know, in the words core judges by?
  *
- * Reads only: maps, the prober's report, health. Decides nothing but which age is called fresh.
+ * Reads only: maps, the prober's report, health. Decides nothing but which age is called fresh. What it keeps
+ * for that: when links came back.
  */
 #include "ha/ha_own.h"
 
@@ -13,6 +14,7 @@
 
 #define LISTEN_NS	NS_PER_S		/* before a peer never heard counts as down */
 #define UNHEARD_MS	100			/* design §4.4: so long, and whoever hears steps down */
+#define LINK_NS		NS_PER_S		/* for whoever is behind a link that has just come back to be heard */
 #define SETTLE_NS	NS_PER_S		/* of health, before arming after a move */
 #define UNAUTH_NS	NS_PER_S		/* a wrong MAC younger than this explains a silence */
 #define UNSURE_NS	NS_PER_S		/* a path that flaps must not take and leave the lock each time */
@@ -52,20 +54,31 @@ static bool unauthentic(const struct ha *ha)
 	return false;
 }
 
-/* Silent on every path that has a vote: one whose own link is down has none. */
-static bool all_silent(const struct ha *ha, bool *ret_any)
+static bool any_link(const struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (health_link_up(ha->health, ha->conf->paths[i].dev))
+			return true;
+	return false;
+}
+
+/* A path whose own link is down has no vote, unless none has a link: a cable from host to host loses it with the peer. */
+static bool votes(const struct ha *ha, uint32_t i)
+{
+	return health_link_up(ha->health, ha->conf->paths[i].dev) || !any_link(ha);
+}
+
+/* Silent on every path that has a vote. */
+static bool all_silent(const struct ha *ha)
 {
 	uint64_t reported = 0;
 	bool silent = true;
 
-	*ret_any = false;
 	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
 		if (ha->report.path[i].heard_ns > reported)
 			reported = ha->report.path[i].heard_ns;
-		if (!health_link_up(ha->health, ha->conf->paths[i].dev))
-			continue;
-		*ret_any = true;
-		silent &= ha->report.path[i].silent;
+		if (votes(ha, i))
+			silent &= ha->report.path[i].silent;
 	}
 	return silent && facts_heard_ns(ha) <= reported;
 }
@@ -77,31 +90,46 @@ static bool all_silent(const struct ha *ha, bool *ret_any)
 uint64_t facts_silence_ns(const struct ha *ha)
 {
 	uint64_t heard = facts_heard_ns(ha), reported = 0;
-	bool any = false;
 
 	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
 		if (ha->report.path[i].heard_ns > reported)
 			reported = ha->report.path[i].heard_ns;
-		if (!health_link_up(ha->health, ha->conf->paths[i].dev))
-			continue;
-		any = true;
-		if (!ha->report.path[i].missed)
+		if (votes(ha, i) && !ha->report.path[i].missed)
 			return 0;
 	}
-	return !any || heard > reported ? 0 : heard ? heard : 1;
+	return heard > reported ? 0 : heard ? heard : 1;
 }
 
+void facts_note_links(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->report.n_paths; i++) {
+		bool up = health_link_up(ha->health, ha->conf->paths[i].dev);
+
+		if (up && ha->unlinked[i])
+			ha->linked_ns[i] = ha->turn_ns;
+		ha->unlinked[i] = !up;
+	}
+}
+
+/* The silence by such a path is as old as the link's loss: it is given time anew, and a switch's port may need it. */
+static bool link_is_new(const struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (!ha->unlinked[i] && ha->linked_ns[i] && ha->turn_ns - ha->linked_ns[i] < LINK_NS)
+			return true;
+	return false;
+}
+
+/* While a host starts its links may not be up yet: without one, whom it never heard it knows nothing of. */
 enum peer_state facts_peer(const struct ha *ha)
 {
-	bool any, silent = all_silent(ha, &any);
-
-	if (any && !silent)
+	if (!all_silent(ha))
 		return facts_heard_ns(ha) ? PEER_UP : PEER_UNKNOWN;
 	if (unauthentic(ha))
 		return PEER_UNAUTHENTIC;
-	if (!any || (!facts_heard_ns(ha) && ha->turn_ns < ha->started_ns + LISTEN_NS))
+	if (!facts_heard_ns(ha) && (!any_link(ha) || ha->turn_ns < ha->started_ns + LISTEN_NS))
 		return PEER_UNKNOWN;
-	return PEER_DOWN;
+	return link_is_new(ha) ? PEER_UNKNOWN : PEER_DOWN;
 }
 
 /* It speaks for all its paths; what a path said that died since is no news. */

@@ -40,6 +40,7 @@ static void note_peer(struct ha *ha)
 	enum peer_state was = ha->peer;
 
 	pulse_report(ha->pulse, &ha->report);
+	facts_note_links(ha);
 	ha->peer = facts_peer(ha);
 	datapath_note_marks(ha);
 	note_unheard(ha);

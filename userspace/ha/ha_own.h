@@ -147,6 +147,8 @@ struct ha {
 	uint64_t turn_ns;	/* start of this turn */
 	struct pulse_report report;
 	bool filtered[BT_PATHS_MAX];	/* as the kernel has it */
+	bool unlinked[BT_PATHS_MAX];	/* the path's own link was down in the last turn */
+	uint64_t linked_ns[BT_PATHS_MAX];	/* when it last came back; 0: it never did */
 	enum peer_state peer;
 	uint64_t peer_since_ns;	/* when it became that */
 	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
@@ -193,6 +195,7 @@ uint64_t facts_heard_ns(const struct ha *ha);
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g);
 uint64_t facts_fresh_ns(const struct ha *ha);
 uint64_t facts_silence_ns(const struct ha *ha);
+void facts_note_links(struct ha *ha);	/* once a turn, before facts_peer() */
 bool facts_unconfirmed(const struct ha *ha, const struct group *g);
 bool facts_peer_hears_us(const struct ha *ha);	/* by its newest message; that may be older than ours to it */
 
