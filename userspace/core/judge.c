@@ -54,9 +54,9 @@ const char *judge_unready(const struct judge_facts *f)
 	if (!f->said.running)
 		return "peer's SIP server is unavailable";
 	if (!peer_armed_at(f))
-		return "peer is not armed";
+		return f->mute ? "peer's controller is dead or stopped" : "peer is not armed";
 	if (!f->said.leased)
-		return "peer's lease has ended";
+		return f->mute ? "peer's controller is dead or stopped" : "peer's lease has ended";
 	return NULL;
 }
 

@@ -55,6 +55,7 @@ struct judge_facts {
 	bool prefers_me;	/* leads when both are new */
 	uint32_t term_on_disk;	/* terms up to this may be used */
 	enum peer_state peer;
+	bool mute;		/* ... but its controller has asked nothing for seconds: worth a reason, moves nothing */
 	struct peer_facts said;
 	uint64_t nobody_ns;	/* for how long judge_nobody_holds() has been true */
 	uint64_t patience_ns;	/* 10 intervals: how long a role may lie on the ground */

@@ -194,7 +194,7 @@ static const struct opt table[] = {
 	{ GROUP("announce-rate", AT_ONCE, OPT_UINT, announce_rate), NUMBER("500", 1, 100000),
 	  .help = "announcements a second after the first round" },
 	{ GROUP("notify", AT_ONCE, OPT_FILE, notify), .help = "run with GROUP ROLE TERM CAUSE" },
-	{ GROUP("alarm-notify", AT_ONCE, OPT_FILE, alarm_notify), .help = "run for each alarm" },
+	{ GROUP("alarm-notify", AT_ONCE, OPT_FILE, alarm_notify), .help = "run with raised or cleared, ID, TEXT; for the host's own alarms each group's script once" },
 
 	{ DEVICE("contact", AT_ONCE, OPT_ENDPOINT, contact), .required = true,
 	  IDLE, .help = "where the device takes SIP, ADDRESS:PORT" },

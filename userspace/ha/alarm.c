@@ -17,7 +17,7 @@ static struct alarm *find(struct alarms *a, const char *id)
 	return NULL;
 }
 
-static void tell(const char *script, const char *state, const char *id, const char *text)
+static void run(const char *script, const char *state, const char *id, const char *text)
 {
 	int err;
 
@@ -26,6 +26,25 @@ static void tell(const char *script, const char *state, const char *id, const ch
 	err = spawn_script(script, (const char *const[]){ state, id, text, NULL });
 	if (err)
 		log_event(LOG_ERR, "alarm script failed", "script=%s error=\"%s\"", script, strerror(-err));
+}
+
+static bool told_already(const struct conf *conf, uint32_t group)
+{
+	for (uint32_t i = 0; i < group; i++)
+		if (!strcmp(conf->groups[i].alarm_notify, conf->groups[group].alarm_notify))
+			return true;
+	return false;
+}
+
+static void tell(const struct alarms *a, const char *script, const char *state, const char *id, const char *text)
+{
+	if (script) {
+		run(script, state, id, text);
+		return;
+	}
+	for (uint32_t i = 0; i < a->conf->n_groups; i++)
+		if (!told_already(a->conf, i))
+			run(a->conf->groups[i].alarm_notify, state, id, text);
 }
 
 static void drop(struct alarms *a, struct alarm *row)
@@ -38,7 +57,7 @@ static void raise_alarm(struct alarms *a, const char *id, const char *text, cons
 	struct alarm *row;
 
 	log_event(LOG_ERR, "alarm raised", "id=\"%s\" text=\"%s\"", id, text);
-	tell(script, "raised", id, text);
+	tell(a, script, "raised", id, text);
 	if (a->n == HA_ALARMS_MAX) {
 		log_event(LOG_ERR, "alarm table full", "id=\"%s\" kept=%u", id, a->n);
 		return;
@@ -63,7 +82,7 @@ void alarm_set(struct alarms *a, bool on, const char *what, const char *group, c
 		snprintf(row->text, sizeof(row->text), "%s", text);
 	} else if (row) {
 		log_event(LOG_INFO, "alarm cleared", "id=\"%s\"", id);
-		tell(script, "cleared", id, row->text);
+		tell(a, script, "cleared", id, row->text);
 		drop(a, row);
 	}
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/conf.h"
 #include "ha/ha_view.h"
 
 struct alarm {
@@ -24,9 +25,11 @@ struct alarm {
 struct alarms {
 	struct alarm row[HA_ALARMS_MAX];
 	uint32_t n;
+	const struct conf *conf;	/* the groups' scripts hear of what concerns the whole host */
 };
 
-/* @what: a stable word; @group: NULL for the host. @script: alarm-notify, "" for none. */
+/* @what: a stable word; @group: or an interface; NULL: the host. @script: alarm-notify, "" for none; NULL: every
+ * group's, each once. */
 void alarm_set(struct alarms *a, bool on, const char *what, const char *group, const char *text,
 	       const char *script, uint64_t now_ns);
 int alarm_clear(struct alarms *a, const char *id);	/* -ENOENT */

@@ -147,28 +147,52 @@ static void doctor_peer(struct ha *ha, struct rows *r)
 {
 	char text[HA_TEXT];
 
-	snprintf(text, sizeof(text), "%s is %s", ha->conf->peer_name, peer_state_text(ha->peer));
-	say(r, ha->peer == PEER_UP ? "ok" : "bad", "peer", text, ha->peer == PEER_UNAUTHENTIC ?
-	    "put the same secret-file on both hosts" : "");
+	bool deaf = ha->peer == PEER_UP && !facts_peer_hears_us(ha), up = ha->peer == PEER_UP && !ha->mute && !deaf;
+
+	snprintf(text, sizeof(text), "%s is %s%s", ha->conf->peer_name, peer_state_text(ha->mute ? PEER_STALLED : ha->peer),
+		 ha->mute ? ": its kernel answers, its batond does not" : deaf ? ", but says that it does not hear this host" : "");
+	say(r, up ? "ok" : "bad", "peer", text, up ? "" : ha->mute ?
+	    "there: systemctl status batond; journalctl -u batond; nobody takes over from this host until it runs" : deaf ?
+	    "a firewall or switch drops this host's pulses on the way to it; it takes this host for dead" :
+	    ha->peer == PEER_UNAUTHENTIC ? "put the same secret-file on both hosts" :
+	    "is that host up, is batond running there, is the network between the two whole?");
+}
+
+static const char *how_to_arm(const struct ha *ha, const struct group *g, const struct judge_facts *f)
+{
+	if (byhand_is_fenced(g))
+		return "it was fenced by hand: `baton unfence GROUP` here, when the reason is gone";
+	if (ha->peer != PEER_UP || ha->mute || !facts_peer_hears_us(ha))
+		return "see the row `peer`";
+	if (g->role == ROLE_PRIMARY)
+		return f->said.known && f->said.same_digest ? "`baton doctor` and `baton alarms` on the other host say why" :
+		       "give both hosts the same groups, VIPs, ports and mode; then restart batond on the backup";
+	return g->service.running ? "a moment after a move this passes by itself; if not, see `baton alarms`" :
+	       "see the row `service`";
 }
 
 static void doctor_group(struct ha *ha, const struct group *g, struct rows *r)
 {
 	const char *why;
 	struct judge_facts f;
-	char text[HA_TEXT];
+	uint32_t reserved;
+	char text[HA_TEXT], full[HA_TEXT];
 	int err = 0;
 
 	facts_of(ha, g, &f);
 	snprintf(text, sizeof(text), "%s: %s%s%s", g->conf->name, g->service.running ? "running" : "unavailable",
 		 g->service.reason[0] ? ", " : "", g->service.reason);
-	say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text, "");
-	why = g->role == ROLE_PRIMARY ? judge_refusal(&f) : BT_WORD_MODE(f.word) == BT_ARMED ? NULL : "not armed";
+	say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text,
+	    g->service.running && !g->service.reason[0] ? "" : "see to the SIP server of this host: does it run and listen on sip-port?");
+	why = g->role == ROLE_PRIMARY ? judge_refusal(&f) : BT_WORD_MODE(f.word) != BT_ARMED ? "not armed" :
+	      f.leased ? NULL : "the peer does not answer this host";
 	snprintf(text, sizeof(text), "%s: %s", g->conf->name, why ? why : "a takeover would work");
-	say(r, why ? "bad" : "ok", "takeover", text, "");
+	say(r, why ? "bad" : "ok", "takeover", text, why ? how_to_arm(ha, g, &f) : "");
+	reserved = store_reserved(ha->store, g->slot, &err);
+	snprintf(full, sizeof(full), "%s: make room in state-dir, or mend the disk", strerror(-err));
 	snprintf(text, sizeof(text), "%s: term %u of %u reserved on disk", g->conf->name, BT_WORD_TERM(f.word),
-		 store_reserved(ha->store, g->slot, &err));
-	say(r, err ? "bad" : "ok", "state-dir", text, err ? strerror(-err) : "");
+		 reserved);
+	say(r, err ? "bad" : "ok", "state-dir", text, err ? full : "");
 }
 
 static void doctor_tcp(struct rows *r)

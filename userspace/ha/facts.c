@@ -18,6 +18,7 @@
 #define SETTLE_NS	NS_PER_S		/* of health, before arming after a move */
 #define UNAUTH_NS	NS_PER_S		/* a wrong MAC younger than this explains a silence */
 #define UNSURE_NS	NS_PER_S		/* a path that flaps must not take and leave the lock each time */
+#define MUTE_NS		(3 * NS_PER_S)		/* no probe so long, and the peer's controller is gone: intervals end at 1 s */
 #define PATIENCE	10			/* intervals a role may lie on the ground */
 
 /* The prober's report may be a beat old; the kernel notes at once what each group was told. */
@@ -143,6 +144,22 @@ bool facts_peer_hears_us(const struct ha *ha)
 	return newest->peer_heard_ms < UNHEARD_MS;
 }
 
+/*
+ * Its kernel answers, its controller asks nothing: dead, stopped or starved. No role moves by this: who is open
+ * is judged by his lease, which ends much earlier. It is what a person must know of the other host.
+ */
+bool facts_peer_is_mute(const struct ha *ha)
+{
+	uint64_t asked = ha->started_ns;
+
+	if (ha->peer != PEER_UP)
+		return false;
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (ha->report.path[i].asked_ns > asked)
+			asked = ha->report.path[i].asked_ns;
+	return ha->turn_ns > asked + MUTE_NS;
+}
+
 /* When a cut heals, whoever is heard first has not heard us yet: it gets the time to. */
 static bool hears_us(const struct ha *ha)
 {
@@ -250,7 +267,7 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.stopping = ha->stopping, .asked = g->asked, .forced = g->forced,
 		.prefers_me = conf_prefers_me(ha->conf, g->conf),
 		.term_on_disk = store_reserved(ha->store, g->slot, &err),
-		.peer = ha->peer,
+		.peer = ha->peer, .mute = ha->mute,
 		.patience_ns = PATIENCE * ha->conf->pulse_interval_ns,
 		.vip_silent_ns = vip_ask_silent_ns(g->vip_ask),
 	};

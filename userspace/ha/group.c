@@ -305,14 +305,17 @@ static void linger(struct ha *ha, struct group *g)
 }
 
 /* What a claim rests on; whoever asks in the morning why the role moved finds it here. */
-static void log_claim(const struct ha *ha, const struct group *g, const struct judgement *j)
+static void log_claim(const struct ha *ha, const struct group *g, const struct judge_facts *f, const struct judgement *j)
 {
 	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
 	uint64_t heard = facts_heard_ns(ha);
+	char age[24] = "never";
 
-	log_event(LOG_INFO, "claim", "group=%s why=%s peer_heard_us_ago=%" PRIu64 " peer_said=%s peer_term=%u peer_lease_left_us=%u",
-		  g->conf->name, j->why, heard ? (clock_now_ns() - heard) / NS_PER_US : 0, word_mode_text(h->word),
-		  BT_WORD_TERM(h->word), h->lease_left_us);
+	if (heard)
+		snprintf(age, sizeof(age), "%" PRIu64, (clock_now_ns() - heard) / NS_PER_US);
+	log_event(LOG_INFO, "claim", "group=%s why=%s peer_heard_us_ago=%s peer_said=%s peer_term=%u peer_lease_left_us=%u",
+		  g->conf->name, j->why, age, f->said.known ? word_mode_text(f->said.word) : "nothing",
+		  BT_WORD_TERM(f->said.word), h->lease_left_us);
 }
 
 /*
@@ -354,7 +357,7 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		g->asked = g->forced = false;	/* once: or the role would be moved again and again */
 	pulse_kick(ha->pulse);
 	if (j->cause == WORD_CLAIM)
-		log_claim(ha, g, j);
+		log_claim(ha, g, f, j);
 	log_event(LOG_DEBUG, "word change", "group=%s cause=%s why=%s from=%#" PRIx64 " to=%#" PRIx64, g->conf->name,
 		  word_cause_text(j->cause), j->why, f->word, next);
 	return true;

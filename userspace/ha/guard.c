@@ -40,7 +40,7 @@ static void alarm_door(struct ha *ha, const struct door *door, bool there)
 	char text[HA_TEXT];
 
 	snprintf(text, sizeof(text), "no gate on this interface, nftables alone holds it: %.90s", door->why);
-	alarm_set(&ha->alarms, there && door->err, "gate-missing", door->name, text, "", ha->turn_ns);
+	alarm_set(&ha->alarms, there && door->err, "gate-missing", door->name, text, NULL, ha->turn_ns);
 	alarm_set(&ha->alarms, there && door->moved, "interface-moved", door->name,
 		  "it was renamed or made anew: the gate is on it, but addresses and heartbeat want a restart of batond", "",
 		  ha->turn_ns);
@@ -69,7 +69,7 @@ static void tell_doors(struct ha *ha, const struct fence_report *now, const stru
 		alarm_door(ha, &now->door[i], true);
 	}
 	alarm_set(&ha->alarms, now->more, "gate-missing", NULL,
-		  "more interfaces reach a VIP's network than there is room for: nftables alone holds the others", "", ha->turn_ns);
+		  "more interfaces reach a VIP's network than there is room for: nftables alone holds the others", NULL, ha->turn_ns);
 }
 
 static void tell_tables(struct ha *ha, const struct fence_report *now, const struct fence_report *was)
@@ -77,7 +77,7 @@ static void tell_tables(struct ha *ha, const struct fence_report *now, const str
 	char text[HA_TEXT];
 
 	snprintf(text, sizeof(text), "no backstop in nftables: %.130s", now->nft_why);
-	alarm_set(&ha->alarms, now->nft_err, "nftables", NULL, text, "", ha->turn_ns);
+	alarm_set(&ha->alarms, now->nft_err, "nftables", NULL, text, NULL, ha->turn_ns);
 	if (now->rebuilt != was->rebuilt)
 		log_event(LOG_WARNING, "nftables put back", "times=%u why=\"somebody changed the tables baton\"", now->rebuilt);
 	if (!was->egress && now->egress != was->egress)

@@ -2,6 +2,7 @@
 #include "ha/ha_own.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "sys/log.h"
 
 #define STOP_NS		(2 * NS_PER_S)	/* for the peer to take the role up when we stop */
+#define DEAF_NS		NS_PER_S	/* a cut that heals is over by then */
 #define ROUNDS		4		/* changes a turn makes before others get their turn */
 
 void ha_note_change(struct ha *ha)
@@ -35,25 +37,42 @@ static void note_unheard(struct ha *ha)
 		ha->unheard_ns = ha->turn_ns;
 }
 
+/* What a takeover would meet is told before it is needed. */
+static void alarm_half_a_peer(struct ha *ha)
+{
+	bool deaf = ha->unheard_ns && ha->turn_ns - ha->unheard_ns >= DEAF_NS, mute = facts_peer_is_mute(ha);
+
+	alarm_set(&ha->alarms, mute, "peer-stalled", NULL, "the peer's kernel answers, but its batond does not: dead or stopped. "
+		  "Nobody takes over from this host until it runs again there", NULL, ha->turn_ns);
+	alarm_set(&ha->alarms, deaf, "peer-deaf", NULL, "pulses of the peer arrive, but it says that ours do not: something on "
+		  "the way to it drops them. It takes this host for dead", NULL, ha->turn_ns);
+	if (mute != ha->mute)
+		ha_note_change(ha);
+	ha->mute = mute;
+}
+
 static void note_peer(struct ha *ha)
 {
 	enum peer_state was = ha->peer;
+	char age[24] = "never";
 
 	pulse_report(ha->pulse, &ha->report);
 	facts_note_links(ha);
 	ha->peer = facts_peer(ha);
 	datapath_note_marks(ha);
 	note_unheard(ha);
+	alarm_half_a_peer(ha);
 	if (ha->peer == was)
 		return;
 	ha->peer_since_ns = ha->turn_ns;
-	log_event(ha->peer == PEER_UP ? LOG_INFO : LOG_WARNING, "peer change", "peer=%s from=%s to=%s heard_ago_ms=%" PRIu64,
-		  ha->conf->peer_name, peer_state_text(was), peer_state_text(ha->peer),
-		  facts_heard_ns(ha) ? (ha->turn_ns - facts_heard_ns(ha)) / NS_PER_MS : 0);
+	if (facts_heard_ns(ha))
+		snprintf(age, sizeof(age), "%" PRIu64, (ha->turn_ns - facts_heard_ns(ha)) / NS_PER_MS);
+	log_event(ha->peer == PEER_UP ? LOG_INFO : LOG_WARNING, "peer change", "peer=%s from=%s to=%s heard_ago_ms=%s",
+		  ha->conf->peer_name, peer_state_text(was), peer_state_text(ha->peer), age);
 	alarm_set(&ha->alarms, ha->peer == PEER_DOWN, "peer-down", NULL, "nothing is heard from the peer on any path",
-		  "", ha->turn_ns);
+		  NULL, ha->turn_ns);
 	alarm_set(&ha->alarms, ha->peer == PEER_UNAUTHENTIC, "peer-unauthentic", NULL,
-		  "only pulses with a wrong MAC are heard: do both hosts have the same secret?", "", ha->turn_ns);
+		  "only pulses with a wrong MAC are heard: do both hosts have the same secret?", NULL, ha->turn_ns);
 	ha_note_change(ha);
 }
 
@@ -96,7 +115,7 @@ static uint64_t hear_arbiter(struct ha *ha)
 	char text[HA_TEXT];
 	const char *trouble = arbiter_trouble(ha->arbiter, text, sizeof(text));
 
-	alarm_set(&ha->alarms, trouble != NULL, "arbiter-unreachable", NULL, trouble ? trouble : "", "", ha->turn_ns);
+	alarm_set(&ha->alarms, trouble != NULL, "arbiter-unreachable", NULL, trouble ? trouble : "", NULL, ha->turn_ns);
 	return next;
 }
 

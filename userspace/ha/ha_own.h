@@ -151,6 +151,7 @@ struct ha {
 	uint64_t linked_ns[BT_PATHS_MAX];	/* when it last came back; 0: it never did */
 	enum peer_state peer;
 	uint64_t peer_since_ns;	/* when it became that */
+	bool mute;		/* it is up, but its controller asks nothing */
 	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
 	bool leaving;		/* another start follows at once */
 	bool stopping;
@@ -197,6 +198,7 @@ uint64_t facts_fresh_ns(const struct ha *ha);
 uint64_t facts_silence_ns(const struct ha *ha);
 void facts_note_links(struct ha *ha);	/* once a turn, before facts_peer() */
 bool facts_unconfirmed(const struct ha *ha, const struct group *g);
+bool facts_peer_is_mute(const struct ha *ha);
 bool facts_peer_hears_us(const struct ha *ha);	/* by its newest message; that may be older than ours to it */
 
 /* group.c: what one group does */

@@ -33,6 +33,8 @@ struct path {
 	struct detect detect;
 	bool silent;
 	struct marks marks;
+	uint64_t probe_top;	/* newest of the peer's probes, and when it came: */
+	uint64_t asked_ns;
 	uint64_t mark_ns;	/* when a probe last bore the test mark */
 };
 
@@ -189,6 +191,15 @@ static void probe_all(struct pulse *p, const struct bt_pair *pair, bool punctual
 
 /* ---- judging -------------------------------------------------------------------------------- */
 
+/* A kernel answers for ever; who asks has a controller. */
+static void note_asked(struct path *path, const struct bt_path_st *st, uint64_t now)
+{
+	if (path->probe_top == st->probe_top)
+		return;
+	path->probe_top = st->probe_top;
+	path->asked_ns = now;
+}
+
 static bool look_at(struct pulse *p, uint32_t i, const struct bt_pair *pair, uint64_t now)
 {
 	const struct bt_path_st *st = &pair->path[i];
@@ -198,13 +209,14 @@ static bool look_at(struct pulse *p, uint32_t i, const struct bt_pair *pair, uin
 	bool was = path->silent, missed = r->missed;
 
 	detect_heard(&path->detect, st);
+	note_asked(path, st, now);
 	/* Once found, silence ends when something is heard, not when our own probes were late. */
 	path->silent = detect_is_silent(&path->detect, st->heard_ns, now) ||
 		       (was && st->heard_ns == r->heard_ns);
 	marks_note(&path->marks, can_mark(pair, st) && st->heard_ns && !path->silent,
 		   st->peer_flags & PULSE_H_MARKED, now);
 	*r = (struct pulse_path_report){
-		.heard_ns = st->heard_ns, .unauth_ns = st->unauth_ns,
+		.heard_ns = st->heard_ns, .asked_ns = path->asked_ns, .unauth_ns = st->unauth_ns,
 		.peer_heard_ms = st->peer_heard_ms,
 		.rtt_us = (uint32_t)(path->detect.rtt_ns / NS_PER_US),
 		.loss_ppm = path->detect.loss_ppm, .detect_ns = detect_time_ns(&path->detect),

@@ -24,6 +24,7 @@ struct pulse;
 
 struct pulse_path_report {
 	uint64_t heard_ns;
+	uint64_t asked_ns;		/* when a probe last came: by its controller, the kernel only answers */
 	uint64_t unauth_ns;
 	uint32_t peer_heard_ms;		/* how long ago the peer says it heard us here */
 	uint32_t rtt_us;

@@ -64,7 +64,7 @@ void renew_turn(struct ha *ha)
 		return;
 	renew_stop(ha);
 	snprintf(text, sizeof(text), "this build's programs could not be put in place, the earlier ones serve on: %.80s", r->why);
-	alarm_set(&ha->alarms, r->err != 0, "programs-old", NULL, text, "", ha->turn_ns);
+	alarm_set(&ha->alarms, r->err != 0, "programs-old", NULL, text, NULL, ha->turn_ns);
 	if (r->err)
 		log_event(LOG_ERR, "programs", "result=kept error=\"%s\"", r->why);
 	else

@@ -264,6 +264,7 @@ int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct 
 	set_directories(conf, opt);
 	ha->loop = loop;
 	ha->conf = conf;
+	ha->alarms.conf = conf;
 	ha->opt = *opt;
 	ha->me = conf_my_id(conf);
 	ha->peer_id = conf_peer_id(conf);

@@ -56,6 +56,8 @@ static void view_ready(const struct group *g, const struct judge_facts *f, struc
 		why = "the SIP server is unavailable here";
 	else if (BT_WORD_MODE(f->word) != BT_ARMED)
 		why = "not armed";
+	else if (!f->leased)
+		why = "the peer does not answer this host";
 	v->ready_switchover = !why;
 	v->ready_upgrade = g->role == ROLE_BACKUP;	/* the guide: a primary never, a backup always */
 	snprintf(v->ready_reason, sizeof(v->ready_reason), "%s", why ? why : "");
@@ -124,7 +126,7 @@ void ha_view(struct ha *ha, struct ha_view *v)
 
 		view_group(ha, &ha->group[i], &v->groups[i]);
 		facts_of(ha, &ha->group[i], &f);
-		if (f.peer == PEER_STALLED)
+		if (f.peer == PEER_STALLED || ha->mute)
 			v->peer_state = peer_state_text(PEER_STALLED);
 	}
 	v->alarms = ha->alarms.n;
