@@ -63,15 +63,14 @@ static __always_inline enum bt_xdp_exit gate_exit(const struct gate *gate)
 }
 
 /*
- * May an answer still leave, although the gate has let go? Armed again too: a host is that a second
- * later, while its server may need five for an answer.
+ * May an answer still leave, although the gate has let go? Armed again, or shut by hand, too: a host is that a
+ * second later, while its server may need five for an answer.
  */
 static __always_inline bool gate_lingers(__u32 group, const struct gate *gate, __u64 now)
 {
 	__u64 *until = bpf_map_lookup_elem(&st_linger, &group);
-	__u32 mode = BT_WORD_MODE(gate->word);
 
-	return (mode == BT_RELAY || mode == BT_ARMED) && until && now < READ_ONCE(*until);
+	return BT_WORD_MODE(gate->word) != BT_OPEN && until && now < READ_ONCE(*until);
 }
 
 #endif

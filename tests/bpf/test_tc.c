@@ -20,8 +20,10 @@ static const struct state {
 	int lease_s, linger_s;
 	uint32_t request, response, arp, reset;
 } states[] = {
-	{ "zeroed map", 0, 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD, BT_T_VIP_HELD },
-	{ "shut, lingering", BT_WORD(7, 2, BT_SHUT), 60, 60, BT_T_VIP_HELD, BT_T_VIP_HELD,
+	{ "zeroed map", 0, 60, 0, BT_T_VIP_HELD, BT_T_VIP_HELD, BT_T_ARP_HELD, BT_T_VIP_HELD },
+	{ "shut, lingering", BT_WORD(7, 2, BT_SHUT), 60, 60, BT_T_VIP_HELD, BT_T_VIP_LINGER,
+	  BT_T_ARP_HELD, BT_T_VIP_RESET },
+	{ "shut, lingered", BT_WORD(7, 2, BT_SHUT), 60, -1, BT_T_VIP_HELD, BT_T_VIP_HELD,
 	  BT_T_ARP_HELD, BT_T_VIP_HELD },
 	{ "armed again, lingering", BT_WORD(7, 2, BT_ARMED), 60, 60, BT_T_VIP_HELD, BT_T_VIP_LINGER,
 	  BT_T_ARP_HELD, BT_T_VIP_RESET },

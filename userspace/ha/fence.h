@@ -6,7 +6,7 @@
  * neither frames nor the main loop wait for them. `doors` puts back what somebody took off an interface; while a gate
  * is missing the backstop does not count that interface as gated. `fence` keeps the backstop.
  *
- * Per group it keeps two kinds of elements alive in nftables: `ready` while the word is open, armed, or relay within
+ * Per group it keeps two kinds of elements alive in nftables: `ready` while the word is open, armed, or let go within
  * its linger time, until GRACE after the lease; `open` while it is open, until the lease's own end. With the
  * controller dead both end by themselves. Their ends follow from word and lease alone, so a restarted controller
  * goes on where the one before it was.

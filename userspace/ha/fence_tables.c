@@ -43,6 +43,7 @@ static struct fence_life wanted(const struct fence *f, uint32_t i, uint64_t now_
 		life.ready_ns = lease + GRACE_NS;
 		break;
 	case BT_RELAY:
+	case BT_SHUT:
 		life.ready_ns = earlier(atomic_load(&dp_lingers(f->dp)[i]), now_ns + f->conf->lease_ns + GRACE_NS);
 		break;
 	}
