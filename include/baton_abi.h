@@ -177,7 +177,7 @@ struct bt_pair {
 	X(NOT_OURS,	 XDP_PASS, "neither for a VIP nor a pulse") \
 	X(TRUNCATED,	 XDP_PASS, "headers end early or cannot be followed; not a VIP's") \
 	X(VIP_ACCEPTED,	 XDP_PASS, "for a VIP, gate open and leased") \
-	X(VIP_UNHEARD,	 XDP_DROP, "for a VIP, gate open, but its server's socket is gone and the peer is ready") \
+	X(VIP_UNHEARD,	 XDP_DROP, "for a VIP, gate open, but no socket of its server found: looked for once more, then the peer takes over") \
 	X(VIP_SHUT,	 XDP_DROP, "for a VIP, gate shut") \
 	X(VIP_ARMED,	 XDP_DROP, "for a VIP, gate armed, and no holder is heard on this interface") \
 	X(VIP_TAKEN,	 XDP_PASS, "for a VIP, sent on by the peer with a mark that opened our gate") \
