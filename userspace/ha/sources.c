@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -64,14 +65,17 @@ void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *v
 {
 	struct ha *ha = arg;
 	struct group *g = &ha->group[slot];
+	char text[HA_TEXT];
 
 	g->service = *v;
+	snprintf(text, sizeof(text), "%s: %s", v->server_ill ? "this host's SIP server is not well" :
+		 "clients cannot reach this host", v->reason);
 	alarm_set(&ha->alarms, v->orphaned, "main-process-gone", g->conf->name,
 		  "the SIP server's main process is gone, its listener still serves: nothing is moved",
 		  g->conf->alarm_notify, clock_now_ns());
-	alarm_set(&ha->alarms, !v->running && v->server_ill, "service-unavailable", g->conf->name, v->reason,
+	alarm_set(&ha->alarms, !v->running && v->server_ill, "service-unavailable", g->conf->name, text,
 		  g->conf->alarm_notify, clock_now_ns());
-	alarm_set(&ha->alarms, !v->running && !v->server_ill, "00-52027", g->conf->name, v->reason,
+	alarm_set(&ha->alarms, !v->running && !v->server_ill, "00-52027", g->conf->name, text,
 		  g->conf->alarm_notify, clock_now_ns());
 	if (ha->pulse)
 		group_say(ha, g);
