@@ -92,7 +92,7 @@ def test_an_orderly_stop_loses_nothing(lab, pair, probe):
     with asked.event("stop"):
         stop.start()
         asked.wait_answered_by(other(old), 3)
-    time.sleep(0.3)
+    time.sleep(0.1)
     believe_for_ever(lab, VIP, other(old))
     stop.join()
     seen = asked.stop()

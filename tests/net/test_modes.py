@@ -248,7 +248,7 @@ def test_a_switch_port_may_take_its_time(lab, pair):
         lab.partition()
         lab.link_up(backup)
         wait_until(lambda: pair[backup].group()["service"] == "running", 2, "the backup to see its link")
-        time.sleep(0.3)
+        time.sleep(0.1)
         lab.heal()
         pair.settle()
 
