@@ -28,12 +28,7 @@ def holders(lab):
 
 
 def test_both_started_at_once(lab, servers):
-    pair = Pair(lab)
-    for host in "ba":
-        pair[host].start(wait=False)
-    for host in "ab":
-        pair[host].wait_ready()
-    pair.settle()
+    pair = Pair(lab).start(together=True)
     assert pair.settled() == "a", f"a is preferred and both were new: {pair.role_changes()}"
     assert holders(lab) == ["a"]
     assert pair.a.term == pair.b.term == 1, "one claim is enough"

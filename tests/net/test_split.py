@@ -165,7 +165,7 @@ def test_both_groups_have_a_leader_of_their_own(lab, servers):
     """Active/active: each host leads one; a switchover of one leaves the other alone."""
     second = "10.77.0.101"
     group = {"mode": "takeover", "interface": "eth0", "sip-address": f"{second}/24", "sip-port": "5070", "prefer": "b"}
-    pair = Pair(lab, {"group two": group}).start(settle=False)
+    pair = Pair(lab, {"group two": group}).start(settle=False, together=True)
 
     def roles():
         return {name: {h: pair[h].group(name)["role"] for h in "ab"} for name in ("sip", "two")}

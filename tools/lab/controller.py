@@ -196,9 +196,12 @@ class Pair:
     def __getitem__(self, host):
         return self.by_host[host]
 
-    def start(self, settle=True, detached=False):
-        for batond in self.by_host.values():	# one after the other: b starts to listen when a is there to be heard
-            batond.start(detached=detached)
+    def start(self, settle=True, detached=False, together=False):
+        """a, then b when a is there to be heard: who leads does not hang on the machine's load; or both at once."""
+        for batond in self.by_host.values():
+            batond.start(wait=not together, detached=detached)
+        for batond in self.by_host.values():
+            batond.wait_ready()
         return self.settle() if settle else self
 
     def settled(self):

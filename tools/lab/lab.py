@@ -283,8 +283,9 @@ class Lab:
         for process in self.processes.values():
             if process.popen:
                 process.popen.wait(5)
-        if not keep_logs:
-            shutil.rmtree(self.dir, ignore_errors=True)
+        end = time.monotonic() + 2
+        while not keep_logs and os.path.exists(self.dir) and time.monotonic() < end:
+            shutil.rmtree(self.dir, ignore_errors=True)	# who is just being killed may still write there
 
     def __enter__(self):
         return self.up()

@@ -128,7 +128,7 @@ enum peer_state facts_peer(const struct ha *ha)
 		return facts_heard_ns(ha) ? PEER_UP : PEER_UNKNOWN;
 	if (unauthentic(ha))
 		return PEER_UNAUTHENTIC;
-	if (!facts_heard_ns(ha) && (!any_link(ha) || ha->turn_ns < ha->started_ns + LISTEN_NS))
+	if (!facts_heard_ns(ha) && (!any_link(ha) || ha->turn_ns < ha->listening_ns + LISTEN_NS))
 		return PEER_UNKNOWN;
 	return link_is_new(ha) ? PEER_UNKNOWN : PEER_DOWN;
 }
@@ -233,8 +233,8 @@ bool facts_unconfirmed(const struct ha *ha, const struct group *g)
 {
 	uint64_t since = facts_answered_ns(ha, g);
 
-	if (since < ha->started_ns)
-		since = ha->started_ns;
+	if (since < ha->listening_ns)
+		since = ha->listening_ns;
 	return ha->turn_ns > since + facts_fresh_ns(ha);
 }
 

@@ -144,6 +144,7 @@ struct ha {
 	bool ran;		/* the start came to its end */
 	bool found;		/* pinned maps of an earlier life were taken over */
 	uint64_t started_ns;
+	uint64_t listening_ns;	/* since when a peer would be heard: loading the programs takes its time */
 	uint64_t turn_ns;	/* start of this turn */
 	struct pulse_report report;
 	bool filtered[BT_PATHS_MAX];	/* as the kernel has it */

@@ -188,6 +188,7 @@ static int watch_all(struct ha *ha, const struct ha_say *say)
 	err = pulse_start(ha->pulse, ha->dp, ha->pulse_src.fd);
 	if (err)
 		return ha_fail(say, err, "pulse", pulse_why());
+	ha->listening_ns = clock_now_ns();
 	ha->ran = true;
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		group_say(ha, &ha->group[i]);
