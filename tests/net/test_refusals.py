@@ -294,6 +294,23 @@ def test_second_batond_with_a_run_dir_of_its_own(lab, pair, probe, pins):
     assert lab.nodes[holder].holds() and pair[holder].log().count("vip repaired") == repaired
 
 
+def test_second_batond_with_ports_of_its_own(lab, pair, probe):
+    """Nothing but the pins tells it that they are in use: it must not take them for those of a dead one."""
+    holder = pair.primary
+    asked = probe()
+    asked.wait_answered_by(holder)
+    one = pair[holder]
+    conf = one.conf + "2"
+    with open(conf, "w") as f:
+        f.write(one.text().replace("[peer]\n", "[peer]\npulse-port = 4999\nlink-port = 4998\n").replace(f"{VIP}/", "10.77.0.101/"))
+    with pair.nothing_moves():
+        second = lab.nodes[holder].start("second", f"{room.BUILD}/batond", "-c", conf, "--run-dir", one.run_dir + "2")
+        assert second.wait(10) == 1
+        assert f"pin-dir {one.pin_dir} is in use by another batond" in second.text(), second.text()
+    seen = asked.stop()
+    assert [s["tag"] for s in seen["segments"]] == [holder] and seen["lost"] == 0, seen
+
+
 @contextlib.contextmanager
 def left_over(node):
     """An address of an earlier life, which the block must have removed."""

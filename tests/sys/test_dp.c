@@ -523,6 +523,17 @@ static void change_meta(struct bt_meta *meta)
 	close(fd);
 }
 
+static void test_pins_in_use_are_refused(void **state)
+{
+	struct dp *dp = open_dp(false), *none = NULL;
+	bool found;
+
+	(void)state;
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EBUSY, "in use by another");
+	dp_close(dp);
+	dp_close(open_dp(true));
+}
+
 static void test_pins_of_another_abi_are_refused(void **state)
 {
 	struct dp *dp = open_dp(false), *none = NULL;
@@ -657,6 +668,7 @@ int main(void)
 		TEST(interface_that_came_back_is_attached_anew),
 		TEST(remove_leaves_nothing),
 		TEST(remove_copes_with_an_interface_that_is_gone),
+		TEST(pins_in_use_are_refused),
 		TEST(pins_of_another_abi_are_refused),
 		TEST(a_map_of_another_make_is_refused),
 		TEST(what_a_crash_left_is_made_anew),

@@ -232,6 +232,8 @@ static struct dp *make_dp(void)
 {
 	struct dp *dp = calloc(1, sizeof(*dp));
 
+	if (dp)
+		dp->lock = -1;
 	for (int i = 0; dp && i < DP_MAP__N; i++)
 		dp->map[i] = -1;
 	for (int i = 0; dp && i < DP_PROG__N; i++)
@@ -256,7 +258,8 @@ int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const cha
 	err = dp_pins_open(pin_dir);
 	if (!err) {
 		strcpy(dp->dir, pin_dir);	/* dp_pins_open() has measured it */
-		err = find_or_make(dp, obj_dir, version, &found);
+		dp->lock = dp_pins_lock(dp->dir);
+		err = dp->lock < 0 ? dp->lock : find_or_make(dp, obj_dir, version, &found);
 	}
 	if (!err)
 		err = take_parts(dp);
@@ -299,6 +302,7 @@ void dp_close(struct dp *dp)
 		close_fd(dp->prog[i]);
 		close_fd(dp->old_prog[i]);
 	}
+	close_fd(dp->lock);
 	free(dp);
 }
 

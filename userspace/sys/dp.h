@@ -28,8 +28,8 @@ enum dp_mode { DP_OFF, DP_NATIVE, DP_GENERIC };		/* how XDP is attached to an in
  * Pinned maps and programs of the same ABI found in @pin_dir are taken over with all they hold, and nothing is
  * loaded (@ret_found = true); without any, the two objects under @obj_dir are loaded, maps made, meta filled
  * and all pinned. A controller that died before dp_set_node() leaves them found, but with a node of boot 0.
- * Another ABI, or a directory of somebody else's: -EPROTO. @pin_dir not ours: -EPERM. No bpf file
- * system: -ENOENT. Nothing is attached. @ret is freed by dp_close().
+ * Another ABI, or a directory of somebody else's: -EPROTO. @pin_dir not ours: -EPERM; open already, here or in
+ * another process: -EBUSY. No bpf file system: -ENOENT. Nothing is attached. @ret is freed by dp_close().
  */
 int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found);
 

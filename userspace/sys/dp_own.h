@@ -85,6 +85,7 @@ struct dp {
 	int old_prog[DP_PROG__N];	/* replaced; another thread may be running it still */
 	pthread_mutex_t attaching;	/* one at a time attaches, detaches or replaces */
 	char dir[PATH_MAX];
+	int lock;			/* on dir: nobody else's while we live */
 	struct dp_view word, lease, linger, heard, seen;
 	int n_cpus;
 	void *per_cpu;		/* room for one value of every CPU */
@@ -114,6 +115,8 @@ int dp_map_index(const char *name);	/* -1: not ours */
 int dp_pin_path(char path[PATH_MAX], const char *dir, const char *name);
 /* Make @dir if it is missing (0700); refuse it unless it lies on bpffs and only root can change it. */
 int dp_pins_open(const char *dir);
+/* A descriptor that, until it is closed, makes this fail for everybody else: -EBUSY. It ends with the process. */
+int dp_pins_lock(const char *dir);
 /* Call @fn with every name in the directory; its first error ends the walk. */
 int dp_pins_each(struct dp *dp, int (*fn)(struct dp *dp, const char *name));
 /* Unpin all, meta first: what is left after a crash in between counts as half made. */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #define META_MAX	1024
@@ -109,6 +110,20 @@ int dp_pins_open(const char *dir)
 	}
 	if (!err)
 		err = check_last(fd, dir);
+	close(fd);
+	return err;
+}
+
+int dp_pins_lock(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), err;
+
+	if (fd < 0)
+		return dp_fail(-errno, "pin-dir %s", dir);
+	if (!syscall(SYS_flock, fd, LOCK_EX | LOCK_NB))	/* the header of flock() has the name of one of ours */
+		return fd;
+	err = errno == EWOULDBLOCK ? dp_refuse(-EBUSY, "pin-dir %s is in use by another batond", dir)
+				   : dp_fail(-errno, "lock pin-dir %s", dir);
 	close(fd);
 	return err;
 }
