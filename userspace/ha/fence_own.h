@@ -17,9 +17,12 @@
 
 #define FENCE_LOOKS_NS	(10 * NS_PER_MS)	/* between two looks at the same, whatever others do */
 
-/* What was last put into the kernel for a group: when its elements end there. 0: there are none. */
+/*
+ * What was last put into the kernel for a group: when its elements end there. 0: there are none.
+ * @late_ns: how much later they may end, as they count from when the kernel's lock was had.
+ */
 struct fence_life {
-	uint64_t ready_ns, open_ns;
+	uint64_t ready_ns, open_ns, late_ns;
 };
 
 struct fence_tables {

@@ -58,10 +58,10 @@ static uint32_t ms_left(uint64_t end_ns, uint64_t now_ns)
 }
 
 /* Into or out of the kernel at once; longer only when what is left there is less than @low_ns. */
-static bool is_due(uint64_t has_ns, uint64_t want_ns, uint64_t low_ns, uint64_t now_ns)
+static bool is_due(uint64_t has_ns, uint64_t late_ns, uint64_t want_ns, uint64_t low_ns, uint64_t now_ns)
 {
 	if (has_ns <= now_ns)
-		return want_ns;
+		return want_ns || (has_ns && has_ns + late_ns > now_ns);
 	return !want_ns || (want_ns > has_ns && has_ns - now_ns < low_ns);
 }
 
@@ -75,6 +75,19 @@ static void set_life(struct fence_tables *t, uint32_t i, const struct fence_life
 	t->life[i] = *want;
 	t->group[i].ready_ms = ms_left(want->ready_ns, now_ns);
 	t->group[i].open_ms = ms_left(want->open_ns, now_ns);
+}
+
+/* Whoever held the lock meanwhile must not have them live longer than word and lease allow. */
+static void note_late(struct fence_tables *t, uint32_t ready, uint32_t open, uint64_t since_ns)
+{
+	uint64_t late_ns = clock_now_ns() - since_ns;
+
+	for (uint32_t i = 0; i < t->plan.n_groups; i++) {
+		uint32_t bit = 1u << i;
+
+		if ((ready & open & bit) || ((ready | open) & bit && late_ns > t->life[i].late_ns))
+			t->life[i].late_ns = late_ns;
+	}
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------- */
@@ -112,6 +125,7 @@ static void build(struct fence *f)
 		set_life(t, i, &want, now_ns);
 	}
 	t->err = nft_build(t->nft, &t->plan);
+	note_late(t, UINT32_MAX, UINT32_MAX, now_ns);
 	t->built = !t->err;
 	t->retry_ns = now_ns + (t->err == -ENOENT ? FENCE_LOOKS_NS : NS_PER_S);	/* -ENOENT: a door went meanwhile */
 }
@@ -134,18 +148,20 @@ static void refresh(struct fence *f, uint64_t now_ns)
 
 	for (uint32_t i = 0; i < t->plan.n_groups; i++) {
 		struct fence_life want = wanted(f, i, now_ns), *has = &t->life[i];
-		bool ready_due = is_due(has->ready_ns, want.ready_ns, GRACE_NS, now_ns);
-		bool open_due = is_due(has->open_ns, want.open_ns, open_low_ns(f), now_ns);
+		bool ready_due = is_due(has->ready_ns, has->late_ns, want.ready_ns, GRACE_NS, now_ns);
+		bool open_due = is_due(has->open_ns, has->late_ns, want.open_ns, open_low_ns(f), now_ns);
 
 		if (!ready_due)
 			want.ready_ns = has->ready_ns;
 		if (!open_due)
 			want.open_ns = has->open_ns;
+		want.late_ns = has->late_ns;
 		set_life(t, i, &want, now_ns);
 		ready |= (uint32_t)ready_due << i;
 		open |= (uint32_t)open_due << i;
 	}
 	err = ready | open ? nft_refresh(t->nft, &t->plan, ready, open) : 0;
+	note_late(t, ready, open, now_ns);
 	note_change_by_others(t, err);
 	if (err && t->built) {	/* nobody knows what is there now: all anew, soon */
 		t->err = err;
@@ -227,6 +243,8 @@ static uint64_t next_ns(const struct fence *f, uint64_t now_ns)
 		uint64_t open = l->open_ns > now_ns + open_low_ns(f) ? l->open_ns - open_low_ns(f) : again;
 
 		next = earlier(next, earlier(l->ready_ns ? ready : next, l->open_ns ? open : next));
+		if (t->built && l->open_ns && l->open_ns <= now_ns && l->open_ns + l->late_ns > now_ns)
+			return now_ns;		/* the kernel may have it still */
 	}
 	return t->built ? next : earlier(next, t->retry_ns > now_ns ? t->retry_ns : again);
 }
