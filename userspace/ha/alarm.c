@@ -50,18 +50,21 @@ static void tell(const struct alarms *a, const char *script, const char *state, 
 static void drop(struct alarms *a, struct alarm *row)
 {
 	*row = a->row[--a->n];
+	a->full = false;
 }
 
 static void raise_alarm(struct alarms *a, const char *id, const char *text, const char *script, uint64_t now_ns)
 {
 	struct alarm *row;
 
-	log_event(LOG_ERR, "alarm raised", "id=\"%s\" text=\"%s\"", id, text);
-	tell(a, script, "raised", id, text);
 	if (a->n == HA_ALARMS_MAX) {
-		log_event(LOG_ERR, "alarm table full", "id=\"%s\" kept=%u", id, a->n);
+		if (!a->full)
+			log_event(LOG_ERR, "alarm table full", "id=\"%s\" text=\"%s\" kept=%u", id, text, a->n);
+		a->full = true;
 		return;
 	}
+	log_event(LOG_ERR, "alarm raised", "id=\"%s\" text=\"%s\"", id, text);
+	tell(a, script, "raised", id, text);
 	row = &a->row[a->n++];
 	snprintf(row->id, sizeof(row->id), "%s", id);
 	snprintf(row->text, sizeof(row->text), "%s", text);

@@ -25,6 +25,7 @@ struct alarm {
 struct alarms {
 	struct alarm row[HA_ALARMS_MAX];
 	uint32_t n;
+	bool full;			/* told; what finds no room is told to no script, else it were at each turn */
 	const struct conf *conf;	/* the groups' scripts hear of what concerns the whole host */
 };
 
