@@ -57,13 +57,18 @@ static bool colour(void)
 
 /* ---- status ---- */
 
-enum holder { HOLDER_US, HOLDER_PEER, HOLDER_NOBODY };
+enum holder { HOLDER_US, HOLDER_PEER, HOLDER_PEER_ONCE, HOLDER_NOBODY };
 
-static enum holder holder(const json_t *group)
+/* What a peer that is not heard said last is no news of who holds. */
+static enum holder holder(const json_t *doc, const json_t *group)
 {
+	const json_t *peer = json_object_get(doc, "peer");
+
 	if (is(group, "gate", "open") && num(group, "lease_left_ms") > 0)
 		return HOLDER_US;
-	return is(json_object_get(group, "peer"), "gate", "open") ? HOLDER_PEER : HOLDER_NOBODY;
+	if (!is(json_object_get(group, "peer"), "gate", "open"))
+		return HOLDER_NOBODY;
+	return is(peer, "state", "down") || is(peer, "state", "unauthentic") ? HOLDER_PEER_ONCE : HOLDER_PEER;
 }
 
 static bool all_held(const json_t *doc)
@@ -72,7 +77,7 @@ static bool all_held(const json_t *doc)
 	size_t i;
 
 	json_array_foreach(json_object_get(doc, "groups"), i, group)
-		if (holder(group) == HOLDER_NOBODY)
+		if (holder(doc, group) > HOLDER_PEER)
 			return false;
 	return true;
 }
@@ -87,10 +92,12 @@ static void headline(const json_t *doc, char line[LINE_CAP])
 	line[0] = '\0';
 	json_array_foreach(json_object_get(doc, "groups"), i, group) {
 		add(line, "%s%s: ", i ? ", " : "", str(group, "name"));
-		if (holder(group) == HOLDER_US)
+		if (holder(doc, group) == HOLDER_US)
 			add(line, "held here (%s)", str(doc, "node"));
-		else if (holder(group) == HOLDER_PEER)
+		else if (holder(doc, group) == HOLDER_PEER)
 			add(line, "held by the peer (%s)", str(peer, "name"));
+		else if (holder(doc, group) == HOLDER_PEER_ONCE)
+			add(line, "HELD BY NOBODY that %s hears of; by the peer (%s) when last heard", str(doc, "node"), str(peer, "name"));
 		else
 			add(line, "HELD BY NOBODY that %s knows of", str(doc, "node"));
 	}

@@ -260,6 +260,8 @@ def status(gate="open", lease=238, peer_gate="armed", peer="up", alarms=0, vips=
     (status(gate="armed", peer_gate="open"), "sip: held by the peer (b). Peer b is up. No alarms."),
     (status(gate="shut", peer="down", alarms=2),
      "sip: HELD BY NOBODY that a knows of. Peer b is down. 2 alarms: see `baton alarms`."),
+    (status(gate="shut", peer="down", peer_gate="open", alarms=2),
+     "sip: HELD BY NOBODY that a hears of; by the peer (b) when last heard. Peer b is down. 2 alarms: see `baton alarms`."),
 ])
 def test_status_says_the_most_important_first(doc, first, cardboard):
     text = cardboard({"exit": 0, "doc": doc}).ask("status").stdout
