@@ -114,6 +114,24 @@ def test_whatever_is_not_well_says_what_to_do(lab, pair, what):
         assert not dumb, f"rows of {host.host} that say no more than that it is bad: {dumb}"
 
 
+def test_what_the_doctor_says_when_no_router_answers_helps(lab, pair):
+    """`switchover --force` does not override the arbiter: who knows that the peer is dead must be told what does."""
+    for batond in (pair.a, pair.b):
+        batond.stop()
+        batond.configure({"arbiter": {"type": "router"}, "group sip": {"router": "10.77.0.77"}})
+    pair.start()
+    holder = pair.settled()
+    left = pair.b if holder == "a" else pair.a
+    lab.death(holder)
+    wait_until(lambda: "stuck sip" in texts(left), 5, f"{left.host} to say that it is stuck: {texts(left)}")
+    fix = row(left, "arbiter")[0]["fix"]
+    assert "[arbiter] type = none" in fix and "restart batond" in fix, fix
+    left.configure({"arbiter": {"type": "none"}})
+    left.stop()
+    left.start()
+    left.wait_role("primary")
+
+
 def test_a_peer_never_heard_has_no_age(lab, servers):
     alone = Batond(lab, "a").start()
     alone.wait_role("primary")

@@ -193,6 +193,9 @@ const char *arbiter_trouble(const struct arbiter *a, char *buf, size_t len)
 	return NULL;
 }
 
+#define NOBODY_FIX "none of the group's answers, so no takeover is possible. Mend the network, or name a router that answers ARP. " \
+	"If you know that the peer is dead and this host must serve now: [arbiter] type = none here, systemctl restart batond"
+
 static void router_rows(const struct conf_group *g, const struct ear *ear, arbiter_row_fn *row,
 			void *arg)
 {
@@ -203,7 +206,7 @@ static void router_rows(const struct conf_group *g, const struct ear *ear, arbit
 
 		snprintf(text, sizeof(text), "%s: router %s %s", g->name, conf_ip_text(&g->routers[i], ip),
 			 ok ? "answers" : "does not answer");
-		row(arg, ok, text, ok ? "" : ear_is_lost(ear) ? "none of the group's answers: no takeover would be possible" :
+		row(arg, ok, text, ok ? "" : ear_is_lost(ear) ? NOBODY_FIX :
 		    "another of the group's answers, so a takeover would work; is this one's address right?");
 	}
 }
@@ -220,5 +223,5 @@ void arbiter_rows(const struct arbiter *a, arbiter_row_fn *row, void *arg)
 		snprintf(text, sizeof(text), "etcd answers, cluster %" PRIx64 "; the peer must reach the same one", a->report.cluster);
 	else
 		snprintf(text, sizeof(text), "etcd does not answer: %.100s", a->report.why);
-	row(arg, a->report.up, text, a->report.up ? "" : "without it a host that loses its peer cannot take over");
+	row(arg, a->report.up, text, a->report.up ? "" : "without it a host that loses its peer cannot take over: is etcd up, is `url` right, does a firewall drop it?");
 }
