@@ -180,9 +180,9 @@ plant("arm-before-disk", "H7: armed at t while t+1 is not on disk", JUDGE,
 plant("nobody-steps-down", "H8: one-way heal", JUDGE,
       "	if (two_hold(f) && !p->hears_us)", "	if (two_hold(f) && !p->hears_us && f->stopping)", "unit:judge")
 plant("hand-over-to-the-unready", "H14: to a peer that is not armed", JUDGE,
-      "	if (!peer_armed_at(f))\n		return \"peer is not armed\";\n", "", "unit:judge")
+      "	if (!peer_armed_at(f))\n		return f->mute ? \"peer's controller is dead or stopped\" : \"peer is not armed\";\n", "", "unit:judge")
 plant("hand-over-to-the-unleased", "H14: to a peer whose controller is dead", JUDGE,
-      "	if (!f->said.leased)\n		return \"peer's lease has ended\";\n", "", "unit:judge")
+      "	if (!f->said.leased)\n		return f->mute ? \"peer's controller is dead or stopped\" : \"peer's lease has ended\";\n", "", "unit:judge")
 plant("hand-over-to-another-digest", "H14, H23: to a peer with other VIPs", JUDGE,
       "	if (!f->said.same_digest)\n		return \"peer has other VIPs", "	if (f->stopping && !f->said.same_digest)\n		return \"peer has other VIPs",
       "unit:judge")
@@ -215,8 +215,11 @@ plant("blind-store-controller", "H3: a store instead of a compare-and-swap", "us
       "	atomic_store(&dp_words(ha->dp)[g->slot], next);\n	if (!was && !next)\n		return false;", "sim:400")
 plant("departure-of-the-newest", "H4: a lease counted from a later probe than was answered", "userspace/core/detect.c",
       "	return d->sent_ns[seq % DETECT_PROBES];", "	return d->sent_ns[d->newest_seq % DETECT_PROBES];", "unit:detect")
-plant("no-link-vote", "H12: an unplugged path forbids every takeover", "userspace/ha/facts.c",
-      "dev))\n			continue;\n		*ret_any = true;", "dev) && i > 1000)\n			continue;\n		*ret_any = true;", "sim:400")
+plant("no-vote-at-all", "H12: the only cable goes with the peer, and nobody takes over", "userspace/ha/facts.c",
+      "	return health_link_up(ha->health, ha->conf->paths[i].dev) || !any_link(ha);",
+      "	return health_link_up(ha->health, ha->conf->paths[i].dev) || any_link(ha);", "net:only_cable")
+plant("returned-link-claims", "H12: a silence as old as the link's loss is gone by", "userspace/ha/facts.c",
+      "	return link_is_new(ha) ? PEER_UNKNOWN : PEER_DOWN;", "	return link_is_new(ha) ? PEER_DOWN : PEER_DOWN;", "net:switch_port")
 plant("verdict-by-answers", "H12: own probes unanswered, the peer's not heeded", "userspace/core/detect.c",
       "		if (!sent || sent <= heard_ns)\n			break;", "		if (!sent || d->answered_seq >= seq)\n			break;\n		(void)heard_ns;", "unit:detect")
 plant("verdict-of-the-late", "G3: who was late itself finds the other dead", "userspace/core/detect.c",
