@@ -112,11 +112,14 @@ void facts_note_links(struct ha *ha)
 	}
 }
 
-/* The silence by such a path is as old as the link's loss: it is given time anew, and a switch's port may need it. */
+/*
+ * The silence by such a path is as old as the link's loss: it is given time anew, and a switch's port may need it. Once
+ * the peer was heard there the link is as good as any.
+ */
 static bool link_is_new(const struct ha *ha)
 {
 	for (uint32_t i = 0; i < ha->report.n_paths; i++)
-		if (!ha->unlinked[i] && ha->linked_ns[i] && ha->turn_ns - ha->linked_ns[i] < LINK_NS)
+		if (!ha->unlinked[i] && ha->report.path[i].heard_ns < ha->linked_ns[i] && ha->turn_ns - ha->linked_ns[i] < LINK_NS)
 			return true;
 	return false;
 }
