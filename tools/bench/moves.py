@@ -4,7 +4,7 @@
 Each move is marked in the probe; between two moves the pair settles (the old holder stands by again).
 Silence of a move is compared with the longest of a stretch in which nothing happened, of the same run.
 Where both hosts are one machine their kernels share a clock: `late` counts moves in which the old holder's gate
-let a frame in after the new one's had.
+let a frame in after the new one's had; `gates` looks at both words and leases all the while.
 """
 
 import json
@@ -15,7 +15,7 @@ import time
 
 from controller import other
 from lab import HOSTS, ROOT, VIP, Lab, LabError
-from traffic import Calls, Probe, answerer
+from traffic import Calls, Gates, Probe, answerer
 
 IDLE_S = 3
 LAG_NS = 100000		# BT_ACCEPT_LAG_NS: st_seen.accept_ns may be older than the last frame by that
@@ -84,14 +84,13 @@ def one_move(lab, pair, probe, i, act):
     return seen
 
 
-def moves_run(stand, act, n, rate=1000, calls=False, before=None):
+def moves_run(stand, act, n, rate=1000, calls=False, watch=False):
     with Lab() as lab:
         try:
             for host in HOSTS:
                 answerer(lab, host, realtime=True)
             pair = stand.make(lab).start()
-            if before:
-                before(lab)
+            gates = Gates(lab, pair) if watch and hasattr(pair.by_host["a"], "pin_dir") else None
             probe = Probe(lab, rate=rate, seconds=600)
             caller = Calls(lab, rate=50) if calls else None
             probe.wait_answered_by(pair.primary)
@@ -99,12 +98,12 @@ def moves_run(stand, act, n, rate=1000, calls=False, before=None):
             with probe.event("idle"):
                 time.sleep(IDLE_S)
             moves = [one_move(lab, pair, probe, i, act) for i in range(n)]
-            return told(probe.stop(), moves, caller)
+            return told(probe.stop(), moves, caller, gates)
         except LabError as e:
             return {"failed": str(e), "logs": lab.logs()[-6000:]}
 
 
-def told(seen, moves, caller):
+def told(seen, moves, caller, gates):
     marks = seen["marks"]
     idle = marks.pop("idle")
     return {"lost": seen["lost"], "sent": seen["sent"], "answered_by_two": seen["answered_by_two"],
@@ -115,4 +114,4 @@ def told(seen, moves, caller):
             "gaps_us": [m["gap_us"] for m in moves if "gap_us" in m],
             "late": sum(m.get("late", False) for m in moves),
             "two_claim": sum(m["two_claim"] for m in moves),
-            **({"calls": caller.stop()} if caller else {})}
+            **({"calls": caller.stop()} if caller else {}), **({"gates": gates.stop()} if gates else {})}
