@@ -215,9 +215,9 @@ plant("blind-store-controller", "H3: a store instead of a compare-and-swap", "us
       "	atomic_store(&dp_words(ha->dp)[g->slot], next);\n	if (!was && !next)\n		return false;", "sim:400")
 plant("departure-of-the-newest", "H4: a lease counted from a later probe than was answered", "userspace/core/detect.c",
       "	return d->sent_ns[seq % DETECT_PROBES];", "	return d->sent_ns[d->newest_seq % DETECT_PROBES];", "unit:detect")
-plant("no-vote-at-all", "H12: the only cable goes with the peer, and nobody takes over", "userspace/ha/facts.c",
-      "	return health_link_up(ha->health, ha->conf->paths[i].dev) || !any_link(ha);",
-      "	return health_link_up(ha->health, ha->conf->paths[i].dev) || any_link(ha);", "net:only_cable")
+plant("no-link-no-verdict", "H12: the only cable goes with the peer, and nobody takes over", "userspace/ha/facts.c",
+      "	if (!facts_heard_ns(ha) && (!any_link(ha) || ha->turn_ns < ha->listening_ns + LISTEN_NS))",
+      "	if (!any_link(ha) || (!facts_heard_ns(ha) && ha->turn_ns < ha->listening_ns + LISTEN_NS))", "net:only_cable")
 plant("returned-link-claims", "H12: a silence as old as the link's loss is gone by", "userspace/ha/facts.c",
       "	return link_is_new(ha) ? PEER_UNKNOWN : PEER_DOWN;", "	return link_is_new(ha) ? PEER_DOWN : PEER_DOWN;", "net:switch_port")
 plant("verdict-by-answers", "H12: own probes unanswered, the peer's not heeded", "userspace/core/detect.c",
