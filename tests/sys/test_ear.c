@@ -13,22 +13,11 @@ static struct ear *ear;
 static uint64_t now;	/* ear has no clock of its own */
 static uint64_t silence;	/* when the peer was last heard, in it */
 
-static void wait_link(void)
-{
-	uint32_t ifindex = if_nametoindex("vp-a");
-	int fd = raw_open();
-
-	for (int i = 0; i < 300 && !raw_link_up(fd, ifindex); i++)
-		usleep(10000);
-	assert_true(raw_link_up(fd, ifindex));
-	close(fd);
-}
-
 static int fresh(void **state)
 {
 	(void)state;
 	vp_lab_fresh();
-	wait_link();
+	vp_lab_wait_link();
 	now = 1000 * NS_PER_S;
 	silence = 0;
 	return 0;

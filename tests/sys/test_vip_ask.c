@@ -12,23 +12,11 @@
 static struct vip_ask *ask;
 static uint64_t now;	/* vip_ask has no clock of its own */
 
-/* The kernel opens the queue of a link that came up within a second. */
-static void wait_link(void)
-{
-	uint32_t ifindex = if_nametoindex("vp-a");
-	int fd = raw_open();
-
-	for (int i = 0; i < 300 && !raw_link_up(fd, ifindex); i++)
-		usleep(10000);
-	assert_true(raw_link_up(fd, ifindex));
-	close(fd);
-}
-
 static int fresh(void **state)
 {
 	(void)state;
 	vp_lab_fresh();
-	wait_link();
+	vp_lab_wait_link();
 	now = 1000 * NS_PER_S;
 	return 0;
 }
@@ -141,7 +129,7 @@ static void a_question_not_sent_is_no_silence(void **state)
 	now += 50 * MS;
 	expect_silent(ask_times(10), 0);
 	vp_peer_run("ip link set vp-b up");
-	wait_link();
+	vp_lab_wait_link();
 	now += 50 * MS;
 	expect_silent(ask_times(3), 0);
 	now += 50 * MS;

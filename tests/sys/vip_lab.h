@@ -28,6 +28,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include "sys/raw.h"
 #include "core/conf.h"
 #include "ha/vip.h"
 
@@ -186,6 +187,18 @@ static inline bool vp_peer_asks(int fd, const char *ip, uint16_t port, bool told
 		answered = poll(&pfd, 1, 100) == 1;
 	close(pfd.fd);
 	return answered;
+}
+
+/* The kernel opens the queue of a link that came up within a second. */
+static inline void vp_lab_wait_link(void)
+{
+	uint32_t ifindex = if_nametoindex("vp-a");
+	int fd = raw_open();
+
+	for (int i = 0; i < 300 && !raw_link_up(fd, ifindex); i++)
+		usleep(10000);
+	assert_true(raw_link_up(fd, ifindex));
+	close(fd);
 }
 
 #endif

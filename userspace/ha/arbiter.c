@@ -109,11 +109,6 @@ void arbiter_want(struct arbiter *a, uint32_t slot, uint64_t number)
 	locker_want(a->locker, slot, number);
 }
 
-uint64_t arbiter_wanted(const struct arbiter *a, uint32_t slot)
-{
-	return a->wanted[slot];
-}
-
 /* ---- either ------------------------------------------------------------------------------------------ */
 
 int arbiter_open(struct arbiter **ret, const struct conf *conf, uint64_t boot, int changed)

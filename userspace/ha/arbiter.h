@@ -42,7 +42,6 @@ void arbiter_facts(const struct arbiter *a, uint32_t slot, struct arbiter_facts 
 
 /* etcd: from now on the lock is wanted for @number, 0: not any more, and what is held is let go at once. */
 void arbiter_want(struct arbiter *a, uint32_t slot, uint64_t number);
-uint64_t arbiter_wanted(const struct arbiter *a, uint32_t slot);
 
 const char *arbiter_state(const struct arbiter *a);	/* none, reachable, unreachable, holding */
 /* Why it is of no use now, as a sentence; NULL: it is, or it is too early to say. */

@@ -103,11 +103,6 @@ const volatile struct bt_heard *dp_heard(struct dp *dp);
 const volatile struct bt_seen *dp_seen(struct dp *dp);
 /* bt_seen.first_ns = 0: for whoever is about to open the gate. */
 void dp_forget_first(struct dp *dp, uint32_t slot);
-/*
- * Requests over UDP that came in and have no final response yet, what CPUs have not told yet counted too.
- * Retransmissions count on both sides, what the server ignored for ever on one: about. One system call or a few.
- */
-int dp_unanswered(struct dp *dp, uint32_t slot, uint64_t *ret);
 
 /* A consistent copy (BPF_F_LOCK). One system call. */
 int dp_pair(struct dp *dp, struct bt_pair *ret);

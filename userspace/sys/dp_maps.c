@@ -228,30 +228,6 @@ int dp_live(struct dp *dp, uint32_t vip_index, struct bt_live ret[BT_DIR__N])
 	return err;
 }
 
-/* A CPU that tells in between would count twice or not at all: then once more, a few times. */
-int dp_unanswered(struct dp *dp, uint32_t slot, uint64_t *ret)
-{
-	const volatile struct bt_seen *seen = &dp_seen(dp)[slot];
-	const struct bt_due *cpu = dp->per_cpu;
-	uint64_t wants, finals, was;
-	int tries = 4, err;
-
-	do {
-		was = seen->wants + seen->finals;
-		err = get(dp, DP_st_due, &slot, dp->per_cpu, "what CPUs have not told");
-		if (err)
-			return err;
-		wants = seen->wants;
-		finals = seen->finals;
-	} while (wants + finals != was && --tries);
-	for (int c = 0; c < dp->n_cpus; c++) {
-		wants += cpu[c].wants;
-		finals += cpu[c].finals;
-	}
-	*ret = wants > finals ? wants - finals : 0;
-	return 0;
-}
-
 int dp_events_fd(struct dp *dp)
 {
 	return ring_buffer__epoll_fd(dp->ring);
