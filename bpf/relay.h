@@ -29,9 +29,12 @@
 #include "pulse_pair.h"
 #include "word.h"
 
-#define RELAY_INTERVALS	16		/* a peer not heard for so many does not get the frame */
-#define HELP_INTERVALS	4
-#define HELP_MIN_NS	10000000ULL
+/*
+ * A peer not heard for so long does not get the frame. Long, for nothing is lost by sending to a dead one, while
+ * one that lives may be unheard as long as a whole machine stands still.
+ */
+#define SEND_INTERVALS	16
+#define SEND_MIN_NS	250000000ULL
 
 /* A frame before a gate that does not simply let it in, on its way through the stages. */
 struct meeting {
@@ -45,6 +48,7 @@ struct meeting {
 	__u64 peer_mac;		/* the peer's; 0: none came lately */
 	__u64 heard;		/* the peer's word */
 	__u64 heard_ns;
+	__u64 fresh_ns;		/* what was heard before that is too old to send anything to */
 	__u32 name_hash;
 	__u32 peer_id;
 	__u32 sender;		/* enum sender */
@@ -62,8 +66,7 @@ static __always_inline __u64 intervals_ago(__u64 now, __u64 interval_ns, __u64 n
 }
 
 /* Where is the peer met by the frame's interface, as whom does it mean us, is the frame its own? */
-static __always_inline void way_find(struct meeting *m, __u32 ifindex, struct bt_pair *pair,
-				     __u64 fresh_ns)
+static __always_inline void way_find(struct meeting *m, __u32 ifindex, struct bt_pair *pair)
 {
 	struct bt_path_st *st;
 	struct bt_path *path;
@@ -82,7 +85,7 @@ static __always_inline void way_find(struct meeting *m, __u32 ifindex, struct bt
 			continue;
 		newest = st->heard_ns;
 		m->my_mac = mark_read(st->my_mac);
-		m->peer_mac = newest > fresh_ns ? mark_read(st->peer_mac) : 0;
+		m->peer_mac = newest > m->fresh_ns ? mark_read(st->peer_mac) : 0;
 		m->filtered = path->flags & BT_PATH_FILTERED;
 	}
 }
@@ -145,8 +148,8 @@ __noinline int meeting_read(struct xdp_md *ctx, struct meeting *m)
 	m->heard_ns = READ_ONCE(heard->at_ns);
 	m->name_hash = group->name_hash;
 	m->peer_id = node->peer_id;
-	way_find(m, ctx->ingress_ifindex, pair,
-		 intervals_ago(m->now, node->interval_ns, RELAY_INTERVALS, 0));
+	m->fresh_ns = intervals_ago(m->now, node->interval_ns, SEND_INTERVALS, SEND_MIN_NS);
+	way_find(m, ctx->ingress_ifindex, pair);
 	if (m->sender == SENDER_CLIENT)
 		m->sender = mark_sender(m);
 	return 0;
@@ -176,10 +179,7 @@ __noinline int letgo_opens(const struct meeting *m)
  */
 static __always_inline bool helps(const struct meeting *m)
 {
-	struct bt_node *node = pulse_node();
-
-	return node && BT_WORD_MODE(m->heard) == BT_OPEN &&
-	       m->heard_ns > intervals_ago(m->now, node->interval_ns, HELP_INTERVALS, HELP_MIN_NS);
+	return BT_WORD_MODE(m->heard) == BT_OPEN && m->heard_ns > m->fresh_ns;
 }
 
 /* Help that crossed our letting go, and a helper who will know the mark: see No loops. */

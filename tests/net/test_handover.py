@@ -82,6 +82,24 @@ def test_the_same_over_ipv6(lab, probe):
     switchover_loses_nothing(lab, Pair(lab, both_families()).start(), probe, VIP6)
 
 
+def test_a_silence_between_the_hosts_ends_no_help(lab, pair, probe):
+    """Where a whole machine stands still nobody is heard for a while, and the first frame after it is a client's."""
+    old = pair.primary
+    believe_for_ever(lab, VIP, other(old))
+    asked = probe()
+    asked.wait_answered_by(old)
+    for _ in range(10):
+        for host in "ab":
+            pair[host].pause()
+        time.sleep(0.05)
+        for host in "ab":
+            pair[host].resume()
+        time.sleep(0.1)
+    seen = asked.stop()
+    assert seen["lost"] == 0, f"{seen}; vip-armed {pair[other(old)].counter('vip-armed')}"
+    assert pair.primary == old, pair.role_changes()
+
+
 def test_an_orderly_stop_loses_nothing(lab, pair, probe):
     """Nobody hears of the move for a while: the one that stops sends on as long."""
     old = pair.primary
