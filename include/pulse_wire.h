@@ -21,7 +21,7 @@
 #include <linux/types.h>
 
 #define PULSE_MAGIC	0xba70
-#define PULSE_VERSION	2
+#define PULSE_VERSION	3
 #define PULSE_GROUPS_MAX 16
 #define PULSE_WINDOW	64		/* sequence numbers remembered */
 #define PULSE_NEVER	0xffffffffu	/* of an age: there was none */
@@ -37,8 +37,19 @@ enum pulse_flag {
 	PULSE_F_VIP	= 1 << 4,	/* the VIPs are on the sender's interfaces */
 	PULSE_F_STOPPING = 1 << 5,	/* being stopped: do not hand over to it */
 	PULSE_F_RESTART	= 1 << 6,	/* its controller is being started again, in order */
-	PULSE_F__ALL	= (1 << 7) - 1
+	PULSE_F_ASKING	= 1 << 7,	/* its server takes requests and answers none: the receiver is to ask its own */
+	PULSE_F_ANSWERS	= 1 << 8,	/* asked since the receiver said ASKING, the sender's server has answered */
+	PULSE_F_TRUNKS_OOS = 1 << 9,	/* every trunk is out of service, seen from the sender */
+	PULSE_F_MSML_OOS = 1 << 10,	/* every media server likewise */
+	PULSE_F_NO_SIP	= 1 << 11,	/* sip-pass-check: nothing comes in here, no checked device answers */
+	PULSE_F_VIP_DOWN = 1 << 12,	/* control-remote-vip-scripts: the receiver is to run its down script */
+	PULSE_F__ALL	= (1 << 15) - 1
 };
+
+/* Two bits more: how often sip-pass-check's time has been doubled by a move, 0 .. PULSE_PASS_MAX. */
+#define PULSE_F_PASS_SHIFT	13
+#define PULSE_PASS_MAX		2
+#define PULSE_F_PASS(flags)	((flags) >> PULSE_F_PASS_SHIFT & 3)
 
 /* pulse_head.flags */
 enum pulse_head_flag {

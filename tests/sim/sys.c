@@ -709,12 +709,13 @@ static void look(struct health *h)
 	h->report(h->arg, 0, &v);
 }
 
-int health_open(struct health **ret, struct loop *loop, const struct conf *conf, health_report_fn *report, void *arg)
+int health_open(struct health **ret, struct loop *loop, const struct conf *conf, struct dp *dp, health_report_fn *report, void *arg)
 {
 	struct health *h = sim_calloc(1, sizeof(*h));
 
 	(void)loop;
 	(void)conf;
+	(void)dp;
 	*h = (struct health){ .report = report, .arg = arg, .host = here() };
 	*ret = h;
 	look(h);
@@ -731,6 +732,20 @@ uint64_t health_turn(struct health *h, uint64_t now_ns)
 {
 	look(h);
 	return now_ns + 200 * NS_PER_MS;
+}
+
+void health_tell(struct health *h, uint32_t slot, const struct health_input *in)
+{
+	(void)h;
+	(void)slot;
+	(void)in;
+}
+
+uint32_t health_evidence(const struct health *h, uint32_t slot)
+{
+	(void)h;
+	(void)slot;
+	return 0;
 }
 
 bool health_link_up(const struct health *h, const char *dev)

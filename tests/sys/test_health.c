@@ -161,7 +161,7 @@ static void watch_pidfile(struct bed *bed)
 
 static void begin(struct bed *bed)
 {
-	assert_int_equal(health_open(&bed->health, &bed->loop, &bed->conf, on_report, bed), 0);
+	assert_int_equal(health_open(&bed->health, &bed->loop, &bed->conf, NULL, on_report, bed), 0);
 	assert_int_equal(bed->reports, 1);
 }
 
@@ -346,7 +346,7 @@ static void lose_one(struct bed *bed, bool udp)
 	expect(bed, true, "");
 	assert_int_equal(write(fds[1], "x", 1), 1);
 	expect(bed, false, "listener-lost");
-	assert_true(bed->now.server_ill);
+	assert_true(bed->now.unfit);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -702,7 +702,7 @@ static void test_link(void **state)
 	assert_false(health_link_up(bed->health, "he-none"));
 	shell("ip link set he-b down");		/* carrier */
 	expect(bed, false, "link-down");
-	assert_false(bed->now.server_ill);
+	assert_false(bed->now.unfit);
 	shell("ip link set he-b up");
 	expect(bed, true, "");
 	shell("ip link set he-a down");

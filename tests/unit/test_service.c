@@ -15,8 +15,10 @@
 		if (!(cond)) \
 			fail_msg("%s: process=%d listener=%d link=%d gave running=%d ill=%d orphaned=%d reason=\"%s\"", \
 				 #cond, (f)->process, (f)->listener, (f)->link_up, (v)->running, \
-				 (v)->server_ill, (v)->orphaned, (v)->reason); \
+				 (v)->unfit, (v)->orphaned, (v)->reason); \
 	} while (0)
+
+#define FACTS(p, l, up)	{ .process = p, .listener = l, .link_up = up }
 
 static void for_all(void (*law)(const struct service_facts *f, const struct service_verdict *v))
 {
@@ -37,7 +39,7 @@ static void running_law(const struct service_facts *f, const struct service_verd
 	CHECK(!v->running || f->link_up, f, v);
 	CHECK(!v->running || f->listener != LISTENER_LOST, f, v);
 	CHECK(!v->running || !gone || f->listener == LISTENER_THERE, f, v);
-	CHECK(v->running || !f->link_up || v->server_ill, f, v);
+	CHECK(v->running || !f->link_up || v->unfit, f, v);
 	CHECK(v->running || v->reason[0], f, v);
 }
 
@@ -48,16 +50,16 @@ static void blame_law(const struct service_facts *f, const struct service_verdic
 
 	up.link_up = true;
 	well = service_judge(&up);
-	CHECK(v->server_ill == !well.running, f, v);	/* the link never changes whose fault it is */
-	CHECK(v->server_ill == well.server_ill, f, v);
-	CHECK(!v->server_ill || !strcmp(v->reason, well.reason), f, v);
-	CHECK((!strcmp(v->reason, "link-down")) == (!f->link_up && !v->server_ill), f, v);
+	CHECK(v->unfit == !well.running, f, v);	/* the link never changes whose fault it is */
+	CHECK(v->unfit == well.unfit, f, v);
+	CHECK(!v->unfit || !strcmp(v->reason, well.reason), f, v);
+	CHECK((!strcmp(v->reason, "link-down")) == (!f->link_up && !v->unfit), f, v);
 }
 
 static void orphan_law(const struct service_facts *f, const struct service_verdict *v)
 {
 	CHECK(v->orphaned == (f->process == PROCESS_GONE && f->listener == LISTENER_THERE), f, v);
-	CHECK(!v->orphaned || !v->server_ill, f, v);	/* an alarm, never a move */
+	CHECK(!v->orphaned || !v->unfit, f, v);	/* an alarm, never a move */
 }
 
 /* More trouble never makes a server run: facts that get worse cannot turn unavailable into running. */
@@ -68,7 +70,7 @@ static void worse_law(const struct service_facts *f, const struct service_verdic
 
 	worse.listener = LISTENER_LOST;
 	w = service_judge(&worse);
-	CHECK(!w.running && w.server_ill, &worse, &w);
+	CHECK(!w.running && w.unfit, &worse, &w);
 	CHECK(v->running || !w.running, f, v);
 }
 
@@ -76,6 +78,52 @@ static void test_running(void **state) { (void)state; for_all(running_law); }
 static void test_blame(void **state) { (void)state; for_all(blame_law); }
 static void test_orphan(void **state) { (void)state; for_all(orphan_law); }
 static void test_worse(void **state) { (void)state; for_all(worse_law); }
+
+/* Each of the other monitors, by itself: failed it is a trouble of its own word and event, and else it says nothing. */
+static void test_monitors(void **state)
+{
+	static const struct {
+		size_t at;
+		const char *word, *event;
+	} rows[] = {
+		{ offsetof(struct service_facts, port), "port-cannot-open", "00-04200" },
+		{ offsetof(struct service_facts, answers), "server-hung", "service-unavailable" },
+		{ offsetof(struct service_facts, nic), "nic-failed", "00-52027" },
+		{ offsetof(struct service_facts, management), "management-nic-failed", "management-nic" },
+		{ offsetof(struct service_facts, vip), "vip-failed", "00-52029" },
+		{ offsetof(struct service_facts, traffic), "no-sip-traffic", "no-sip-traffic" },
+		{ offsetof(struct service_facts, trunks), "trunks-out-of-service", "trunks-out-of-service" },
+		{ offsetof(struct service_facts, msml), "msml-out-of-service", "msml-out-of-service" },
+		{ offsetof(struct service_facts, init), "not-ready", "backup-not-ready" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int fact = FACT_NOT_WATCHED; fact <= FACT_FAILED; fact++) {
+			struct service_facts f = FACTS(PROCESS_ALIVE, LISTENER_THERE, true);
+			struct service_verdict v;
+			bool bad = fact == FACT_FAILED;
+
+			*(enum fact_health *)((char *)&f + rows[i].at) = fact;
+			v = service_judge(&f);
+			CHECK(v.running == !bad && v.unfit == bad && !strcmp(v.reason, bad ? rows[i].word : ""), &f, &v);
+			CHECK(!strcmp(service_event(v.trouble), bad ? rows[i].event : ""), &f, &v);
+			CHECK(!bad == !service_text(v.trouble)[0], &f, &v);
+		}
+}
+
+/* A server that writes its core has ended, whatever its sockets and its process still look like. */
+static void test_core_dump(void **state)
+{
+	struct service_facts f = { PROCESS_ALIVE, LISTENER_THERE, true, .dumping = true };
+	struct service_verdict v = service_judge(&f);
+
+	(void)state;
+	CHECK(!v.running && v.unfit && !v.orphaned && !strcmp(v.reason, "core-dump"), &f, &v);
+	f.process = PROCESS_GONE;
+	v = service_judge(&f);
+	CHECK(!v.running && !v.orphaned && !strcmp(v.reason, "core-dump"), &f, &v);
+}
 
 /* The words that logs, status and the manual promise. */
 static void test_words(void **state)
@@ -85,19 +133,19 @@ static void test_words(void **state)
 		bool running;
 		const char *reason;
 	} rows[] = {
-		{ { PROCESS_NOT_WATCHED, LISTENER_NOT_WATCHED, true }, true, "" },
-		{ { PROCESS_ALIVE, LISTENER_THERE, true }, true, "" },
-		{ { PROCESS_ALIVE, LISTENER_THERE, false }, false, "link-down" },
-		{ { PROCESS_NOT_WATCHED, LISTENER_NEVER_SEEN, true }, true, "listener-not-seen-yet" },
-		{ { PROCESS_ALIVE, LISTENER_NEVER_SEEN, true }, true, "listener-not-seen-yet" },
-		{ { PROCESS_ALIVE, LISTENER_LOST, true }, false, "listener-lost" },
-		{ { PROCESS_NOT_WATCHED, LISTENER_LOST, true }, false, "listener-lost" },
-		{ { PROCESS_GONE, LISTENER_LOST, true }, false, "process-gone" },
-		{ { PROCESS_GONE, LISTENER_LOST, false }, false, "process-gone" },
-		{ { PROCESS_GONE, LISTENER_NOT_WATCHED, true }, false, "process-gone" },
-		{ { PROCESS_GONE, LISTENER_NEVER_SEEN, true }, false, "process-not-running" },
-		{ { PROCESS_GONE, LISTENER_THERE, true }, true, "main-process-gone" },
-		{ { PROCESS_GONE, LISTENER_THERE, false }, false, "link-down" },
+		{ FACTS(PROCESS_NOT_WATCHED, LISTENER_NOT_WATCHED, true), true, "" },
+		{ FACTS(PROCESS_ALIVE, LISTENER_THERE, true), true, "" },
+		{ FACTS(PROCESS_ALIVE, LISTENER_THERE, false), false, "link-down" },
+		{ FACTS(PROCESS_NOT_WATCHED, LISTENER_NEVER_SEEN, true), true, "listener-not-seen-yet" },
+		{ FACTS(PROCESS_ALIVE, LISTENER_NEVER_SEEN, true), true, "listener-not-seen-yet" },
+		{ FACTS(PROCESS_ALIVE, LISTENER_LOST, true), false, "listener-lost" },
+		{ FACTS(PROCESS_NOT_WATCHED, LISTENER_LOST, true), false, "listener-lost" },
+		{ FACTS(PROCESS_GONE, LISTENER_LOST, true), false, "process-gone" },
+		{ FACTS(PROCESS_GONE, LISTENER_LOST, false), false, "process-gone" },
+		{ FACTS(PROCESS_GONE, LISTENER_NOT_WATCHED, true), false, "process-gone" },
+		{ FACTS(PROCESS_GONE, LISTENER_NEVER_SEEN, true), false, "process-not-running" },
+		{ FACTS(PROCESS_GONE, LISTENER_THERE, true), true, "main-process-gone" },
+		{ FACTS(PROCESS_GONE, LISTENER_THERE, false), false, "link-down" },
 	};
 
 	(void)state;
@@ -112,7 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_running), cmocka_unit_test(test_blame), cmocka_unit_test(test_orphan),
-		cmocka_unit_test(test_worse), cmocka_unit_test(test_words),
+		cmocka_unit_test(test_worse), cmocka_unit_test(test_words), cmocka_unit_test(test_monitors), cmocka_unit_test(test_core_dump),
 	};
 
 	return cmocka_run_group_tests_name("service", tests, NULL, NULL);

@@ -401,7 +401,7 @@ void group_say(struct ha *ha, const struct group *g)
 	uint32_t flags = (g->service.running ? PULSE_F_RUNNING : 0) | (ha->stopping ? PULSE_F_STOPPING : 0) |
 			 (ha->leaving ? PULSE_F_RESTART : 0) |
 			 (byhand_is_fenced(g) ? PULSE_F_FENCED : 0) |
-			 (g->role == ROLE_PRIMARY && g->held ? PULSE_F_VIP : 0);
+			 (g->role == ROLE_PRIMARY && g->held ? PULSE_F_VIP : 0) | g->evidence;
 	struct bt_group row;
 
 	pulse_say_health(ha->pulse, g->slot, flags);

@@ -119,6 +119,36 @@ static uint64_t hear_arbiter(struct ha *ha)
 	return next;
 }
 
+/* ---- monitors ------------------------------------------------------------------------------------- */
+
+static void tell_monitors(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		const struct group *g = &ha->group[i];
+		const volatile struct bt_heard *h = &dp_heard(ha->dp)[i];
+		struct health_input in = {
+			.primary = serves(ha, g), .primary_ns = g->moved_ns,
+			.peer_fresh = h->at_ns && h->at_ns + facts_fresh_ns(ha) > ha->turn_ns, .peer_flags = h->flags,
+		};
+
+		health_tell(ha->health, i, &in);
+	}
+}
+
+static void say_evidence(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		struct group *g = &ha->group[i];
+		uint32_t evidence = health_evidence(ha->health, i);
+
+		if (evidence == g->evidence)
+			continue;
+		g->evidence = evidence;
+		group_say(ha, g);
+		pulse_kick(ha->pulse);
+	}
+}
+
 /* ---- one turn ------------------------------------------------------------------------------------ */
 
 static void turn_group(struct ha *ha, struct group *g)
@@ -169,7 +199,9 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 
 	ha->turn_ns = now_ns;
 	sources_take_events(ha);	/* why a word changed, before it is read: what woke us may be something else */
+	tell_monitors(ha);
 	health_ns = health_turn(ha->health, now_ns);	/* first: what it finds is judged in this turn */
+	say_evidence(ha);
 	note_peer(ha);
 	asked_ns = ask_for_vips(ha);
 	arbiter_ns = hear_arbiter(ha);

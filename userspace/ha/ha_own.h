@@ -72,6 +72,7 @@ struct group {
 	struct announce *announce;
 	struct vip_ask *vip_ask;
 	struct service_verdict service;
+	uint32_t evidence;	/* PULSE_F_*, of what the monitors see, as our pulses say it */
 
 	enum role role;
 	uint64_t number;	/* of the word when the role was last settled; 0: not yet */

@@ -61,22 +61,31 @@ static void on_ring(struct src *src, uint32_t events)
 	sources_take_events(ha);
 }
 
+/* Two troubles may have one event: it stands while either does. */
+static void tell_troubles(struct ha *ha, const struct group *g)
+{
+	const char *now = service_event(g->service.trouble);
+	char text[HA_TEXT];
+
+	for (int t = TROUBLE_NONE + 1; t < TROUBLE__N; t++)
+		if (strcmp(service_event(t), now))
+			alarm_set(&ha->alarms, false, service_event(t), g->conf->name, "", g->conf->alarm_notify, clock_now_ns());
+	if (!now[0])
+		return;
+	snprintf(text, sizeof(text), "%s: %s", g->service.reason, service_text(g->service.trouble));
+	alarm_set(&ha->alarms, true, now, g->conf->name, text, g->conf->alarm_notify, clock_now_ns());
+}
+
 void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *v)
 {
 	struct ha *ha = arg;
 	struct group *g = &ha->group[slot];
-	char text[HA_TEXT];
 
 	g->service = *v;
-	snprintf(text, sizeof(text), "%s: %s", v->server_ill ? "this host's SIP server is not well" :
-		 "clients cannot reach this host", v->reason);
 	alarm_set(&ha->alarms, v->orphaned, "main-process-gone", g->conf->name,
 		  "the SIP server's main process is gone, its listener still serves: nothing is moved",
 		  g->conf->alarm_notify, clock_now_ns());
-	alarm_set(&ha->alarms, !v->running && v->server_ill, "service-unavailable", g->conf->name, text,
-		  g->conf->alarm_notify, clock_now_ns());
-	alarm_set(&ha->alarms, !v->running && !v->server_ill, "00-52027", g->conf->name, text,
-		  g->conf->alarm_notify, clock_now_ns());
+	tell_troubles(ha, g);
 	if (ha->pulse)
 		group_say(ha, g);
 	if (v->running && ha->placer)

@@ -181,7 +181,7 @@ static int ask_arbiter(struct ha *ha, const struct ha_say *say)
 
 static int watch_all(struct ha *ha, const struct ha_say *say)
 {
-	int err = health_open(&ha->health, ha->loop, ha->conf, sources_on_health, ha);
+	int err = health_open(&ha->health, ha->loop, ha->conf, ha->dp, sources_on_health, ha);
 
 	if (err)
 		return ha_fail(say, err, "health monitors", strerror(-err));

@@ -27,10 +27,13 @@ struct group {
 	bool masterless;		/* and a listener serves without it: */
 	uint64_t orphan_ns;		/* an orphan from then on; 0: nothing to wait for */
 	struct service_verdict verdict;	/* as last reported */
+	struct health_input in;
+	uint32_t evidence;
 };
 
 struct health {
 	const struct conf *conf;
+	struct dp *dp;
 	struct nic nic;
 	struct listener *listener;
 	struct group groups[BT_GROUPS_MAX];
@@ -67,7 +70,7 @@ static enum fact_process weigh_process(struct health *h, uint32_t slot, uint64_t
 static bool differs(const struct service_verdict *a, const struct service_verdict *b)
 {
 	return a->running != b->running || a->orphaned != b->orphaned ||
-	       a->server_ill != b->server_ill || strcmp(a->reason, b->reason);
+	       a->unfit != b->unfit || strcmp(a->reason, b->reason);
 }
 
 static void report(struct health *h, uint32_t slot, const struct service_verdict *v)
@@ -171,7 +174,7 @@ static int begin(struct health *h, struct loop *loop)
 	return 0;
 }
 
-int health_open(struct health **ret, struct loop *loop, const struct conf *conf,
+int health_open(struct health **ret, struct loop *loop, const struct conf *conf, struct dp *dp,
 		health_report_fn *fn, void *arg)
 {
 	struct health *h = calloc(1, sizeof(*h));
@@ -180,6 +183,7 @@ int health_open(struct health **ret, struct loop *loop, const struct conf *conf,
 	if (!h)
 		return -ENOMEM;
 	h->conf = conf;
+	h->dp = dp;
 	h->report = fn;
 	h->arg = arg;
 	err = begin(h, loop);
@@ -205,4 +209,14 @@ void health_close(struct health *h)
 bool health_link_up(const struct health *h, const char *dev)
 {
 	return nic_is_up(&h->nic, dev);
+}
+
+void health_tell(struct health *h, uint32_t slot, const struct health_input *in)
+{
+	h->groups[slot].in = *in;
+}
+
+uint32_t health_evidence(const struct health *h, uint32_t slot)
+{
+	return h->groups[slot].evidence;
 }

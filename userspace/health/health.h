@@ -17,15 +17,30 @@
 #include "core/service.h"
 #include "sys/loop.h"
 
+struct dp;
 struct health;
+
+/* What the conductor knows and a monitor needs to know of a group. */
+struct health_input {
+	bool primary;		/* the gate is open here */
+	uint64_t primary_ns;	/* since then */
+	bool peer_fresh;	/* what the peer said of the group is of the present */
+	uint32_t peer_flags;	/* PULSE_F_*, as last heard; 0: never */
+};
 
 /* @slot: index in conf.groups. Called on every change of verdict, its reason or its alarm. */
 typedef void health_report_fn(void *arg, uint32_t slot, const struct service_verdict *verdict);
 
-/* Starts every monitor and reports once per group before it returns. @conf must outlive it. */
-int health_open(struct health **ret, struct loop *loop, const struct conf *conf,
+/* Starts every monitor and reports once per group before it returns. @conf and @dp must outlive it. @dp: NULL: no counters. */
+int health_open(struct health **ret, struct loop *loop, const struct conf *conf, struct dp *dp,
 		health_report_fn *report, void *arg);
 void health_close(struct health *h);
+
+/* Before each turn. */
+void health_tell(struct health *h, uint32_t slot, const struct health_input *in);
+
+/* PULSE_F_ASKING ... PULSE_F_PASS: what our pulses are to say of what is seen here. */
+uint32_t health_evidence(const struct health *h, uint32_t slot);
 
 /* Periodic look (pidfile appeared, unit restarted, resync); returns the next deadline. */
 uint64_t health_turn(struct health *h, uint64_t now_ns);
