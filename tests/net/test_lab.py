@@ -266,3 +266,13 @@ def test_a_lab_made_to_stay_is_not_swept_and_can_be_joined():
 def test_the_tools_are_built():
     for tool in ("probe", "answerer", "flood"):
         assert os.access(f"{BUILD}/tools/{tool}", os.X_OK), f"{tool} is missing: run make"
+
+
+def test_a_machine_that_stood_still_is_known(request):
+    """Else a failure of that moment would count; and one at any other time must."""
+    stalls, since = request.config.stalls, time.monotonic_ns()
+    stalls.process.send_signal(signal.SIGSTOP)
+    time.sleep(0.1)
+    stalls.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: stalls.worst_ms(since) >= 50, 5, f"a stall of 0.1 s to be told, not {stalls.worst_ms(since)} ms")
+    assert stalls.worst_ms(time.monotonic_ns() + 10**9) == 0
