@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/init_check.h"
 #include "health/health.h"
 #include "sys/clock.h"
 
@@ -758,6 +759,107 @@ static void test_missing_interface(void **state)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* ---- backup-init-check ---- */
+
+static void tell_backup(struct bed *bed, uint32_t unready)
+{
+	health_tell(bed->health, 0, &(struct health_input){ .peer_heard = true, .unready = unready });
+}
+
+static void begin_checked(struct bed *bed)
+{
+	struct conf_tserver *o = &bed->conf.groups[0].opt;
+
+	o->backup_init_check = o->backup_sip_port_check = true;
+	o->backup_init_check_timeout_s = 1;
+	begin(bed);
+	tell_backup(bed, 0);
+}
+
+/* Bound, not listening: no lookup finds it, and no server could open the port. */
+static int stranger(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(5060), .sin_addr.s_addr = htonl(INADDR_ANY) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0 && !bind(fd, (void *)&at, sizeof(at)));
+	return fd;
+}
+
+static void expect_detail(const struct bed *bed, const char *detail)
+{
+	if (strcmp(bed->now.detail, detail))
+		fail_msg("detail is \"%s\", not \"%s\"", bed->now.detail, detail);
+}
+
+static void test_init_port_taken(void **state)
+{
+	struct bed *bed = *state;
+	int fd = stranger();
+
+	begin_checked(bed);
+	assert_true(bed->now.running);		/* it has its time */
+	expect(bed, false, "not-ready");
+	expect_detail(bed, "port 127.0.0.77:5060/tcp: Address already in use");
+	assert_true(bed->now.unfit);
+	close(fd);
+	expect(bed, true, "listener-not-seen-yet");
+	expect_detail(bed, "");
+	tell_backup(bed, INIT_BIT(INIT_PATHS));	/* ready once is enough */
+	expect_quiet(bed, 1500 * NS_PER_MS);
+}
+
+static void test_init_part_of_the_conductor(void **state)
+{
+	struct bed *bed = *state;
+
+	start(serve, &both);
+	begin_checked(bed);
+	tell_backup(bed, INIT_BIT(INIT_DIGEST) | INIT_BIT(INIT_PATHS));
+	expect(bed, false, "not-ready");
+	expect_detail(bed, init_part_text(INIT_DIGEST));
+	tell_backup(bed, INIT_BIT(INIT_PATHS));
+	bed->want_reason = NULL;
+	run(bed, 50 * NS_PER_MS);
+	expect_detail(bed, init_part_text(INIT_PATHS));
+	health_tell(bed->health, 0, &(struct health_input){ .primary = true, .peer_heard = true, .unready = INIT_BIT(INIT_PATHS) });
+	expect(bed, true, "");			/* the last one alive: a primary is not judged */
+	expect_quiet(bed, 1500 * NS_PER_MS);
+}
+
+static void test_init_off(void **state)
+{
+	struct bed *bed = *state;
+	int fd = stranger();
+
+	bed->conf.groups[0].opt.backup_init_check_timeout_s = 1;
+	bed->conf.groups[0].opt.backup_sip_port_check = true;
+	begin(bed);
+	tell_backup(bed, INIT_BIT(INIT_DIGEST));
+	expect_quiet(bed, 1500 * NS_PER_MS);
+	close(fd);
+}
+
+/* Each of these leaves the port alone: the guide's scripts, the option itself, no listener to look for. */
+static void test_init_port_not_asked(void **state)
+{
+	struct bed *bed = *state;
+	struct conf_group *g = &bed->conf.groups[0];
+	int fd = stranger();
+
+	for (int i = 0; i < 3; i++) {
+		bed->reports = 0;
+		begin_checked(bed);
+		g->opt.control_vip_scripts = i == 0;
+		g->opt.backup_sip_port_check = i != 1;
+		g->listener_auto = i != 2;
+		expect_quiet(bed, 1200 * NS_PER_MS);
+		health_close(bed->health);
+		bed->health = NULL;
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -769,6 +871,10 @@ int main(void)
 		T(test_one_look_is_not_enough), T(test_no_orphan_alarm_in_a_crash), T(test_ipv6), T(test_dual_stack_wildcard),
 		T(test_other_transport_is_not_ours), T(test_link), T(test_leaving_a_bridge),
 		T(test_missing_interface),
+		T(test_init_port_taken),
+		T(test_init_part_of_the_conductor),
+		T(test_init_off),
+		T(test_init_port_not_asked),
 	};
 
 	return cmocka_run_group_tests_name("health", tests, NULL, NULL);

@@ -62,12 +62,15 @@ struct service_facts {
 	enum fact_health init;		/* backup-init-check */
 };
 
+#define SERVICE_DETAIL	96
+
 struct service_verdict {
 	bool running;
 	bool unfit;			/* unavailable for more than the link, which is a fact of its own */
 	bool orphaned;			/* alarm: main process gone, a listener still serves */
 	enum service_trouble trouble;
 	const char *reason;		/* stable word: "", process-gone, listener-lost, link-down ... */
+	char detail[SERVICE_DETAIL];	/* the monitor's own words, where the reason leaves a question; "" */
 };
 
 struct service_verdict service_judge(const struct service_facts *facts);

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "core/init_check.h"
 #include "core/word.h"
 #include "sys/clock.h"
 
@@ -281,6 +282,35 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 	f->settled = f->rested && ha->turn_ns - g->ill_ns >= SETTLE_NS;
 	if (f->peer == PEER_UP && stalled(ha, g, &f->said))
 		f->peer = PEER_STALLED;
+}
+
+/* ---- what a takeover would miss ------------------------------------------------------------------- */
+
+static bool attached(const struct ha *ha)
+{
+	const struct fence_report *f = &ha->fence_told;
+
+	for (uint32_t i = 0; i < f->n_doors; i++)
+		if (f->door[i].err || (f->door[i].named && (f->door[i].moved || !f->door[i].ifindex)))
+			return false;
+	return true;
+}
+
+static bool every_path_up(const struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (!ha->report.path[i].heard_ns || ha->report.path[i].silent || !health_link_up(ha->health, ha->conf->paths[i].dev))
+			return false;
+	return true;
+}
+
+uint32_t facts_unready(const struct ha *ha, const struct group *g)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+	bool same = h->at_ns && h->flags & PULSE_F_KNOWN && h->digest == g->digest;
+
+	return (attached(ha) ? 0 : INIT_BIT(INIT_DATA_PATH)) | (same ? 0 : INIT_BIT(INIT_DIGEST)) |
+	       (every_path_up(ha) ? 0 : INIT_BIT(INIT_PATHS)) | (facts_peer_hears_us(ha) ? 0 : INIT_BIT(INIT_ANSWERING));
 }
 
 bool facts_peer_is_gone(const struct ha *ha, const struct group *g)

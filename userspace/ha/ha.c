@@ -129,6 +129,7 @@ static void tell_monitors(struct ha *ha)
 		struct health_input in = {
 			.primary = serves(ha, g), .primary_ns = g->moved_ns,
 			.peer_fresh = h->at_ns && h->at_ns + facts_fresh_ns(ha) > ha->turn_ns, .peer_flags = h->flags,
+			.peer_heard = ha->peer == PEER_UP, .unready = g->conf->opt.backup_init_check ? facts_unready(ha, g) : 0,
 		};
 
 		health_tell(ha->health, i, &in);

@@ -193,6 +193,7 @@ void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *v
 /* facts.c: what core is told */
 enum peer_state facts_peer(const struct ha *ha);
 bool facts_peer_is_gone(const struct ha *ha, const struct group *g);
+uint32_t facts_unready(const struct ha *ha, const struct group *g);	/* INIT_BIT of what is missing */
 void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *ret);
 uint64_t facts_heard_ns(const struct ha *ha);
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g);

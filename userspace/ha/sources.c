@@ -72,7 +72,8 @@ static void tell_troubles(struct ha *ha, const struct group *g)
 			alarm_set(&ha->alarms, false, service_event(t), g->conf->name, "", g->conf->alarm_notify, clock_now_ns());
 	if (!now[0])
 		return;
-	snprintf(text, sizeof(text), "%s: %s", g->service.reason, service_text(g->service.trouble));
+	snprintf(text, sizeof(text), "%s: %s", g->service.reason, g->service.detail[0] ? g->service.detail :
+		 service_text(g->service.trouble));
 	alarm_set(&ha->alarms, true, now, g->conf->name, text, g->conf->alarm_notify, clock_now_ns());
 }
 

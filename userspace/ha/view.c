@@ -74,7 +74,8 @@ static void view_group(struct ha *ha, const struct group *g, struct ha_group_vie
 	v->mode = "takeover";
 	v->role = role_text(g->role);
 	v->service = g->service.running ? "running" : "unavailable";
-	snprintf(v->service_reason, sizeof(v->service_reason), "%s", g->service.reason);
+	snprintf(v->service_reason, sizeof(v->service_reason), "%s%s%s", g->service.reason, g->service.detail[0] ? ": " : "",
+		 g->service.detail);
 	v->gate = word_mode_text(f.word);
 	v->term = BT_WORD_TERM(f.word);
 	snprintf(v->owner, sizeof(v->owner), "%s", owner_name(ha, f.word));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "health/init.h"
 #include "health/listener.h"
 #include "health/nic.h"
 #include "health/process.h"
@@ -29,6 +30,7 @@ struct group {
 	struct service_verdict verdict;	/* as last reported */
 	struct health_input in;
 	uint32_t evidence;
+	struct init init;
 };
 
 struct health {
@@ -70,7 +72,7 @@ static enum fact_process weigh_process(struct health *h, uint32_t slot, uint64_t
 static bool differs(const struct service_verdict *a, const struct service_verdict *b)
 {
 	return a->running != b->running || a->orphaned != b->orphaned ||
-	       a->unfit != b->unfit || strcmp(a->reason, b->reason);
+	       a->unfit != b->unfit || strcmp(a->reason, b->reason) || strcmp(a->detail, b->detail);
 }
 
 static void report(struct health *h, uint32_t slot, const struct service_verdict *v)
@@ -79,11 +81,22 @@ static void report(struct health *h, uint32_t slot, const struct service_verdict
 
 	h->groups[slot].verdict = *v;
 	log_event(v->running && !v->orphaned ? LOG_INFO : LOG_WARNING, "service",
-		  "group=%s state=%s reason=%s process=\"%s\" missing=\"%s\"",
-		  h->conf->groups[slot].name, v->running ? "running" : "unavailable", v->reason[0] ? v->reason : "none",
+		  "group=%s state=%s reason=%s detail=\"%s\" process=\"%s\" missing=\"%s\"",
+		  h->conf->groups[slot].name, v->running ? "running" : "unavailable", v->reason[0] ? v->reason : "none", v->detail,
 		  process_why(&h->groups[slot].process),
 		  listener_missing(h->listener, slot, missing, sizeof(missing)));
 	h->report(h->arg, slot, v);
+}
+
+/* Last of all facts: that the others are well is a part of it. */
+static enum fact_health weigh_init(struct health *h, uint32_t slot, const struct service_facts *facts, uint64_t now_ns)
+{
+	struct group *g = &h->groups[slot];
+	struct init_seen seen = { .primary = g->in.primary, .peer_heard = g->in.peer_heard, .missing = g->in.unready };
+
+	if (!service_judge(facts).running)
+		seen.missing |= INIT_BIT(INIT_MONITORS);
+	return init_fact(&g->init, &seen, now_ns);
 }
 
 static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
@@ -93,7 +106,10 @@ static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
 
 	facts.listener = listener_fact(h->listener, slot);
 	facts.link_up = nic_all_up(&h->nic, h->groups[slot].nics);
+	facts.init = weigh_init(h, slot, &facts, now_ns);
 	v = service_judge(&facts);
+	if (v.trouble == TROUBLE_NOT_READY)
+		snprintf(v.detail, sizeof(v.detail), "%s", init_missing(&h->groups[slot].init));
 	if (!h->ready || differs(&v, &h->groups[slot].verdict))
 		report(h, slot, &v);
 }
@@ -127,6 +143,8 @@ uint64_t health_turn(struct health *h, uint64_t now_ns)
 	listener_turn(h->listener, now_ns);
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		next = earlier(next, process_turn(&h->groups[s].process, now_ns));
+	for (uint32_t s = 0; s < h->conf->n_groups; s++)
+		next = earlier(next, init_turn(&h->groups[s].init, now_ns));
 	judge_all(h, now_ns);
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		if (h->groups[s].orphan_ns)
@@ -169,6 +187,8 @@ static int begin(struct health *h, struct loop *loop)
 	for (uint32_t s = 0; s < conf->n_groups; s++)
 		process_open(&h->groups[s].process, loop, conf->groups[s].server_pidfile,
 			     conf->groups[s].server_unit, on_change, h);
+	for (uint32_t s = 0; s < conf->n_groups; s++)
+		init_open(&h->groups[s].init, conf, &conf->groups[s]);
 	judge_all(h, clock_now_ns());
 	h->ready = true;
 	return 0;
@@ -201,6 +221,8 @@ void health_close(struct health *h)
 		return;
 	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++)
 		process_close(&h->groups[s].process);
+	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++)
+		init_close(&h->groups[s].init);
 	listener_close(h->listener);
 	nic_close(&h->nic);
 	free(h);

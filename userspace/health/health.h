@@ -26,6 +26,8 @@ struct health_input {
 	uint64_t primary_ns;	/* since then */
 	bool peer_fresh;	/* what the peer said of the group is of the present */
 	uint32_t peer_flags;	/* PULSE_F_*, as last heard; 0: never */
+	bool peer_heard;	/* by any path */
+	uint32_t unready;	/* INIT_BIT (core/init_check.h) of the conductor's parts that a takeover would miss */
 };
 
 /* @slot: index in conf.groups. Called on every change of verdict, its reason or its alarm. */
