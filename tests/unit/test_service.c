@@ -125,6 +125,19 @@ static void test_core_dump(void **state)
 	CHECK(!v.running && !v.orphaned && !strcmp(v.reason, "core-dump"), &f, &v);
 }
 
+/* A dead worker is worth an alarm, and no verdict: whether the server still answers is another fact. */
+static void test_worker(void **state)
+{
+	struct service_facts f = { PROCESS_ALIVE, LISTENER_THERE, true, .worker = "kamailio (pid 7) has crashed" };
+	struct service_verdict v = service_judge(&f);
+
+	(void)state;
+	CHECK(v.running && v.wounded && !strcmp(v.worker, f.worker), &f, &v);
+	f.worker = NULL;
+	v = service_judge(&f);
+	CHECK(v.running && !v.wounded && !v.worker[0], &f, &v);
+}
+
 /* The words that logs, status and the manual promise. */
 static void test_words(void **state)
 {
@@ -161,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_running), cmocka_unit_test(test_blame), cmocka_unit_test(test_orphan),
 		cmocka_unit_test(test_worse), cmocka_unit_test(test_words), cmocka_unit_test(test_monitors), cmocka_unit_test(test_core_dump),
+		cmocka_unit_test(test_worker),
 	};
 
 	return cmocka_run_group_tests_name("service", tests, NULL, NULL);

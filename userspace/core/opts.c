@@ -177,7 +177,7 @@ static const struct opt table[] = {
 	{ LIST(SEC_GROUP, "route", AT_RESTART, OPT_ROUTE),
 	  .help = "installed with the VIP as source" },
 	{ GROUP("server-pidfile", AT_RESTART, OPT_FILE, server_pidfile),
-	  .help = "process to be watched; not with server-unit" },
+	  .help = "process to be watched, by its number on this host; not with server-unit" },
 	{ GROUP("server-unit", AT_RESTART, OPT_UNIT, server_unit),
 	  .help = "systemd service to be watched; not with server-pidfile" },
 	{ GROUP("listener", AT_RESTART, OPT_BOOL, listener_auto), .words = off_auto, .def = "auto",

@@ -55,11 +55,12 @@ static const char *remark(const struct service_facts *facts)
 
 struct service_verdict service_judge(const struct service_facts *facts)
 {
-	struct service_verdict v = { .trouble = first_trouble(facts) };
+	struct service_verdict v = { .trouble = first_trouble(facts), .worker = facts->worker ? facts->worker : "" };
 
 	v.unfit = v.trouble != TROUBLE_NONE;
 	v.running = !v.unfit && facts->link_up;
 	v.orphaned = facts->process == PROCESS_GONE && facts->listener == LISTENER_THERE && !facts->dumping;
+	v.wounded = v.worker[0] != '\0';
 	if (!v.unfit && !facts->link_up)
 		v.trouble = TROUBLE_LINK;
 	v.reason = v.running ? remark(facts) : troubles[v.trouble].word;

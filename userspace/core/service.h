@@ -51,6 +51,7 @@ struct service_facts {
 	enum fact_listener listener;
 	bool link_up;			/* interface exists, is up and has its carrier */
 	bool dumping;			/* the main process writes its core */
+	const char *worker;		/* which one crashed while the server goes on; NULL or "": none */
 	enum fact_health port;		/* backup-sip-port-check, and a port that could never be opened */
 	enum fact_health answers;	/* failed: hung, and the peer's server is not */
 	enum fact_health nic;		/* sip-nic-monitoring */
@@ -68,6 +69,8 @@ struct service_verdict {
 	bool running;
 	bool unfit;			/* unavailable for more than the link, which is a fact of its own */
 	bool orphaned;			/* alarm: main process gone, a listener still serves */
+	bool wounded;			/* alarm: it has lost a worker, */
+	const char *worker;		/* this one; else "" */
 	enum service_trouble trouble;
 	const char *reason;		/* stable word: "", process-gone, listener-lost, link-down ... */
 	char detail[SERVICE_DETAIL];	/* the monitor's own words, where the reason leaves a question; "" */

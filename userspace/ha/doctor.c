@@ -122,6 +122,26 @@ static void doctor_paths(struct ha *ha, struct rows *r)
 		say(r, "warn", "paths", "one heartbeat path only", "a second [peer] path over another network tells a dead link from a dead host");
 }
 
+/* Only of use where a main process is named. */
+static void doctor_crash(struct ha *ha, struct rows *r)
+{
+	int err = health_crash_events(ha->health);
+	char text[HA_TEXT];
+	bool named = false;
+
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		named |= ha->group[i].conf->server_pidfile[0] || ha->group[i].conf->server_unit[0];
+	if (!named) {
+		say(r, "warn", "crash", "no group names its server: a core dump or a dead worker is not seen",
+		    "set server-unit or server-pidfile: without, a crash is noticed when its sockets are gone, after the core is written");
+		return;
+	}
+	snprintf(text, sizeof(text), "the kernel does not tell of crashes: %s", strerror(-err));
+	say(r, err ? "warn" : "ok", "crash", err ? text : "the kernel tells of core dumps and dead workers", err ?
+	    "core dumps are looked for, dead workers not; needs CONFIG_PROC_EVENTS, CAP_NET_ADMIN, the host's pid namespace "
+	    "and its network namespace (or CAP_SYS_ADMIN to get there)" : "");
+}
+
 static void on_arbiter(void *arg, bool ok, const char *text, const char *fix)
 {
 	say(arg, ok ? "ok" : "warn", "arbiter", text, fix);
@@ -232,6 +252,7 @@ void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg)
 	doctor_fence(ha, &r);
 	doctor_objects(ha, &r);
 	doctor_rt(ha, &r);
+	doctor_crash(ha, &r);
 	arbiter_rows(ha->arbiter, on_arbiter, &r);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		doctor_group(ha, &ha->group[i], &r);

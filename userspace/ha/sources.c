@@ -86,6 +86,7 @@ void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *v
 	alarm_set(&ha->alarms, v->orphaned, "main-process-gone", g->conf->name,
 		  "the SIP server's main process is gone, its listener still serves: nothing is moved",
 		  g->conf->alarm_notify, clock_now_ns());
+	alarm_set(&ha->alarms, v->wounded, "worker-died", g->conf->name, v->worker, g->conf->alarm_notify, clock_now_ns());
 	tell_troubles(ha, g);
 	if (ha->pulse)
 		group_say(ha, g);

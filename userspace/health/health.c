@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "health/crash.h"
 #include "health/init.h"
 #include "health/listener.h"
 #include "health/nic.h"
@@ -38,6 +39,7 @@ struct health {
 	struct dp *dp;
 	struct nic nic;
 	struct listener *listener;
+	struct crash crash;
 	struct group groups[BT_GROUPS_MAX];
 	health_report_fn *report;
 	void *arg;
@@ -71,7 +73,7 @@ static enum fact_process weigh_process(struct health *h, uint32_t slot, uint64_t
 
 static bool differs(const struct service_verdict *a, const struct service_verdict *b)
 {
-	return a->running != b->running || a->orphaned != b->orphaned ||
+	return a->running != b->running || a->orphaned != b->orphaned || a->wounded != b->wounded ||
 	       a->unfit != b->unfit || strcmp(a->reason, b->reason) || strcmp(a->detail, b->detail);
 }
 
@@ -105,6 +107,9 @@ static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
 	struct service_verdict v;
 
 	facts.listener = listener_fact(h->listener, slot);
+	facts.dumping = crash_is_dumping(&h->crash, slot);
+	facts.worker = crash_worker(&h->crash, slot);
+	facts.answers = crash_answers(&h->crash, slot);
 	facts.link_up = nic_all_up(&h->nic, h->groups[slot].nics);
 	facts.init = weigh_init(h, slot, &facts, now_ns);
 	v = service_judge(&facts);
@@ -145,6 +150,7 @@ uint64_t health_turn(struct health *h, uint64_t now_ns)
 		next = earlier(next, process_turn(&h->groups[s].process, now_ns));
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		next = earlier(next, init_turn(&h->groups[s].init, now_ns));
+	next = earlier(next, crash_turn(&h->crash, now_ns));
 	judge_all(h, now_ns);
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		if (h->groups[s].orphan_ns)
@@ -189,6 +195,9 @@ static int begin(struct health *h, struct loop *loop)
 			     conf->groups[s].server_unit, on_change, h);
 	for (uint32_t s = 0; s < conf->n_groups; s++)
 		init_open(&h->groups[s].init, conf, &conf->groups[s]);
+	crash_open(&h->crash, loop, on_change, h);
+	for (uint32_t s = 0; s < conf->n_groups; s++)
+		crash_watch(&h->crash, s, conf->groups[s].name, &h->groups[s].process);
 	judge_all(h, clock_now_ns());
 	h->ready = true;
 	return 0;
@@ -219,6 +228,7 @@ void health_close(struct health *h)
 {
 	if (!h)
 		return;
+	crash_close(&h->crash);
 	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++)
 		process_close(&h->groups[s].process);
 	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++)
@@ -231,6 +241,11 @@ void health_close(struct health *h)
 bool health_link_up(const struct health *h, const char *dev)
 {
 	return nic_is_up(&h->nic, dev);
+}
+
+int health_crash_events(const struct health *h)
+{
+	return crash_connector(&h->crash);
 }
 
 void health_tell(struct health *h, uint32_t slot, const struct health_input *in)

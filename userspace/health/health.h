@@ -4,7 +4,7 @@
  * judges, one report per group goes up when the verdict changes.
  *
  * Monitors: process (pidfd; server-pidfile or server-unit), listener (sock_diag, destroy events
- * included), nic (link and carrier of the group's interface, by rtnetlink).
+ * included), crash (proc connector, CoreDumping), nic (link and carrier of the group's interface, by rtnetlink).
  * Threads: main only. Blocks: never longer than one netlink answer.
  */
 #ifndef BATON_HEALTH_H
@@ -43,6 +43,9 @@ void health_tell(struct health *h, uint32_t slot, const struct health_input *in)
 
 /* PULSE_F_ASKING ... PULSE_F_PASS: what our pulses are to say of what is seen here. */
 uint32_t health_evidence(const struct health *h, uint32_t slot);
+
+/* 0, or why the kernel does not tell of core dumps and dead workers, so that they are looked for. */
+int health_crash_events(const struct health *h);
 
 /* Periodic look (pidfile appeared, unit restarted, resync); returns the next deadline. */
 uint64_t health_turn(struct health *h, uint64_t now_ns);

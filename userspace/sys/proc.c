@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,6 +13,8 @@
 
 #define PID_TOP		4194304	/* PID_MAX_LIMIT of 64-bit kernels */
 #define FIRST_LINE	64
+#define STATUS_MAX	4096	/* of /proc/PID/status, 1.5 KB */
+#define STAT_MAX	512	/* so far the name and the parent come for sure */
 
 static struct proc_pidfile writing_of(const struct stat *st)
 {
@@ -102,4 +106,63 @@ bool proc_has_ended(int pidfd)
 	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
 
 	return poll(&pfd, 1, 0) == 1 && pfd.revents & POLLIN;
+}
+
+/* As text. None of these files waits for the process's memory, as cmdline would while a core is written. */
+static int read_proc(pid_t pid, const char *name, char *buf, size_t cap)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, buf, cap - 1);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	return n < 0 ? (int)n : 0;
+}
+
+int proc_is_dumping(pid_t pid)
+{
+	char buf[STATUS_MAX];
+	const char *at;
+	int err = read_proc(pid, "status", buf, sizeof(buf));
+
+	if (err)
+		return err;
+	at = strstr(buf, "\nCoreDumping:");
+	return at && strtol(at + sizeof("\nCoreDumping:") - 1, NULL, 10) == 1;
+}
+
+/* The name may contain anything, a bracket too: what is behind the last one counts. */
+int proc_parent(pid_t pid, pid_t *ret)
+{
+	char buf[STAT_MAX];
+	const char *at;
+	int parent, err = read_proc(pid, "stat", buf, sizeof(buf));
+
+	if (err)
+		return err;
+	at = strrchr(buf, ')');
+	if (!at || sscanf(at, ") %*c %d", &parent) != 1)
+		return -EINVAL;
+	*ret = parent;
+	return 0;
+}
+
+void proc_name(pid_t pid, char ret[PROC_NAME_MAX])
+{
+	char buf[PROC_NAME_MAX + 1] = "";	/* with the end of its line */
+
+	if (read_proc(pid, "comm", buf, sizeof(buf)))
+		buf[0] = '\0';
+	snprintf(ret, PROC_NAME_MAX, "%.*s", (int)strcspn(buf, "\n"), buf);
+	for (char *c = ret; *c; c++)
+		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')	/* a char is signed: above ASCII is below blank */
+			*c = '?';
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * proc: which process does a pidfile name, and has it ended?
+ * proc: which process does a pidfile name, has it ended, and what does the kernel say of one?
  *
  * A pidfile is written by somebody else: what is in it is either one number in range or refused.
  * Errors:  negative errno.
@@ -31,5 +31,14 @@ int proc_pidfile_read(const char *path, pid_t *ret_pid, struct proc_pidfile *ret
 int proc_watch(pid_t pid);
 /* A zombie, or gone. */
 bool proc_has_ended(int pidfd);
+
+#define PROC_NAME_MAX	16	/* TASK_COMM_LEN */
+
+/* 1: its core is being written, 0: not; or -errno. A number may be used again: the caller holds a pidfd. */
+int proc_is_dumping(pid_t pid);
+/* Of @pid's whole process; also a zombie has one. */
+int proc_parent(pid_t pid, pid_t *ret);
+/* What it calls itself, without what would break a line of text; "" when it is gone. */
+void proc_name(pid_t pid, char ret[PROC_NAME_MAX]);
 
 #endif
