@@ -43,6 +43,7 @@ enum ctl_key {
 	CTL_K_FOLLOW	= 1 << 3,	/* "follow": boolean */
 	CTL_K_CLEAR	= 1 << 4,	/* "clear": string, the alarm's id */
 	CTL_K_TERM	= 1 << 5,	/* "term": number, 1 .. 4294967295 */
+	CTL_K_WHAT	= 1 << 7,	/* "what": "switchover" or "upgrade" */
 	CTL_K_THE_GROUP	= 1 << 6,	/* "group" may not be left out */
 };
 
@@ -57,7 +58,7 @@ enum ctl_key {
 	X(FENCE,      "fence",      CTL_K_GROUP | CTL_K_THE_GROUP | CTL_K_FORCE, 1, \
 	  "GROUP [--force]", "keep this host from ever taking the role") \
 	X(UNFENCE,    "unfence",    CTL_K_GROUP | CTL_K_THE_GROUP, 1, "GROUP", "undo fence") \
-	X(READY,      "ready",      0, 0, "[switchover|upgrade]", "would it be safe now?") \
+	X(READY,      "ready",      CTL_K_WHAT, 1, "[switchover|upgrade]", "would it be safe now?") \
 	X(EVENTS,     "events",     CTL_K_FOLLOW, 1, "[-f]", "what happened; -f goes on as it happens") \
 	X(EXPLAIN,    "explain",    CTL_K_TERM, 1, "[TERM]", "why a role change happened, and its measured outage") \
 	X(COUNTERS,   "counters",   0, 1, "", "packets by their way out, SIP messages by VIP") \

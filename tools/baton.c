@@ -215,6 +215,16 @@ static int put_term(const struct words *w, json_t *request)
 	return CTL_DONE;
 }
 
+static int put_what(const struct words *w, json_t *request)
+{
+	if (strcmp(w->args[0], "switchover") && strcmp(w->args[0], "upgrade"))
+		return misplaced(w, w->args[0]);
+	if (w->n_args > 1)
+		return misplaced(w, w->args[1]);
+	json_object_set_new(request, "what", json_string(w->args[0]));
+	return CTL_DONE;
+}
+
 static int put_args(const struct words *w, json_t *request)
 {
 	unsigned keys = verbs[w->verb].keys;
@@ -227,6 +237,8 @@ static int put_args(const struct words *w, json_t *request)
 		return put_clear(w, request);
 	if (keys & CTL_K_TERM)
 		return put_term(w, request);
+	if (keys & CTL_K_WHAT)
+		return put_what(w, request);
 	if (!(keys & CTL_K_GROUP))
 		return misplaced(w, w->args[0]);
 	if (w->n_args > 1)

@@ -323,6 +323,23 @@ static void show_neighbours(const json_t *doc)
 		printf("and %" JSON_INTEGER_FORMAT " more\n", num(doc, "more"));
 }
 
+static void show_ready(const json_t *doc)
+{
+	const json_t *g;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 4, "GROUP", "ROLE", "SWITCHOVER", "UPGRADE");
+	json_array_foreach(json_object_get(doc, "groups"), i, g) {
+		char move[LINE_CAP] = "", upgrade[LINE_CAP] = "";
+
+		add(move, "%s%s", is_true(g, "switchover") ? "ready" : "no: ", str(g, "switchover_reason"));
+		add(upgrade, "%s%s", is_true(g, "upgrade") ? "ready" : "no: ", str(g, "upgrade_reason"));
+		table_add(&t, str(g, "name"), str(g, "role"), move, upgrade);
+	}
+	table_print(&t);
+}
+
 static void show_doctor(const json_t *doc)
 {
 	const json_t *c;
@@ -431,6 +448,7 @@ void show(enum ctl_verb verb, const json_t *doc)
 		[CTL_STATUS]	 = show_status,
 		[CTL_WATCH]	 = show_watch,
 		[CTL_SWITCHOVER] = show_text,
+		[CTL_READY]	 = show_ready,
 		[CTL_NEIGHBOURS] = show_neighbours,
 		[CTL_EXPLAIN]	 = show_newest,
 		[CTL_FENCE]	 = show_text,

@@ -19,7 +19,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BATON = ROOT / "build" / "baton"
 SCHEMAS = ROOT / "tests" / "schema"
-UNBUILT = ["drain", "undrain", "ready", "calls", "devices", "pools", "trace"]
+UNBUILT = ["drain", "undrain", "calls", "devices", "pools", "trace"]
 
 
 def baton(*args, timeout=20, **kwargs):
@@ -85,7 +85,7 @@ def cardboard(tmp_path):
 def test_help_and_version():
     told = baton("--help")
     assert told.returncode == 0
-    for verb in ["status", "watch", "switchover", "fence", "unfence", "events", "explain", "neighbours", "counters", "options", "alarms", "doctor",
+    for verb in ["status", "watch", "switchover", "fence", "unfence", "ready", "events", "explain", "neighbours", "counters", "options", "alarms", "doctor",
                  "reload", *UNBUILT]:
         assert f"\n  {verb} " in told.stdout, verb
     assert baton("--version").stdout.startswith("baton ")
@@ -119,6 +119,9 @@ def test_help_and_version():
     (["explain", "7", "8"], "explain does not take '8'"),
     (["explain", "--force"], "explain does not take '--force'"),
     (["neighbours", "sip"], "neighbours does not take 'sip'"),
+    (["ready", "reload"], "ready does not take 'reload'"),
+    (["ready", "upgrade", "b"], "ready does not take 'b'"),
+    (["ready", "--force"], "ready does not take '--force'"),
     (["alarms", "show"], "alarms does not take 'show'"),
     (["alarms", "clear"], "id is missing"),
 ])
@@ -159,6 +162,8 @@ def test_socket_may_not_be_opened(tmp_path):
     (["unfence", "sip"], {"verb": "unfence", "group": "sip"}),
     (["explain"], {"verb": "explain"}),
     (["explain", "7"], {"verb": "explain", "term": 7}),
+    (["ready"], {"verb": "ready"}),
+    (["ready", "upgrade"], {"verb": "ready", "what": "upgrade"}),
     (["drain", "sip", "--force"], {"verb": "drain"}),
 ])
 def test_request(args, request_, cardboard):

@@ -62,3 +62,30 @@ def test_a_backup_that_is_not_ready_serves_only_as_the_last_one(lab, servers, se
         pair.b.wait_role("primary", 3)
     taken.kill()
     pair.b.wait_role("primary", 10)	# ready later
+
+
+def ready(batond, *what):
+    """Exit code, and the group's row; the document is held against its schema."""
+    done = batond.cli("-j", "ready", *what, check=False)
+    doc = json.loads(done.stdout)
+    jsonschema.validate(doc, json.loads((SCHEMAS / "ready.json").read_text()))
+    assert doc["ready"] == (done.returncode == 0) and doc["asked"] == (what[0] if what else "switchover"), (done, doc)
+    return done.returncode, doc["groups"][0]
+
+
+def test_who_is_ready_for_what(pair):
+    """The guide's 60 s are told, and delay nobody: what `switchover` goes by is in status."""
+    primary, backup = pair[pair.primary], pair[pair.backup]
+    code, row = ready(primary)
+    assert code == 1 and row["switchover_reason"].startswith("the pair is whole for "), row
+    assert "is not ready for a switchover: the pair is whole" in primary.cli("ready", check=False).stderr
+    assert primary.group()["ready"] == {"switchover": True, "upgrade": False, "reason": ""}
+    assert ready(primary, "upgrade")[0] == 1 and ready(backup, "upgrade")[0] == 0
+    wait_until(lambda: ready(backup, "switchover")[0] == 0, 5, f"the backup to be ready: {ready(backup)}")
+    assert "ready" in backup.cli("ready").stdout
+    primary.cli("switchover")
+    pair.settle()
+    assert ready(primary, "upgrade")[0] == 0, "it is the backup now"
+    pair.lab.death(pair.backup)
+    left = pair["a" if pair.a.role == "primary" else "b"]
+    wait_until(lambda: ready(left)[1]["switchover_reason"] == "peer is down", 5, f"nobody to switch to: {ready(left)}")

@@ -198,6 +198,43 @@ json_t *doc_status(struct ha *ha)
 	return doc;
 }
 
+/* ---- ready ---- */
+
+static json_t *ready_group(const struct ha_group_view *g)
+{
+	json_t *o = json_object();
+
+	put(o, "name", text(g->name));
+	put(o, "role", text(g->role));
+	put(o, "switchover", json_boolean(!g->unready[0]));
+	put(o, "switchover_reason", text(g->unready));
+	put(o, "upgrade", json_boolean(!g->unready_upgrade[0]));
+	put(o, "upgrade_reason", text(g->unready_upgrade));
+	return o;
+}
+
+json_t *doc_ready(struct ha *ha, bool upgrade, char *ret_why, size_t cap)
+{
+	static struct ha_view v;
+	json_t *doc = document(), *groups = json_array();
+
+	ret_why[0] = '\0';
+	ha_view(ha, &v);
+	for (uint32_t i = 0; i < v.n_groups; i++) {
+		const char *why = upgrade ? v.groups[i].unready_upgrade : v.groups[i].unready;
+
+		json_array_append_new(groups, ready_group(&v.groups[i]));
+		if (why[0] && !ret_why[0])
+			snprintf(ret_why, cap, "%s is not ready for %s: %s", v.groups[i].name,
+				 upgrade ? "an upgrade" : "a switchover", why);
+	}
+	put(doc, "node", text(v.node));
+	put(doc, "asked", text(upgrade ? "upgrade" : "switchover"));
+	put(doc, "ready", json_boolean(!ret_why[0]));
+	put(doc, "groups", groups);
+	return doc;
+}
+
 /* ---- alarms, doctor ---- */
 
 json_t *doc_alarms(const struct ha *ha, const char *cleared)

@@ -50,6 +50,14 @@ static bool read_follow(struct request *r, const json_t *value)
 	return json_is_boolean(value);
 }
 
+static bool read_what(struct request *r, const json_t *value)
+{
+	const char *what = json_string_value(value);
+
+	r->upgrade = what && !strcmp(what, "upgrade");
+	return what && (r->upgrade || !strcmp(what, "switchover"));
+}
+
 static bool read_term(struct request *r, const json_t *value)
 {
 	json_int_t term = json_integer_value(value);	/* 0 when it is no integer */
@@ -81,6 +89,7 @@ static const struct {
 	{ "timeout_s",	CTL_K_TIMEOUT,	read_timeout,	"a number of seconds, above 0, at most 3600" },
 	{ "follow",	CTL_K_FOLLOW,	read_follow,	"true or false" },
 	{ "term",	CTL_K_TERM,	read_term,	"a term's number, 1 to 4294967295" },
+	{ "what",	CTL_K_WHAT,	read_what,	"switchover or upgrade" },
 	{ "clear",	CTL_K_CLEAR,	read_clear,	"an alarm's id" },
 };
 _Static_assert(CTL_TIMEOUT_MAX_S == 3600, "the text above names it");

@@ -21,7 +21,7 @@ struct request {
 	enum ctl_verb verb;
 	char group[BT_NAME_MAX];	/* "": every group */
 	uint32_t term;			/* 0: none */
-	bool force, follow;
+	bool force, follow, upgrade;	/* upgrade: "what" says so */
 	uint64_t timeout_ns;
 	char clear[REQUEST_ID_MAX];	/* "": none */
 };

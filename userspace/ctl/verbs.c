@@ -135,6 +135,14 @@ static void verb_status(struct client *c, const struct request *r)
 	client_answer_doc(c, doc_status(c->ctl->ha));
 }
 
+static void verb_ready(struct client *c, const struct request *r)
+{
+	char why[WHY_MAX];
+	json_t *doc = doc_ready(c->ctl->ha, r->upgrade, why, sizeof(why));
+
+	client_answer(c, why[0] ? CTL_REFUSED : CTL_DONE, doc, why[0] ? why : NULL);
+}
+
 static void verb_watch(struct client *c, const struct request *r)
 {
 	(void)r;
@@ -252,6 +260,7 @@ static void verb_reload(struct client *c, const struct request *r)
 /* A verb without a row is one that request_read() refuses as not built. */
 static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *r) = {
 	[CTL_STATUS]	 = verb_status,
+	[CTL_READY]	 = verb_ready,
 	[CTL_WATCH]	 = verb_watch,
 	[CTL_SWITCHOVER] = verb_switchover,
 	[CTL_FENCE]	 = verb_by_hand,

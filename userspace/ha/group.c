@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "core/lease.h"
+#include "core/ready.h"
 #include "core/word.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -373,6 +374,14 @@ static void note_nobody(struct ha *ha, struct group *g, struct judge_facts *f)
 	f->nobody_ns = g->nobody_ns ? ha->turn_ns - g->nobody_ns : 0;
 }
 
+static void note_whole(const struct ha *ha, struct group *g, const struct judge_facts *f)
+{
+	if (!ready_is_whole(f))
+		g->whole_ns = 0;
+	else if (!g->whole_ns)
+		g->whole_ns = ha->turn_ns;
+}
+
 bool group_decide(struct ha *ha, struct group *g)
 {
 	struct judge_facts f;
@@ -382,6 +391,7 @@ bool group_decide(struct ha *ha, struct group *g)
 	if (!f.running || !f.link_up)
 		g->ill_ns = ha->turn_ns;
 	note_nobody(ha, g, &f);
+	note_whole(ha, g, &f);
 	j = judge(&f);
 	note_stuck(ha, g, j.stuck);
 	if (j.need_term && j.cause == WORD_CLAIM)

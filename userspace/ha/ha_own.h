@@ -84,6 +84,7 @@ struct group {
 	uint64_t seen;		/* word with the highest number ever seen */
 	uint64_t moved_ns;	/* last role change, or start */
 	uint64_t alone_ns;	/* turn in which this host last opened without the peer's word */
+	uint64_t whole_ns;	/* since when the pair has been whole, as ready_is_whole() has it; 0: it is not */
 	uint64_t ill_ns;	/* last moment the service or link was seen ill */
 	uint64_t nobody_ns;	/* since when nobody was seen to hold or claim; 0: somebody does */
 	uint64_t asked_term;	/* reserved in a request under way */

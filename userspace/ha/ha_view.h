@@ -50,7 +50,9 @@ struct ha_group_view {
 	uint32_t peer_term;
 	const char *peer_gate;
 	bool ready_switchover, ready_upgrade;
-	char ready_reason[HA_TEXT];	/* "" when ready */
+	char ready_reason[HA_TEXT];	/* "" when a switchover would be begun now */
+	char unready[HA_TEXT];		/* the guide's readiness for a switchover: "" when ready; else why not */
+	char unready_upgrade[HA_TEXT];	/* for an upgrade */
 	uint32_t first_vip, n_vips;	/* slice of conf.vips; ha_vip_present() tells each */
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
 	uint32_t n_ifaces;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/opts.h"
+#include "core/ready.h"
 #include "core/word.h"
 #include "sys/clock.h"
 
@@ -46,21 +47,19 @@ static const char *peer_role(const struct ha *ha, const struct judge_facts *f)
 
 static void view_ready(const struct group *g, const struct judge_facts *f, struct ha_group_view *v)
 {
-	const char *why = NULL;
+	struct ready_facts r = {
+		.role = g->role, .running = g->service.running, .judge = f,
+		.whole_ns = g->whole_ns ? clock_now_ns() - g->whole_ns : 0,
+	};
+	const char *now = ready_impediment(&r), *upgrade = ready_upgrade_refusal(g->role), *why;
+	char buf[HA_TEXT];
 
-	if (g->role == ROLE_PRIMARY)
-		why = judge_refusal(f);
-	else if (byhand_is_fenced(g))
-		why = "fenced by hand";
-	else if (!g->service.running)
-		why = "the SIP server is unavailable here";
-	else if (BT_WORD_MODE(f->word) != BT_ARMED)
-		why = "not armed";
-	else if (!f->leased)
-		why = "the peer does not answer this host";
-	v->ready_switchover = !why;
-	v->ready_upgrade = g->role == ROLE_BACKUP;	/* the guide: a primary never, a backup always */
-	snprintf(v->ready_reason, sizeof(v->ready_reason), "%s", why ? why : "");
+	why = ready_refusal(&r, buf, sizeof(buf));
+	v->ready_switchover = !now;
+	v->ready_upgrade = !upgrade;
+	snprintf(v->ready_reason, sizeof(v->ready_reason), "%s", now ? now : "");
+	snprintf(v->unready, sizeof(v->unready), "%s", why ? why : "");
+	snprintf(v->unready_upgrade, sizeof(v->unready_upgrade), "%s", upgrade ? upgrade : "");
 }
 
 static void view_group(struct ha *ha, const struct group *g, struct ha_group_view *v)
