@@ -19,7 +19,7 @@
 #include "tools/cli_link.h"
 #include "tools/cli_show.h"
 
-#define ANSWER_MS	5000	/* the daemon does not wait for anything before it answers */
+#define ANSWER_MS	5000	/* the daemon waits for nothing before it answers; doctor, for 4 s */
 
 static const struct verb {
 	const char *word;

@@ -182,6 +182,12 @@ int ha_reload(struct ha *h, char *text, size_t len)
 	return -EINVAL;
 }
 
+void ha_examine(struct ha *h, void (*done)(void *arg), void *arg)
+{
+	(void)h;
+	done(arg);
+}
+
 void ha_doctor(struct ha *h, ha_doctor_fn *row, void *arg)
 {
 	row(arg, "ok", "arp_ignore", "1 on eth0", "");

@@ -230,19 +230,28 @@ static void verb_alarms(struct client *c, const struct request *r)
 	client_answer_doc(c, doc_alarms(c->ctl->ha, r->clear));
 }
 
-static void verb_doctor(struct client *c, const struct request *r)
+static void on_examined(void *arg)
 {
+	struct client *c = arg;
 	char why[WHY_MAX];
 	unsigned bad = 0;
 	json_t *doc = doc_doctor(c->ctl->ha, &bad);
 
-	(void)r;
 	if (!doc || !bad) {
 		client_answer_doc(c, doc);
 		return;
 	}
 	snprintf(why, sizeof(why), "%u check%s bad", bad, bad == 1 ? " is" : "s are");
 	client_answer(c, CTL_REFUSED, doc, why);
+}
+
+static void verb_doctor(struct client *c, const struct request *r)
+{
+	(void)r;
+	c->state = WAITING;
+	client_wants(c);
+	if (!client_is_free(c))
+		ha_examine(c->ctl->ha, on_examined, c);
 }
 
 static void verb_reload(struct client *c, const struct request *r)

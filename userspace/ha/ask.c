@@ -154,6 +154,7 @@ static void withdraw(struct ha *ha, uint32_t groups)
 void ha_ask_forget(struct ha *ha, void *arg)
 {
 	byhand_forget(ha, arg);
+	examine_forget(ha, arg);
 	for (int i = 0; i < ASKERS_MAX; i++) {
 		struct asker *a = &ha->asker[i];
 

@@ -312,6 +312,8 @@ static int attach_one(struct ha *ha, struct ha_iface_view *view, const struct ha
 		return err;
 	}
 	view->xdp = text[mode];
+	if (mode == DP_GENERIC && want == XDP_AUTO)
+		snprintf(view->refused, sizeof(view->refused), "%s", dp_why(ha->dp));
 	log_event(mode == DP_NATIVE ? LOG_INFO : LOG_WARNING, "xdp attached", "interface=%s mode=%s", view->name, view->xdp);
 	return 0;
 }

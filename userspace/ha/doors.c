@@ -204,6 +204,13 @@ bool doors_look(struct doors *d, bool deep)
 	return news;
 }
 
+static void note_refusal(struct door *door, enum conf_xdp want, const char *why)
+{
+	door->refused[0] = '\0';
+	if (!door->err && want == XDP_AUTO && door->mode == DP_GENERIC)
+		snprintf(door->refused, sizeof(door->refused), "%s", why);
+}
+
 static void repair(struct doors *d, struct door *door, uint64_t now_ns)
 {
 	enum conf_xdp want = conf_xdp_of(d->conf, door->name);
@@ -213,6 +220,7 @@ static void repair(struct doors *d, struct door *door, uint64_t now_ns)
 	door->gated = !door->err;
 	door->repairs += !door->err;
 	door->retry_ns = now_ns + RETRY_NS;
+	note_refusal(door, want, dp_why(d->dp));
 	if (door->err)
 		snprintf(door->why, sizeof(door->why), "%.127s", dp_why(d->dp));
 }
@@ -250,6 +258,7 @@ int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const st
 	for (uint32_t i = 0; i < n; i++) {
 		add(d, if_nametoindex(ifaces[i].name), ifaces[i].name, i < n_named);
 		d->door[i].mode = mode_of(ifaces[i].xdp);
+		memcpy(d->door[i].refused, ifaces[i].refused, sizeof(d->door[i].refused));
 	}
 	return 0;
 }

@@ -31,6 +31,7 @@ struct door {
 	uint64_t retry_ns;		/* when to try again after a failure */
 	int err;			/* of the last try */
 	char why[128];			/* the gate cannot be put back because ... */
+	char refused[HA_WHY];		/* generic, although native was asked for first, because ...; "": it was not */
 };
 
 struct doors {

@@ -196,7 +196,7 @@ static uint64_t next_deadline(struct ha *ha)
 
 uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 {
-	uint64_t health_ns, asked_ns, strays_ns, arbiter_ns;
+	uint64_t health_ns, asked_ns, strays_ns, arbiter_ns, exam_ns;
 
 	ha->turn_ns = now_ns;
 	sources_take_events(ha);	/* why a word changed, before it is read: what woke us may be something else */
@@ -213,7 +213,9 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	renew_turn(ha);
 	byhand_turn(ha);
 	chronicle_turn(ha);
+	exam_ns = examine_turn(ha);
 	strays_ns = neighbours_turn(ha);
+	asked_ns = earlier(asked_ns, exam_ns);
 	return earlier(earlier(next_deadline(ha), arbiter_ns), earlier(strays_ns, earlier(health_ns, asked_ns)));
 }
 

@@ -140,6 +140,7 @@ struct ha {
 	uint32_t n_groups;
 	struct asker asker[ASKERS_MAX];
 	struct renewal renewal;
+	struct examiner *examiner;
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
 	uint32_t n_ifaces, n_named;	/* the first are the configuration's, the others were found */
 
@@ -248,6 +249,12 @@ void byhand_forget(struct ha *ha, const void *arg);
 /* guard.c: the fence, as the main loop sees it */
 int guard_open(struct ha *ha, const struct ha_say *say);
 void guard_follow(struct ha *ha);	/* what the fence has to say since the last turn, and what it must be told */
+
+/* examine.c: what doctor has to look for in a thread */
+int examine_open(struct ha *ha);
+void examine_close(struct ha *ha);
+uint64_t examine_turn(struct ha *ha);
+void examine_forget(struct ha *ha, const void *arg);
 
 /* reload.c: what was asked for and nothing here does yet goes to the log */
 void ha_tell_idle(const struct conf *conf);

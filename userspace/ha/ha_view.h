@@ -18,6 +18,7 @@
 #include "core/history.h"
 
 #define HA_TEXT		160
+#define HA_WHY		240
 #define HA_ALARMS_MAX	64
 
 struct ha;
@@ -31,6 +32,7 @@ struct ha_path_view {
 struct ha_iface_view {
 	char name[IF_NAMESIZE];
 	const char *xdp;		/* native, generic, off */
+	char refused[HA_WHY];		/* generic because native was refused so; "": it was not */
 };
 
 struct ha_group_view {
@@ -122,6 +124,10 @@ void ha_ask_forget(struct ha *ha, void *arg);
 /* Re-read the configuration. 0, or -EINVAL with the first error in @text (all are logged): nothing changed. */
 int ha_reload(struct ha *ha, char *text, size_t len);
 
+/*
+ * Look at this host, then call @done: once, when ha_doctor() has something to tell that is of now. ha_ask_forget() drops it.
+ */
+void ha_examine(struct ha *ha, void (*done)(void *arg), void *arg);
 /* One row of `baton doctor`. @level: "ok", "warn", "bad". @fix may be "". */
 typedef void ha_doctor_fn(void *arg, const char *level, const char *check, const char *text, const char *fix);
 void ha_doctor(struct ha *ha, ha_doctor_fn *row, void *arg);

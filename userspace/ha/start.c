@@ -233,6 +233,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = guard_open(ha, say);
 	if (!err)
 		err = watch_all(ha, say);
+	if (!err && (err = examine_open(ha)))
+		err = ha_fail(say, err, "thread", strerror(-err));
 	if (err)
 		return err;
 	ha_tell_idle(ha->conf);
@@ -306,6 +308,7 @@ void ha_close(struct ha *ha)
 	bool ours = !ha->leaving && (ha->ran || (ha->dp && !ha->found));
 
 	renew_stop(ha);
+	examine_close(ha);
 	pulse_close(ha->pulse);
 	health_close(ha->health);
 	placer_close(ha->placer);

@@ -90,6 +90,12 @@ int dp_detach(struct dp *dp, uint32_t ifindex);
 bool dp_xdp_stands(const struct dp *dp, uint32_t ifindex);
 bool dp_tc_stands(uint32_t ifindex);
 /*
+ * tcx programs on the way out, which the kernel (6.6 on) asks before every tc filter, and the name of the first; 0 where
+ * there are none or the kernel has no such thing. Takes rtnl. Any thread.
+ */
+#define DP_NAME_MAX	16
+int dp_tcx_before(uint32_t ifindex, char ret_name[DP_NAME_MAX]);
+/*
  * Put back what is missing, as dp_attach() would; a filter of ours that stands behind another is taken out
  * first. One thread at a time with dp_attach() and dp_detach().
  */

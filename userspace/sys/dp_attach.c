@@ -34,8 +34,7 @@ static int link_path(char path[PATH_MAX], const struct dp *dp, uint32_t ifindex)
 	return dp_pin_path(path, dp->dir, name);
 }
 
-/* Name of the program with this id; "?" when it has gone, or without CAP_SYS_ADMIN. */
-static void prog_name(__u32 id, char name[BPF_OBJ_NAME_LEN])
+void dp_prog_name(__u32 id, char name[BPF_OBJ_NAME_LEN])
 {
 	struct bpf_prog_info info = {};
 	__u32 len = sizeof(info);
@@ -96,7 +95,7 @@ static int check_free(uint32_t ifindex, const struct hook *hook)
 
 	if (hook->mode == DP_OFF)
 		return 0;
-	prog_name(hook->prog_id, prog);
+	dp_prog_name(hook->prog_id, prog);
 	return dp_refuse(-EBUSY, "%s: XDP program %s (id %u) is attached and not ours; see bpftool net",
 			 name_of(ifindex, name), prog, hook->prog_id);
 }

@@ -126,6 +126,8 @@ int dp_unpin(struct dp *dp, const char *name);
 int dp_pins_meta(const struct dp *dp, struct bt_meta *ret);
 
 /* The filter on egress; clsact is made when it is missing. -EBUSY: a foreign one has our place. */
+/* Name of the program with this id; "?" when it has gone, or without CAP_SYS_ADMIN. */
+void dp_prog_name(__u32 id, char name[BPF_OBJ_NAME_LEN]);
 int dp_tc_attach(struct dp *dp, uint32_t ifindex);
 int dp_tc_detach(uint32_t ifindex);
 /* Put program @fd where ours is; no filter of ours there: nothing to do. */

@@ -20,6 +20,8 @@
 #define TC_HANDLE	1
 #define TC_PRIORITY	1
 #define TC_PROGRAM	"baton_tc"
+#define TCX_EGRESS	47	/* BPF_TCX_EGRESS: Debian 12 has no header with it */
+#define TCX_MAX		16
 
 struct filter {
 	bool there;
@@ -168,4 +170,19 @@ int dp_tc_detach(uint32_t ifindex)
 		return err;
 	err = bpf_tc_detach(&hook, &opts);
 	return err ? dp_fail(err, "interface %u: remove tc filter", ifindex) : 0;
+}
+
+int dp_tcx_before(uint32_t ifindex, char ret_name[DP_NAME_MAX])
+{
+	__u32 id[TCX_MAX], n = TCX_MAX, flags = 0;
+	int err;
+
+	ret_name[0] = '\0';
+	if (!ifindex)
+		return 0;
+	err = bpf_prog_query((int)ifindex, (enum bpf_attach_type)TCX_EGRESS, 0, &flags, id, &n);
+	if ((err && err != -ENOSPC) || !n)	/* ENOSPC: more than fit */
+		return 0;
+	dp_prog_name(id[0], ret_name);
+	return (int)n;
 }

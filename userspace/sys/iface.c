@@ -4,10 +4,15 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/ethtool.h>
+#include <linux/if_bridge.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include "sys/sysctl.h"
 
 struct search {
 	const struct iface_net *nets;
@@ -105,4 +110,37 @@ int iface_in_nets(struct nl *nl, const struct iface_net *nets, uint32_t n_nets, 
 	*ret_n = s.n;
 	*ret_more = s.more;
 	return 0;
+}
+
+void iface_traits(int fd, const char *name, struct iface_traits *ret)
+{
+	struct ethtool_value flags = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq req = { 0 };
+
+	*ret = (struct iface_traits){ 0 };
+	strncpy(req.ifr_name, name, IF_NAMESIZE - 1);
+	if (!ioctl(fd, SIOCGIFMTU, &req))
+		ret->mtu = (uint32_t)req.ifr_mtu;
+	req.ifr_data = (char *)&flags;
+	if (!ioctl(fd, SIOCETHTOOL, &req))
+		ret->rx_vlan = flags.data & ETH_FLAG_RXVLAN;
+}
+
+static bool has_bridge(int fd)
+{
+	int ifindex[1];
+	unsigned long args[] = { BRCTL_GET_BRIDGES, (unsigned long)ifindex, 1 };
+
+	return ioctl(fd, SIOCGIFBR, args) > 0;
+}
+
+/* Asked in this order: the ioctl would load the bridge's module, which br_netfilter needs. */
+bool iface_bridge_filters(int fd)
+{
+	int on = 0, on6 = 0;
+
+	if (sysctl_read("net/bridge/bridge-nf-call-iptables", &on) ||
+	    sysctl_read("net/bridge/bridge-nf-call-ip6tables", &on6))
+		return false;
+	return (on || on6) && has_bridge(fd);
 }

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * doctor_own: what the doctor's files share. Nobody else includes it.
+ *
+ *   doctor.c        the rows, in order; doctor_pair.c: those that only the main loop knows
+ *   examine.c       the thread that looks at the rest, for a disk or the kernel's rtnl lock may be waited for:
+ *   doctor_gate.c   XDP, tc, the programs, what TCP needs
+ *   doctor_net.c    the host's network: settings, VLANs, bridges, who else manages it
+ *   doctor_host.c   time, priority, memory, secret, disk, supervisor
+ */
+#ifndef BATON_DOCTOR_OWN_H
+#define BATON_DOCTOR_OWN_H
+
+#include "ha/ha_own.h"
+
+struct rows {
+	ha_doctor_fn *row;
+	void *arg;
+};
+
+/* @level: "ok", "warn", "bad"; what is not ok bears a @fix. */
+void doctor_say(const struct rows *r, const char *level, const char *check, const char *text, const char *fix);
+
+/* ---- by the main loop ---- */
+
+typedef void doctor_check(struct ha *ha, const struct rows *r);
+doctor_check doctor_peer, doctor_paths, doctor_marks, doctor_arbiter, doctor_groups, doctor_fence, doctor_crash;
+
+/* ---- by the thread: it sees copies, for the main loop may change what they were made of ---- */
+
+struct exam_iface {
+	char name[IF_NAMESIZE];
+	char xdp[8];			/* native, generic, off */
+	char refused[HA_WHY];
+	enum conf_xdp wanted;
+	bool vip, vip6;			/* one at least is to be held here */
+};
+
+struct exam_in {
+	struct exam_iface iface[CONF_IFACES_MAX];
+	uint32_t n_ifaces;
+	bool routed;			/* a group has routes of its own */
+	bool realtime;			/* the prober's thread got its priority */
+	uint8_t me, peer_id;
+	uint64_t key_in[2];		/* of the secret that was read at start */
+	char secret_file[CONF_PATH_MAX], state_dir[CONF_PATH_MAX], obj_dir[CONF_PATH_MAX];
+};
+
+typedef void exam_check(const struct exam_in *in, const struct rows *r);
+exam_check exam_xdp, exam_tcx, exam_objects, exam_tcp;
+exam_check exam_settings, exam_rp_filter, exam_vlans, exam_bridges, exam_ipv6, exam_managers;
+exam_check exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor;
+
+/* What the last examination found; a row of its own where that never came to an end. */
+void examine_rows(struct ha *ha, const struct rows *r);
+
+#endif
