@@ -8,7 +8,7 @@ LIBEXEC ?= $(PREFIX)/lib/baton
 CC      ?= gcc
 CLANG   ?= clang
 
-PKGS    := libmnl libnftnl jansson libsystemd libcrypto libbpf libcurl
+PKGS    := libmnl libnftnl jansson libsystemd libcrypto libbpf libcurl libosip2
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Werror
 comma   := ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -O1)

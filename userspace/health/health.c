@@ -2,13 +2,18 @@
 #include "health/health.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "health/crash.h"
 #include "health/init.h"
 #include "health/listener.h"
 #include "health/nic.h"
+#include "health/pinger.h"
 #include "health/process.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -40,6 +45,9 @@ struct health {
 	struct nic nic;
 	struct listener *listener;
 	struct crash crash;
+	struct loop *loop;
+	struct pinger *pinger;
+	struct src pinger_src;		/* it has news */
 	struct group groups[BT_GROUPS_MAX];
 	health_report_fn *report;
 	void *arg;
@@ -133,6 +141,16 @@ static void on_change(void *arg)
 		judge_all(h, clock_now_ns());
 }
 
+static void on_pinger(struct src *src, uint32_t events)
+{
+	struct health *h = (struct health *)((char *)src - offsetof(struct health, pinger_src));
+	uint64_t n;
+
+	(void)events;
+	(void)!read(src->fd, &n, sizeof(n));
+	on_change(h);
+}
+
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -179,6 +197,26 @@ static int name_nics(struct health *h, const struct conf *conf)
 	return err;
 }
 
+static int open_pinger(struct health *h)
+{
+	int err;
+
+	h->pinger_src = (struct src){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .name = "pinger", .ready = on_pinger };
+	if (h->pinger_src.fd < 0)
+		return -errno;
+	err = loop_add(h->loop, &h->pinger_src, EPOLLIN);
+	return err ? err : pinger_open(&h->pinger, h->conf, h->pinger_src.fd);
+}
+
+static void close_pinger(struct health *h)
+{
+	pinger_close(h->pinger);
+	if (h->pinger_src.fd < 0)
+		return;
+	loop_del(h->loop, &h->pinger_src);
+	close(h->pinger_src.fd);
+}
+
 static int begin(struct health *h, struct loop *loop)
 {
 	const struct conf *conf = h->conf;
@@ -188,6 +226,8 @@ static int begin(struct health *h, struct loop *loop)
 		err = nic_open(&h->nic, loop, on_change, h);
 	if (!err)
 		err = listener_open(&h->listener, loop, conf, on_change, h);
+	if (!err)
+		err = open_pinger(h);
 	if (err)
 		return err;
 	for (uint32_t s = 0; s < conf->n_groups; s++)
@@ -213,6 +253,8 @@ int health_open(struct health **ret, struct loop *loop, const struct conf *conf,
 		return -ENOMEM;
 	h->conf = conf;
 	h->dp = dp;
+	h->loop = loop;
+	h->pinger_src.fd = -1;
 	h->report = fn;
 	h->arg = arg;
 	err = begin(h, loop);
@@ -233,6 +275,7 @@ void health_close(struct health *h)
 		process_close(&h->groups[s].process);
 	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++)
 		init_close(&h->groups[s].init);
+	close_pinger(h);
 	listener_close(h->listener);
 	nic_close(&h->nic);
 	free(h);
