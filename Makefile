@@ -50,6 +50,11 @@ $O/bpf/%.bpf.o: bpf/%.bpf.c Makefile
 	$(call run,BPF,$(CLANG) $(BPFFLAGS) -MMD -MP -c $< -o $@)
 $O/man/%: man/%.scd
 	$(call run,MAN,scdoc < $< > $@)
+# Its part on options is the table of core/opts.c.
+$O/man/baton.conf.5: man/baton.conf.5.scd $O/tools/man_options
+	$(call run,MAN,$O/tools/man_options < $< > $@.scd && scdoc < $@.scd > $@)
+$O/tools/man_options: $O/tools/man_options.o $(CORE)
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -linih -o $@)
 
 # Unit tests see core/ only: what does not link here does I/O and belongs elsewhere.
 $O/tests/unit/%: $O/tests/unit/%.o $(CORE)
@@ -68,7 +73,7 @@ include tests/sim/sim.mk
 
 deps:	## install what is missing (Debian 12, as root)
 	@tools/deps.sh
-check: $(UNIT) check-headers $O/sim/sim	## unit tests and headers alone; no root, seconds
+check: $(UNIT) check-headers $O/sim/sim $(MAN)	## unit tests and headers alone; no root, seconds
 	@set -e; for t in $(UNIT); do $$t; done; $O/sim/sim -q -r tests/sim/regressions 1-40
 check-headers:
 	@for h in $(HEADERS); do \

@@ -355,16 +355,30 @@ static void show_doctor(const json_t *doc)
 	table_print(&t);
 }
 
+static const char *or_dash(const char *value)
+{
+	return *value ? value : "-";
+}
+
 static void show_options(const json_t *doc)
 {
 	const json_t *o;
 	struct table t;
 	size_t i;
 
-	table_open(&t, 6, "SECTION", "OPTION", "VALUE", "DEFAULT", "VALID", "TAKES EFFECT");
-	json_array_foreach(json_object_get(doc, "options"), i, o)
-		table_add(&t, str(o, "section"), str(o, "name"), *str(o, "value") ? str(o, "value") : "-",
-			  *str(o, "default") ? str(o, "default") : "-", str(o, "valid"), str(o, "effect"));
+	table_open(&t, 8, "SECTION", "OPTION", "VALUE", "DEFAULT", "FROM", "ACTS", "TAKES EFFECT", "VALID");
+	json_array_foreach(json_object_get(doc, "options"), i, o) {
+		const json_t *wanted = json_object_get(o, "wanted");
+		char note[LINE_CAP] = "";
+
+		table_add(&t, str(o, "section"), str(o, "name"), or_dash(str(o, "value")), or_dash(str(o, "default")),
+			  str(o, "source"), json_is_true(json_object_get(o, "acts")) ? "yes" : "not yet", str(o, "effect"),
+			  str(o, "valid"));
+		if (!json_is_object(wanted))
+			continue;
+		add(note, "wanted: %s", or_dash(str(wanted, "value")));
+		table_add(&t, "", "", note, "", str(wanted, "source"), "", "needs restart", "");
+	}
 	table_print(&t);
 }
 

@@ -477,7 +477,7 @@ def test_reload_takes_at_once_what_it_can_and_names_the_rest(pair):
     assert value(pair.a, "group", "linger") == "5s"
     assert value(pair.a, "peer", "pulse-misses") == "10"
     for text in ('option changed section="group sip" option=linger from="32s" to="5s"',
-                 'needs restart section="peer " option=pulse-misses now="10" wanted="20"',
+                 'needs restart section="peer" option=pulse-misses now="10" wanted="20"',
                  'needs restart section="group sip" option=server-pidfile'):
         assert text in pair.a.log(), f"not in the log: {text}"
 

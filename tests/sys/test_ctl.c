@@ -79,6 +79,7 @@ void ha_view(struct ha *h, struct ha_view *ret)
 }
 
 const struct conf *ha_conf(const struct ha *h) { return &h->conf; }
+const struct conf *ha_wanted(const struct ha *h) { (void)h; return NULL; }
 bool ha_vip_present(const struct ha *h, uint32_t vip) { (void)h; return vip == 0; }
 
 uint32_t ha_alarms(const struct ha *h, struct ha_alarm_view ret[HA_ALARMS_MAX])

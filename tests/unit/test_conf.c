@@ -288,7 +288,7 @@ static void unknown_keys_and_sections_are_told(void **state)
 {
 	(void)state;
 	expect("early = 1\n" GOOD "lingr = 1s\nfrobnicate = 1\nnetwork-monitoring-timout = 1\n"
-	       "[nodes]\nname = x\n[tserver]\n[site x]\n[groups h]\nlinger = x\n",
+	       "[nodes]\nname = x\n[tserver]\n[frob x]\n[groups h]\nlinger = x\n",
 	       "conf:1: 'early' stands before any [section]\n"
 	       "conf:11: unknown key 'lingr' in [group]; did you mean 'linger'?\n"
 	       "conf:12: unknown key 'frobnicate' in [group]\n"
@@ -296,7 +296,7 @@ static void unknown_keys_and_sections_are_told(void **state)
 	       "'network-monitoring-timeout'?\n"
 	       "conf:14: unknown section [nodes]; did you mean [node]?\n"
 	       "conf:16: unknown section [tserver]; did you mean [TServer]?\n"
-	       "conf:17: unknown section [site x]\n"
+	       "conf:17: unknown section [frob x]\n"
 	       "conf:18: unknown section [groups h]; did you mean [group NAME]?\n");
 }
 
@@ -511,6 +511,25 @@ static void devices_and_pools_are_checked(void **state)
 	assert_string_equal(ip(&conf.devices[1].contact.ip), "fd00::50");
 }
 
+static void sites_are_checked(void **state)
+{
+	(void)state;
+	expect(GOOD
+	       "[site]\ndr-forward = on\ndr-peer-trunk = gw\n[device gv]\ncontact = 10.0.0.1:5060\n"
+	       "[dn 70 01]\n[dn +497001]\ndr-forward = oos\nsca-preferred-site =\n[TServer]\ndr-forward = oos\n",
+	       "conf:11: dr-forward: 'on', valid is off, no-agent, oos\n"
+	       "conf:15: [dn 70 01]: '70 01' is no name, valid is 1 .. 31 of A-Z a-z 0-9 . _ - + * #\n"
+	       "conf:18: sca-preferred-site: no value\n"
+	       "conf:20: dr-forward: stands already in line 11\n"
+	       "conf:12: dr-peer-trunk: there is no [device gw]\n");
+	expect(GOOD "[TServer]\ndr-peer-trunk = gw\n[device gw]\ncontact = 10.0.0.1:5060\n",
+	       "conf:11: dr-peer-trunk: [device gw] in line 12 is no trunk, its service-type is device\n");
+	expect(GOOD "[TServer]\ndr-peer-trunk = gw\n[device gw]\ncontact = 10.0.0.1:5060\nservice-type = trunk\n", "");
+	assert_string_equal(conf.site.dr_peer_trunk, "gw");
+	assert_string_equal(conf.site.dr_forward, "off");
+	assert_true(conf.devices[0].dr_oosp_transfer_enabled);
+}
+
 /* ---- what follows from it ---- */
 
 static void both_hosts_agree_on_ids(void **state)
@@ -694,7 +713,7 @@ int main(void)
 		TEST(lease_outlives_four_pulses), TEST(what_is_not_built_is_refused),
 		TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once),
 		TEST(vips_are_nobody_elses), TEST(addresses_that_no_host_has_are_refused),
-		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked),
+		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked), TEST(sites_are_checked),
 		TEST(a_router_that_is_asked_is_named), TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),
 		TEST(name_hash_is_that_of_the_wire), TEST(interfaces_choose_their_xdp),
 		TEST(nothing_is_remembered), TEST(damaged_files_do_no_harm),

@@ -7,12 +7,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/conf_addr.h"
 #include "core/conf_value.h"
 #include "core/opts.h"
+#include "core/where.h"
 
 static struct conf conf;
 
@@ -20,14 +22,16 @@ static struct conf conf;
 static void empty_conf(void)
 {
 	memset(&conf, 0, sizeof(conf));
-	conf.n_ifaces = conf.n_groups = conf.n_devices = conf.n_pools = 1;
+	conf.n_ifaces = conf.n_groups = conf.n_devices = conf.n_dns = conf.n_pools = 1;
 }
 
 static void *object_of(enum opt_section section)
 {
 	void *objects[SEC__N] = {
-		&conf, &conf, &conf, &conf.ifaces[0], &conf.tserver, &conf.sync,
-		&conf.groups[0], &conf.devices[0], &conf.pools[0],
+		[SEC_NODE] = &conf, [SEC_PEER] = &conf, [SEC_ARBITER] = &conf,
+		[SEC_INTERFACE] = &conf.ifaces[0], [SEC_TSERVER] = &conf.tserver, [SEC_SYNC] = &conf.sync,
+		[SEC_SITE] = &conf.site, [SEC_GROUP] = &conf.groups[0], [SEC_DEVICE] = &conf.devices[0],
+		[SEC_DN] = &conf.dns[0], [SEC_POOL] = &conf.pools[0],
 	};
 
 	return objects[section];
@@ -280,6 +284,10 @@ static const struct shape shapes[] = {
 	{ OPT_UNIT, "kamailio", NULL },
 	{ OPT_UNIT, ".service", NULL },
 	{ OPT_UNIT, "../a.service", NULL },
+	{ OPT_SITE, "East Coast", "East Coast" },
+	{ OPT_SITE, "", NULL },
+	{ OPT_SITE, "1234567890123456789012345678901234567890123456789012345678901234", NULL },
+	{ OPT_CODES, "", "" },
 	{ OPT_CODES, "503", "503" },
 	{ OPT_CODES, "503,504", "503,504" },
 	{ OPT_CODES, "487,50X", "487,50X" },
@@ -372,6 +380,9 @@ static const struct guide_row guide[] = {
 	{ "vip-state-change-timeout", "10", "3 .. 60 s", "at once" },
 	{ "shutdown-sip-reject-code", "603", "300 .. 603", "at once" },
 	{ "graceful-shutdown-sip-timeout", "4", "0 .. 32 s", "at once" },
+	{ "dr-forward", "off", "off, no-agent, oos", "at once" },
+	{ "dr-peer-trunk", "none", "1 .. 31 of A-Z a-z 0-9 . _ -", "at once" },
+	{ "dr-peer-location", "none", "a name of 1 .. 63 bytes", "next target detection" },
 };
 
 static void guides_options_are_the_guides(void **state)
@@ -461,121 +472,128 @@ static void groups_show_their_own_tserver_options(void **state)
 	assert_string_equal(buf, "4");
 }
 
-static void collect(void *arg, const char *section, const char *name, const char *option)
+static void collect(void *arg, const char *section, const char *name, const char *option, uint32_t line)
 {
 	char *buf = arg;
 	size_t at = strlen(buf);
 
-	snprintf(buf + at, 256 - at, "[%s %s] %s\n", section, name, option);
+	snprintf(buf + at, 1024 - at, "%u [%s %s] %s\n", line, section, name, option);
 }
 
-static void idle_options_are_told_when_set(void **state)
+static void no_error(void *arg, const char *file, unsigned line, const char *text)
 {
-	char buf[256] = "";
+	(void)arg;
+	fail_msg("%s:%u: %s", file, line, text);
+}
+
+/* Also where the value is the default: who writes it down counts on it. */
+static void idle_options_are_told_with_their_line(void **state)
+{
+	static const char text[] =
+		"[node]\nname = a\n[peer]\nname = b\npath = eth0 10.77.0.2\n"
+		"[group g]\ninterface = eth0\nsip-address = 10.77.0.100/24\nannounce-rate = 7\n"
+		"shutdown-sip-reject-code = 603\n"
+		"[TServer]\ndr-forward = oos\nsip-error-codes-overflow =\n"
+		"[dn +49*7#]\nhg-preferred-site = East Coast\n";
+	char buf[1024] = "";
 
 	(void)state;
-	empty_conf();
-	conf.n_devices = conf.n_pools = 0;
-	for (int s = 0; s < SEC__N; s++)
-		opts_defaults(s, &(struct opt_at){ &conf, object_of(s) });
-	opts_defaults(SEC_TSERVER, &(struct opt_at){ &conf, &conf.groups[0].opt });
+	assert_int_equal(conf_parse(&conf, "f", text, strlen(text), no_error, NULL), 0);
 	opts_each_idle(&conf, collect, buf);
-	assert_string_equal(buf, "");
-	conf.http_port = 80;
-	strcpy(conf.groups[0].name, "g");
-	conf.groups[0].opt.sip_pass_check = true;
-	conf.groups[0].announce_rate = 7;	/* acted on */
-	opts_each_idle(&conf, collect, buf);
-	assert_string_equal(buf, "[node ] http-port\n[group g] sip-pass-check\n");
+	assert_string_equal(buf, "13 [TServer ] sip-error-codes-overflow\n12 [site ] dr-forward\n"
+			    "10 [group g] shutdown-sip-reject-code\n15 [dn +49*7#] hg-preferred-site\n");
+	assert_string_equal(conf.site.dr_forward, "oos");
+}
+
+static void lines_find_room(void **state)
+{
+	(void)state;
+	for (int s = 0; s < SEC__N; s++) {
+		uint32_t n = 0, room = s == SEC_GROUP || !opts_section_is_named(s) ? CONF_LINES_WIDE : CONF_LINES;
+		bool seen[CONF_LINES_WIDE] = { false };
+
+		FOR_EACH_OPT(o) {
+			if (!opts_shown_in(o, s))
+				continue;
+			n++;
+			assert_true(opts_place(o, s) + 1 < room);
+			if (seen[opts_place(o, s)])
+				fail_msg("%s: its line is kept where another's is", full_name(o));
+			seen[opts_place(o, s)] = true;
+		}
+		if (n + 1 > room)
+			fail_msg("[%s] has %u options: raise CONF_LINES", opts_section_name(s), n);
+	}
+}
+
+static void values_tell_where_they_come_from(void **state)
+{
+	static const char text[] =
+		"[node]\nname = a\n[peer]\nname = b\npath = eth0 10.77.0.2\n"
+		"[group g]\ninterface = eth0\nsip-address = 10.77.0.100/24\nvip-state-change-timeout = 7\n"
+		"[TServer]\nvip-state-change-timeout = 9\nnetwork-monitoring-timeout = 9\n"
+		"[group h]\ninterface = eth0\nsip-address = 10.77.0.101/24\nsip-address = 10.77.0.102/24\n";
+	const struct opt *vip = opts_find(SEC_GROUP, "vip-state-change-timeout");
+	const struct opt *net = opts_find(SEC_GROUP, "network-monitoring-timeout");
+	char where[WHERE_TEXT];
+
+	(void)state;
+	assert_int_equal(conf_parse(&conf, "/etc/f", text, strlen(text), no_error, NULL), 0);
+	assert_int_equal(where_from(&conf, SEC_GROUP, 0, vip), 9);
+	assert_int_equal(where_from(&conf, SEC_GROUP, 1, vip), 11);
+	assert_int_equal(where_said(&conf, SEC_GROUP, 1, vip), 0);
+	assert_int_equal(where_from(&conf, SEC_GROUP, 0, net), 12);
+	assert_int_equal(where_from(&conf, SEC_TSERVER, 0, net), 12);
+	assert_int_equal(where_from(&conf, SEC_GROUP, 1, opts_find(SEC_GROUP, "sip-address")), 15);
+	assert_int_equal(where_said(&conf, SEC_GROUP, 1, NULL), 13);
+	where_text(&conf, 12, where);
+	assert_string_equal(where, "/etc/f:12");
+	where_text(&conf, where_from(&conf, SEC_NODE, 0, opts_find(SEC_NODE, "pin-dir")), where);
+	assert_string_equal(where, "default");
 }
 
 /* ---- the manual page ---- */
 
-/* scdoc underlines from one '_' to the next. */
-static void put_escaped(char **to, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '_')
-			*(*to)++ = '\\';
-		*(*to)++ = *text;
-	}
-	**to = '\0';
-}
-
-/* What baton.conf(5) has to say of one option; also how it is made (see main). */
-static void manual_entry(const struct opt *o, char *buf, size_t len)
-{
-	char valid[OPTS_TEXT], line[512];
-
-	opts_valid_text(o, valid);
-	snprintf(line, sizeof(line), "*%s*\n\t%s.++\nDefault: %s. Valid: %s. Takes effect: %s.%s\n",
-		 o->name, o->help, o->required ? "none, required" : opts_default_text(o), valid,
-		 opts_effect_text(o), o->idle ? " Checked, but not acted on in this version." : "");
-	assert_true(2 * strlen(line) < len);
-	put_escaped(&buf, line);
-}
-
-static void section_heading(enum opt_section section, char *buf, size_t len)
-{
-	snprintf(buf, len, "## [%s%s]\n", opts_section_name(section),
-		 opts_section_is_named(section) ? " NAME" : "");
-}
-
-static const char *text_of_section(const char *page, enum opt_section section, char *buf,
-				   size_t len)
+static const char *text_of_section(const char *page, enum opt_section section, char *buf, size_t len)
 {
 	char heading[64];
 	const char *start, *end;
 
-	section_heading(section, heading, sizeof(heading));
+	snprintf(heading, sizeof(heading), "\n.SS [%s%c", opts_section_name(section), opts_section_is_named(section) ? ' ' : ']');
 	start = strstr(page, heading);
 	if (!start)
-		fail_msg("man/baton.conf.5.scd has no %s", heading);
+		fail_msg("baton.conf(5) has no heading for [%s]", opts_section_name(section));
 	start += strlen(heading);
-	end = strstr(start, "\n#");
-	snprintf(buf, len, "%.*s", (int)(end ? end + 1 - start : (ptrdiff_t)strlen(start)), start);
+	end = strstr(start, "\n.S");
+	snprintf(buf, len, "%.*s", (int)(end ? end - start : (ptrdiff_t)strlen(start)), start);
 	return buf;
 }
 
+/* The page as it was built, beside this program. */
 static void manual_page_tells_every_option(void **state)
 {
-	static char page[65536], part[65536], entry[1024];
-	FILE *f = fopen("man/baton.conf.5.scd", "r");
+	static char page[131072], part[131072];
+	char path[512] = "", entry[128];
+	FILE *f;
 
 	(void)state;
+	assert_true(readlink("/proc/self/exe", path, sizeof(path) - 64) > 0);
+	strcpy(strstr(path, "/tests/unit/"), "/man/baton.conf.5");
+	f = fopen(path, "r");
 	if (!f)
-		fail_msg("man/baton.conf.5.scd: run from the top of the tree");
+		fail_msg("%s is not built", path);
 	page[fread(page, 1, sizeof(page) - 1, f)] = '\0';
 	fclose(f);
 	FOR_EACH_OPT(o) {
-		manual_entry(o, entry, sizeof(entry));
+		snprintf(entry, sizeof(entry), "\n\\fB%s\\fR\n", o->name);
 		if (!strstr(text_of_section(page, o->section, part, sizeof(part)), entry))
-			fail_msg("man/baton.conf.5.scd does not say of %s (test_opts --manual "
-				 "prints all)\n%s",
-				 full_name(o), entry);
+			fail_msg("%s does not tell of %s", path, full_name(o));
 	}
-}
-
-static int print_manual(void)
-{
-	char text[1024];
-
-	for (int s = 0; s < SEC__N; s++) {
-		section_heading(s, text, sizeof(text));
-		printf("%s\n", text);
-		FOR_EACH_OPT(o)
-			if ((int)o->section == s) {
-				manual_entry(o, text, sizeof(text));
-				printf("%s\n", text);
-			}
-	}
-	return 0;
 }
 
 #define TEST(name) cmocka_unit_test(name)
 
-/* `test_opts --manual` prints the options as baton.conf(5) has to have them. */
-int main(int argc, char **argv)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(rows_are_whole), TEST(defaults_are_valid), TEST(numbers_keep_their_range),
@@ -585,11 +603,10 @@ int main(int argc, char **argv)
 		TEST(guides_options_are_the_guides), TEST(slips_of_the_pen_are_seen),
 		TEST(errors_name_the_value_and_the_range),
 		TEST(values_are_cut_where_the_buffer_ends),
-		TEST(groups_show_their_own_tserver_options), TEST(idle_options_are_told_when_set),
+		TEST(groups_show_their_own_tserver_options), TEST(idle_options_are_told_with_their_line),
+		TEST(lines_find_room), TEST(values_tell_where_they_come_from),
 		TEST(manual_page_tells_every_option),
 	};
 
-	if (argc == 2 && !strcmp(argv[1], "--manual"))
-		return print_manual();
 	return cmocka_run_group_tests_name("opts", tests, NULL, NULL);
 }

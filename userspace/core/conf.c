@@ -10,6 +10,7 @@
 #include "core/conf_read.h"
 #include "core/conf_value.h"
 #include "core/opts.h"
+#include "core/where.h"
 
 #define TEXT_MAX 512
 
@@ -19,11 +20,10 @@ struct parse {
 	conf_error_fn *error;
 	void *arg;
 	unsigned errors;
-	struct conf_where where;
-	/* The section being read; lines is NULL if it was refused and its keys are passed over. */
+	/* The section being read; obj is NULL if it was refused and its keys are passed over. */
 	enum opt_section section;
+	uint32_t instance;		/* of its kind */
 	void *obj;
-	struct conf_lines *lines;
 	bool in_section;		/* a [section] line was seen at all */
 };
 
@@ -54,17 +54,16 @@ static struct opt_at at_section(struct parse *p)
 
 /* ---- sections ---- */
 
-/* Sections with a name stand in tables; one shape for the four of them. */
+/* Sections with a name stand in tables; one shape for all of them. */
 struct slot {
 	char *names;			/* name of the first, the others follow at @stride */
 	size_t stride;
 	uint32_t *n;
 	uint32_t max;
-	struct conf_lines *lines;
 };
 
-#define SLOT(table, count, limit, where) \
-	(struct slot){ (table)[0].name, sizeof((table)[0]), &(count), limit, where }
+#define SLOT(table, count, limit) \
+	(struct slot){ (table)[0].name, sizeof((table)[0]), &(count), limit }
 
 static struct slot slot_of(struct parse *p, enum opt_section section)
 {
@@ -72,13 +71,15 @@ static struct slot slot_of(struct parse *p, enum opt_section section)
 
 	switch (section) {
 	case SEC_INTERFACE:
-		return SLOT(c->ifaces, c->n_ifaces, CONF_IFACES_MAX, p->where.iface);
+		return SLOT(c->ifaces, c->n_ifaces, CONF_IFACES_MAX);
 	case SEC_DEVICE:
-		return SLOT(c->devices, c->n_devices, CONF_DEVICES_MAX, p->where.device);
+		return SLOT(c->devices, c->n_devices, CONF_DEVICES_MAX);
+	case SEC_DN:
+		return SLOT(c->dns, c->n_dns, CONF_DNS_MAX);
 	case SEC_POOL:
-		return SLOT(c->pools, c->n_pools, CONF_POOLS_MAX, p->where.pool);
+		return SLOT(c->pools, c->n_pools, CONF_POOLS_MAX);
 	default:
-		return SLOT(c->groups, c->n_groups, BT_GROUPS_MAX, p->where.group);
+		return SLOT(c->groups, c->n_groups, BT_GROUPS_MAX);
 	}
 }
 
@@ -86,6 +87,7 @@ static struct slot slot_of(struct parse *p, enum opt_section section)
 _Static_assert(offsetof(struct conf_iface, name) == 0, "name first");
 _Static_assert(offsetof(struct conf_group, name) == 0, "name first");
 _Static_assert(offsetof(struct conf_device, name) == 0, "name first");
+_Static_assert(offsetof(struct conf_dn, name) == 0, "name first");
 _Static_assert(offsetof(struct conf_pool, name) == 0, "name first");
 
 static bool is_taken(struct parse *p, const struct slot *s, const char *kind, const char *name,
@@ -94,21 +96,28 @@ static bool is_taken(struct parse *p, const struct slot *s, const char *kind, co
 	for (uint32_t i = 0; i < *s->n; i++)
 		if (!strcmp(s->names + i * s->stride, name)) {
 			fail(p, line, "[%s %s] stands already in line %u", kind, name,
-			     s->lines[i].section);
+			     where_said(p->conf, p->section, i, NULL));
 			return true;
 		}
 	return false;
+}
+
+static bool is_named_well(enum opt_section section, const char *name, const char **ret_valid)
+{
+	*ret_valid = section == SEC_INTERFACE ? "an interface name" :
+		     section == SEC_DN ? "1 .. 31 of A-Z a-z 0-9 . _ - + * #" : "1 .. 31 of A-Z a-z 0-9 . _ -";
+	return section == SEC_INTERFACE ? value_is_interface(name) :
+	       section == SEC_DN ? value_is_number(name) : value_is_name(name);
 }
 
 static void open_named(struct parse *p, unsigned line, const char *name)
 {
 	const char *kind = opts_section_name(p->section);
 	struct slot s = slot_of(p, p->section);
-	bool is_iface = p->section == SEC_INTERFACE;
+	const char *valid;
 
-	if (!(is_iface ? value_is_interface(name) : value_is_name(name))) {
-		fail(p, line, "[%s %s]: '%s' is no name, valid is %s", kind, name, name,
-		     is_iface ? "an interface name" : "1 .. 31 of A-Z a-z 0-9 . _ -");
+	if (!is_named_well(p->section, name, &valid)) {
+		fail(p, line, "[%s %s]: '%s' is no name, valid is %s", kind, name, name, valid);
 		return;
 	}
 	if (is_taken(p, &s, kind, name, line))
@@ -118,7 +127,7 @@ static void open_named(struct parse *p, unsigned line, const char *name)
 		return;
 	}
 	p->obj = s.names + *s.n * s.stride;
-	p->lines = &s.lines[*s.n];
+	p->instance = *s.n;
 	memcpy(p->obj, name, strlen(name));	/* fits and is zeroed, see value_is_name */
 	(*s.n)++;
 	if (p->section == SEC_GROUP)
@@ -128,22 +137,28 @@ static void open_named(struct parse *p, unsigned line, const char *name)
 
 static void *single_object(struct conf *c, enum opt_section section)
 {
-	if (section == SEC_TSERVER)
+	switch (section) {
+	case SEC_TSERVER:
 		return &c->tserver;
-	return section == SEC_SYNC ? (void *)&c->sync : c;
+	case SEC_SYNC:
+		return &c->sync;
+	case SEC_SITE:
+		return &c->site;
+	default:
+		return c;
+	}
 }
 
 static void open_single(struct parse *p, unsigned line)
 {
-	struct conf_lines *lines = &p->where.single[p->section];
+	uint32_t before = where_said(p->conf, p->section, 0, NULL);
 
-	if (lines->section) {
-		fail(p, line, "[%s] stands already in line %u", opts_section_name(p->section),
-		     lines->section);
+	if (before) {
+		fail(p, line, "[%s] stands already in line %u", opts_section_name(p->section), before);
 		return;
 	}
 	p->obj = single_object(p->conf, p->section);
-	p->lines = lines;
+	p->instance = 0;
 }
 
 static void fail_unknown_section(struct parse *p, unsigned line, const char *kind, const char *full)
@@ -176,7 +191,7 @@ static void on_section(void *arg, unsigned line, const char *full)
 	char kind[CONF_WORD_MAX + 1];
 
 	p->in_section = true;
-	p->lines = NULL;
+	p->obj = NULL;
 	snprintf(kind, sizeof(kind), "%.*s", (int)len, full);
 	if (!find_section(kind, &p->section))
 		fail_unknown_section(p, line, kind, full);
@@ -188,8 +203,8 @@ static void on_section(void *arg, unsigned line, const char *full)
 		open_named(p, line, name);
 	else
 		open_single(p, line);
-	if (p->lines)
-		p->lines->section = line;
+	if (p->obj)
+		*where_slot(&p->conf->where, p->section, p->instance, NULL) = line;
 }
 
 /* ---- keys ---- */
@@ -223,19 +238,21 @@ static void fail_unknown_key(struct parse *p, unsigned line, const char *key)
 static void remember_item(struct parse *p, const struct opt *o, unsigned line)
 {
 	if (o->kind == OPT_VIP)
-		p->where.vip[p->conf->n_vips - 1] = line;
+		p->conf->where.vip[p->conf->n_vips - 1] = line;
 	if (o->kind == OPT_PATH)
-		p->where.path[p->conf->n_paths - 1] = line;
+		p->conf->where.path[p->conf->n_paths - 1] = line;
 }
 
 static void set_key(struct parse *p, const struct opt *o, unsigned line, const char *value)
 {
-	unsigned *first = &p->lines->option[opts_row(o)];
+	uint32_t *first = where_slot(&p->conf->where, p->section, p->instance, o);
 	struct opt_at at = at_section(p);
 	char why[CONF_WHY];
 
 	if (p->section == SEC_GROUP && o->section == SEC_TSERVER)
 		at.obj = &((struct conf_group *)p->obj)->opt;
+	if (p->section == SEC_TSERVER && o->section == SEC_SITE)
+		at.obj = &p->conf->site;
 	if (*first && !opts_is_list(o)) {
 		fail(p, line, "%s: stands already in line %u", o->name, *first);
 		return;
@@ -255,7 +272,7 @@ static void on_key(void *arg, unsigned line, const char *key, const char *value)
 
 	if (!p->in_section)
 		fail(p, line, "'%s' stands before any [section]", key);
-	if (!p->lines)
+	if (!p->obj)
 		return;
 	o = opts_find(p->section, key);
 	if (o)
@@ -267,12 +284,15 @@ static void on_key(void *arg, unsigned line, const char *key, const char *value)
 /* ---- after the last line ---- */
 
 /* What the group does not say for itself, [TServer] says; it may stand further down. */
-static void inherit(const struct conf *c, struct conf_group *g, const struct conf_lines *lines)
+static void inherit(struct conf *c, uint32_t i)
 {
+	struct conf_group *g = &c->groups[i];
+
+
 	for (uint32_t row = 0; row < opts_count(); row++) {
 		const struct opt *o = opts_get(row);
 
-		if (o->section == SEC_TSERVER && !lines->option[row])
+		if (o->section == SEC_TSERVER && !where_said(c, SEC_GROUP, i, o))
 			memcpy((char *)&g->opt + o->offset, (const char *)&c->tserver + o->offset,
 			       o->size);
 	}
@@ -285,7 +305,7 @@ static void finish_groups(struct parse *p)
 	for (uint32_t i = 0; i < c->n_groups; i++) {
 		struct conf_group *g = &c->groups[i];
 
-		inherit(c, g, &p->where.group[i]);
+		inherit(c, i);
 		for (uint32_t v = 0; v < g->n_vips; v++)
 			if (!c->vips[g->first_vip + v].dev[0])
 				memcpy(c->vips[g->first_vip + v].dev, g->dev, sizeof(g->dev));
@@ -299,11 +319,12 @@ unsigned conf_parse(struct conf *ret, const char *file, const char *text, size_t
 	struct conf_sink sink = { on_section, on_key, on_error, &p };
 
 	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->file, sizeof(ret->file), "%s", file);
 	for (int s = 0; s < SEC__N; s++)
 		if (!opts_section_is_named(s))
 			opts_defaults(s, &(struct opt_at){ ret, single_object(ret, s) });
 	conf_read(text, len, &sink);
 	finish_groups(&p);
-	conf_check(ret, &p.where, on_error, &p);
+	conf_check(ret, on_error, &p);
 	return p.errors;
 }

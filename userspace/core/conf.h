@@ -29,6 +29,21 @@
 #define CONF_IFACES_MAX	16
 #define CONF_DEVICES_MAX 64
 #define CONF_POOLS_MAX	64
+#define CONF_DNS_MAX	256
+#define CONF_SITE_MAX	64	/* a site's name, "any string value" in the guide */
+
+enum opt_section {
+	SEC_NODE, SEC_PEER, SEC_ARBITER, SEC_INTERFACE, SEC_TSERVER, SEC_SYNC, SEC_SITE,
+	SEC_GROUP, SEC_DEVICE, SEC_DN, SEC_POOL, SEC__N
+};
+
+/*
+ * In which line does it stand? One row for each section, in it the [section]'s own line, then those of its options
+ * (core/where.h knows which); a list keeps its first. 0: nowhere.
+ */
+#define CONF_LINES	16	/* rows of a section and one; asserted in test_opts */
+#define CONF_LINES_WIDE	64	/* the same of [TServer] and [group], which has those too */
+#define CONF_LINE_ARGS	UINT32_MAX	/* said by batond's arguments, not by the file */
 
 enum conf_mode { MODE_TAKEOVER, MODE_CLUSTER, MODE_PROXY, MODE_SINGLE_HOST };
 enum conf_xdp { XDP_AUTO, XDP_NATIVE, XDP_GENERIC, XDP_OFF };
@@ -136,6 +151,7 @@ struct conf_device {				/* [device NAME] */
 	char service_type[16];			/* trunk, msml, device */
 	uint32_t oos_check_s, oos_force_s;	/* 0: unset */
 	char geo_location[32];
+	bool dr_oosp_transfer_enabled;
 };
 
 struct conf_pool_server {
@@ -150,6 +166,30 @@ struct conf_pool {				/* [pool NAME] */
 	uint32_t n_servers;
 	char forward[8];			/* l2, ipip, nat */
 	uint32_t oos_check_s, oos_force_s;
+};
+
+struct conf_site {				/* [site]: the guide's Business Continuity */
+	char dr_forward[12];			/* off, no-agent, oos */
+	char dr_peer_trunk[BT_NAME_MAX];	/* a [device] */
+	char dr_peer_location[CONF_SITE_MAX];
+};
+
+struct conf_dn {				/* [dn NUMBER] */
+	char name[BT_NAME_MAX];
+	char dr_forward[12];			/* "": as the site */
+	char hg_preferred_site[CONF_SITE_MAX];
+	char sca_preferred_site[CONF_SITE_MAX];
+};
+
+struct conf_where {
+	uint32_t single[SEC__N][CONF_LINES_WIDE];	/* of sections without a name */
+	uint32_t group[BT_GROUPS_MAX][CONF_LINES_WIDE];
+	uint32_t iface[CONF_IFACES_MAX][CONF_LINES];
+	uint32_t device[CONF_DEVICES_MAX][CONF_LINES];
+	uint32_t dn[CONF_DNS_MAX][CONF_LINES];
+	uint32_t pool[CONF_POOLS_MAX][CONF_LINES];
+	uint32_t vip[CONF_VIPS_MAX];		/* as in conf.vips */
+	uint32_t path[BT_PATHS_MAX];
 };
 
 struct conf {
@@ -189,6 +229,12 @@ struct conf {
 	uint32_t n_devices;
 	struct conf_pool pools[CONF_POOLS_MAX];
 	uint32_t n_pools;
+	struct conf_site site;
+	struct conf_dn dns[CONF_DNS_MAX];
+	uint32_t n_dns;
+
+	char file[CONF_PATH_MAX];		/* it was read from */
+	struct conf_where where;
 };
 
 /* Told once per error; @line counts from 1, 0 when no line is to blame (something is missing). */

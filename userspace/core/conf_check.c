@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "core/conf_value.h"
+#include "core/where.h"
 
 #define TEXT_MAX 512
 
 struct check {
 	const struct conf *c;
-	const struct conf_where *w;
 	conf_blame_fn *blame;
 	void *arg;
 };
@@ -28,36 +28,19 @@ static void blame(const struct check *k, unsigned line, const char *fmt, ...)
 	k->blame(k->arg, line, text);
 }
 
-const struct conf_lines *conf_lines_of(const struct conf_where *w, enum opt_section section,
-				       uint32_t i)
+static unsigned line_of(const struct check *k, enum opt_section section, uint32_t i, const char *name)
 {
-	switch (section) {
-	case SEC_INTERFACE:
-		return &w->iface[i];
-	case SEC_GROUP:
-		return &w->group[i];
-	case SEC_DEVICE:
-		return &w->device[i];
-	case SEC_POOL:
-		return &w->pool[i];
-	default:
-		return &w->single[section];
-	}
-}
-
-static unsigned line_of(const struct conf_lines *lines, enum opt_section section, const char *name)
-{
-	return lines->option[opts_row(opts_find(section, name))];
+	return where_said(k->c, section, i, opts_find(section, name));
 }
 
 static unsigned peer_line(const struct check *k, const char *name)
 {
-	return line_of(&k->w->single[SEC_PEER], SEC_PEER, name);
+	return line_of(k, SEC_PEER, 0, name);
 }
 
 static unsigned group_line(const struct check *k, const struct conf_group *g, const char *name)
 {
-	return line_of(&k->w->group[g - k->c->groups], SEC_GROUP, name);
+	return line_of(k, SEC_GROUP, (uint32_t)(g - k->c->groups), name);
 }
 
 /* ---- what must be there ---- */
@@ -65,11 +48,10 @@ static unsigned group_line(const struct check *k, const struct conf_group *g, co
 static void check_required(const struct check *k, const struct opt *o)
 {
 	for (uint32_t i = 0; i < opts_instances(k->c, o->section); i++) {
-		const struct conf_lines *lines = conf_lines_of(k->w, o->section, i);
 		const char *name = opts_instance_name(k->c, o->section, i);
 
-		if (!lines->option[opts_row(o)])
-			blame(k, lines->section, "[%s%s%s] has no '%s'",
+		if (!where_said(k->c, o->section, i, o))
+			blame(k, where_said(k->c, o->section, i, NULL), "[%s%s%s] has no '%s'",
 			      opts_section_name(o->section), name[0] ? " " : "", name, o->name);
 	}
 }
@@ -89,7 +71,7 @@ static void check_names(const struct check *k)
 {
 	if (k->c->name[0] && !strcmp(k->c->name, k->c->peer_name))
 		blame(k, peer_line(k, "name"), "name: '%s' is this host's own name in line %u",
-		      k->c->peer_name, line_of(&k->w->single[SEC_NODE], SEC_NODE, "name"));
+		      k->c->peer_name, line_of(k, SEC_NODE, 0, "name"));
 }
 
 /* Two paths that share a NIC fail together: a verdict must not take them for two. */
@@ -98,11 +80,11 @@ static void check_path_pair(const struct check *k, uint32_t i, uint32_t j)
 	const struct conf_path *a = &k->c->paths[i], *b = &k->c->paths[j];
 
 	if (!strcmp(a->dev, b->dev))
-		blame(k, k->w->path[j], "path: interface %s is already the path in line %u", b->dev,
-		      k->w->path[i]);
+		blame(k, k->c->where.path[j], "path: interface %s is already the path in line %u", b->dev,
+		      k->c->where.path[i]);
 	else if (IN6_ARE_ADDR_EQUAL(&a->peer, &b->peer))
-		blame(k, k->w->path[j], "path: address %s is already the path in line %u",
-		      b->peer_text, k->w->path[i]);
+		blame(k, k->c->where.path[j], "path: address %s is already the path in line %u",
+		      b->peer_text, k->c->where.path[i]);
 }
 
 static void check_paths(const struct check *k)
@@ -138,9 +120,9 @@ static void check_arbiter(const struct check *k)
 {
 	for (uint32_t i = 0; k->c->arbiter == ARBITER_ROUTER && i < k->c->n_groups; i++)
 		if (!k->c->groups[i].n_routers)
-			blame(k, k->w->group[i].section, "[group %s] has no 'router', but [arbiter] type = router in "
+			blame(k, where_said(k->c, SEC_GROUP, i, NULL), "[group %s] has no 'router', but [arbiter] type = router in "
 			      "line %u asks one before a claim", k->c->groups[i].name,
-			      line_of(&k->w->single[SEC_ARBITER], SEC_ARBITER, "type"));
+			      line_of(k, SEC_ARBITER, 0, "type"));
 }
 
 /* ---- groups ---- */
@@ -199,20 +181,39 @@ static void check_vip(const struct check *k, uint32_t j)
 	conf_ip_text(vip, ip);
 	for (uint32_t i = 0; i < j; i++)
 		if (IN6_ARE_ADDR_EQUAL(&k->c->vips[i].addr.ip, vip)) {
-			blame(k, k->w->vip[j], "sip-address: %s stands already in line %u", ip,
-			      k->w->vip[i]);
+			blame(k, k->c->where.vip[j], "sip-address: %s stands already in line %u", ip,
+			      k->c->where.vip[i]);
 			break;
 		}
 	for (uint32_t i = 0; i < k->c->n_paths; i++)
 		if (IN6_ARE_ADDR_EQUAL(&k->c->paths[i].peer, vip))
-			blame(k, k->w->vip[j],
+			blame(k, k->c->where.vip[j],
 			      "sip-address: %s is the peer's own address in line %u", ip,
-			      k->w->path[i]);
+			      k->c->where.path[i]);
 }
 
-void conf_check(const struct conf *c, const struct conf_where *w, conf_blame_fn *fn, void *arg)
+/* ---- sites ---- */
+
+static void check_trunk(const struct check *k)
 {
-	struct check k = { .c = c, .w = w, .blame = fn, .arg = arg };
+	const char *name = k->c->site.dr_peer_trunk;
+	unsigned line = line_of(k, SEC_SITE, 0, "dr-peer-trunk");
+	uint32_t i = 0;
+
+	while (name[0] && i < k->c->n_devices && strcmp(k->c->devices[i].name, name))
+		i++;
+	if (!name[0])
+		return;
+	if (i == k->c->n_devices)
+		blame(k, line, "dr-peer-trunk: there is no [device %s]", name);
+	else if (strcmp(k->c->devices[i].service_type, "trunk"))
+		blame(k, line, "dr-peer-trunk: [device %s] in line %u is no trunk, its service-type is %s", name,
+		      where_said(k->c, SEC_DEVICE, i, NULL), k->c->devices[i].service_type);
+}
+
+void conf_check(const struct conf *c, conf_blame_fn *fn, void *arg)
+{
+	struct check k = { .c = c, .blame = fn, .arg = arg };
 
 	check_missing(&k);
 	check_names(&k);
@@ -221,6 +222,7 @@ void conf_check(const struct conf *c, const struct conf_where *w, conf_blame_fn 
 	check_lease(&k);
 	check_arbiter(&k);
 	check_groups(&k);
+	check_trunk(&k);
 	for (uint32_t i = 0; i < c->n_vips; i++)
 		check_vip(&k, i);
 }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "baton_abi.h"
+#include "core/conf.h"
 
 #define LETTERS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 #define DIGITS	"0123456789"
@@ -89,6 +89,16 @@ bool value_is_name(const char *text)
 }
 
 /* The kernel's own rule (dev_valid_name): no blank, '/' or ':', neither "." nor "..". */
+bool value_is_number(const char *text)
+{
+	return made_of(text, LETTERS DIGITS "._-+*#") && strlen(text) < BT_NAME_MAX;
+}
+
+bool value_is_site(const char *text)
+{
+	return text[0] && strlen(text) < CONF_SITE_MAX;
+}
+
 bool value_is_interface(const char *text)
 {
 	return text[0] && strlen(text) < IF_NAMESIZE && !strpbrk(text, "/: \t") &&
@@ -153,6 +163,8 @@ bool value_is_codes(const char *text)
 {
 	bool wild = false;
 
+	if (!text[0])		/* as the guide writes its default: 503 */
+		return true;
 	for (;; text += 4) {
 		if (wild || !is_code_pattern(text, &wild))	/* a pattern with X ends the list */
 			return false;

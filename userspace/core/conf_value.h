@@ -24,6 +24,8 @@ void value_time_text(uint64_t ns, char *buf, size_t len);
 int value_word(const char *text, const char *const *words);
 
 bool value_is_name(const char *text);		/* A-Za-z0-9._-, fits BT_NAME_MAX */
+bool value_is_number(const char *text);		/* a directory number: a name, and + * # */
+bool value_is_site(const char *text);		/* any text that fits CONF_SITE_MAX, blanks only inside */
 bool value_is_interface(const char *text);	/* as the kernel takes them, fits IF_NAMESIZE */
 bool value_is_path(const char *text);		/* absolute, no "..", no blanks */
 bool value_is_host(const char *text);		/* IP address or host name */

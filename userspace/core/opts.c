@@ -7,6 +7,7 @@
 #include "core/conf_addr.h"
 #include "core/conf_value.h"
 #include "core/opt_kind.h"
+#include "core/where.h"
 
 #define US		1000ull
 #define MS		(1000 * US)
@@ -28,6 +29,7 @@ static const char *const modes[] = {
 };
 static const char *const protocols[] = { "addp", NULL };
 static const char *const service_types[] = { "trunk", "msml", "device", NULL };
+static const char *const dr_forwards[] = { "off", "no-agent", "oos", NULL };
 static const char *const forwards[] = { "l2", "ipip", "nat", NULL };
 
 /* Section, name, effect, kind; struct of the section and the member in it. */
@@ -42,6 +44,8 @@ static const char *const forwards[] = { "l2", "ipip", "nat", NULL };
 #define SYNC(n, e, k, f)	ROW(SEC_SYNC, n, e, k, conf_sync, f)
 #define GROUP(n, e, k, f)	ROW(SEC_GROUP, n, e, k, conf_group, f)
 #define DEVICE(n, e, k, f)	ROW(SEC_DEVICE, n, e, k, conf_device, f)
+#define SITE(n, e, k, f)	ROW(SEC_SITE, n, e, k, conf_site, f)
+#define DN(n, e, k, f)		ROW(SEC_DN, n, e, k, conf_dn, f)
 #define POOL(n, e, k, f)	ROW(SEC_POOL, n, e, k, conf_pool, f)
 /* A list has its counter elsewhere, opt_kind.c knows where. */
 #define LIST(sec, str, effct, knd) \
@@ -162,6 +166,13 @@ static const struct opt table[] = {
 	  SECONDS("20", 1, 3600),
 	  IDLE, .help = "wait before the link is tried again" },
 
+	{ SITE("dr-forward", AT_ONCE, OPT_WORD, dr_forward), .words = dr_forwards, .def = "off",
+	  IDLE, .help = "calls for a number not registered (oos), or without agent (no-agent), here go to the peer site, each once" },
+	{ SITE("dr-peer-trunk", AT_ONCE, OPT_NAME, dr_peer_trunk),
+	  IDLE, .help = "this pair is one of two sites, and that [device] is the trunk to the other" },
+	{ SITE("dr-peer-location", AT_NEXT_TARGET, OPT_SITE, dr_peer_location),
+	  IDLE, .help = "the other site's name" },
+
 	{ GROUP("mode", AT_RESTART, OPT_ENUM, mode), .words = modes, .def = "takeover",
 	  .help = "how the VIPs move" },
 	{ GROUP("interface", AT_RESTART, OPT_IFACE, dev), .required = true,
@@ -205,6 +216,15 @@ static const struct opt table[] = {
 	{ DEVICE("oos-force", AT_ONCE, OPT_UINT, oos_force_s), SECONDS(NULL, 1, 30), .zero = true,
 	  IDLE, .help = "the same after one went unanswered" },
 	{ DEVICE("geo-location", AT_ONCE, OPT_NAME, geo_location), IDLE, .help = "where it is" },
+	{ DEVICE("dr-oosp-transfer-enabled", AT_NEXT_CALL, OPT_BOOL, dr_oosp_transfer_enabled), YESNO("true"),
+	  IDLE, .help = "of a trunk: a call for the peer site is sent there by a 302 (true) or stays in the path (false)" },
+
+	{ DN("dr-forward", AT_ONCE, OPT_WORD, dr_forward), .words = dr_forwards,
+	  IDLE, .help = "the same as the [site]'s, for this number alone; unset: as the site" },
+	{ DN("hg-preferred-site", AT_NEXT_CALL, OPT_SITE, hg_preferred_site),
+	  IDLE, .help = "the site that distributes this hunt group's calls while both sites are up" },
+	{ DN("sca-preferred-site", AT_NEXT_CALL, OPT_SITE, sca_preferred_site),
+	  IDLE, .help = "the same of a shared call appearance" },
 
 	{ POOL("service", AT_RESTART, OPT_ENDPOINT, service), .required = true,
 	  IDLE, .help = "address the pool is reached at, ADDRESS:PORT" },
@@ -231,8 +251,10 @@ static const struct {
 	[SEC_INTERFACE]	= { "interface", true },
 	[SEC_TSERVER]	= { "TServer", false },
 	[SEC_SYNC]	= { "backup-sync", false },
+	[SEC_SITE]	= { "site", false },
 	[SEC_GROUP]	= { "group", true },
 	[SEC_DEVICE]	= { "device", true },
+	[SEC_DN]	= { "dn", true },
 	[SEC_POOL]	= { "pool", true },
 };
 
@@ -251,9 +273,40 @@ uint32_t opts_row(const struct opt *o)
 	return (uint32_t)(o - table);
 }
 
-static bool stands_in(const struct opt *o, enum opt_section section)
+bool opts_shown_in(const struct opt *o, enum opt_section section)
 {
 	return o->section == section || (section == SEC_GROUP && o->section == SEC_TSERVER);
+}
+
+/* May it be written there? The guide has the sites' options in [TServer] too. */
+static bool stands_in(const struct opt *o, enum opt_section section)
+{
+	return opts_shown_in(o, section) || (section == SEC_TSERVER && o->section == SEC_SITE);
+}
+
+static uint32_t first_of(enum opt_section section)
+{
+	uint32_t row = 0;
+
+	while (row < N_OPTS && table[row].section != section)
+		row++;
+	return row;
+}
+
+static uint32_t number_of(enum opt_section section)
+{
+	uint32_t n = 0;
+
+	for (uint32_t row = 0; row < N_OPTS; row++)
+		n += table[row].section == section;
+	return n;
+}
+
+uint32_t opts_place(const struct opt *o, enum opt_section section)
+{
+	uint32_t at = opts_row(o) - first_of(o->section);
+
+	return section == SEC_GROUP && o->section == SEC_TSERVER ? number_of(SEC_GROUP) + at : at;
 }
 
 const struct opt *opts_find(enum opt_section section, const char *name)
@@ -330,7 +383,7 @@ const char *opts_effect_text(const struct opt *o)
 {
 	static const char *const text[] = {
 		[AT_RESTART] = "restart", [AT_ONCE] = "at once",
-		[AT_NEXT_CALL] = "next call", [AT_LINK_UP] = "link up",
+		[AT_NEXT_CALL] = "next call", [AT_LINK_UP] = "link up", [AT_NEXT_TARGET] = "next target detection",
 	};
 
 	return text[o->effect];
@@ -350,6 +403,8 @@ uint32_t opts_instances(const struct conf *c, enum opt_section section)
 		return c->n_groups;
 	case SEC_DEVICE:
 		return c->n_devices;
+	case SEC_DN:
+		return c->n_dns;
 	case SEC_POOL:
 		return c->n_pools;
 	default:
@@ -366,11 +421,23 @@ const char *opts_instance_name(const struct conf *c, enum opt_section section, u
 		return c->groups[i].name;
 	case SEC_DEVICE:
 		return c->devices[i].name;
+	case SEC_DN:
+		return c->dns[i].name;
 	case SEC_POOL:
 		return c->pools[i].name;
 	default:
 		return "";
 	}
+}
+
+bool opts_instance(const struct conf *c, enum opt_section section, const char *name, uint32_t *ret)
+{
+	for (uint32_t i = 0; i < opts_instances(c, section); i++)
+		if (!strcmp(opts_instance_name(c, section, i), name)) {
+			*ret = i;
+			return true;
+		}
+	return false;
 }
 
 /* The struct that holds @o's field in the @i-th section of kind @section. */
@@ -388,6 +455,10 @@ static const void *object(const struct opt *o, const struct conf *c, enum opt_se
 		return o->section == SEC_TSERVER ? (const void *)&c->groups[i].opt : &c->groups[i];
 	case SEC_DEVICE:
 		return &c->devices[i];
+	case SEC_SITE:
+		return &c->site;
+	case SEC_DN:
+		return &c->dns[i];
 	case SEC_POOL:
 		return &c->pools[i];
 	default:
@@ -401,29 +472,21 @@ void opts_value_text(const struct opt *o, const struct conf *c, enum opt_section
 	opt_kind_get(o, c, object(o, c, section, i), buf, len);
 }
 
-static bool is_default(const struct opt *o, const struct conf *c, enum opt_section section,
-		       uint32_t i)
-{
-	char value[512];
-
-	opts_value_text(o, c, section, i, value, sizeof(value));
-	return !strcmp(value, o->def ? o->def : "");
-}
-
 static void tell_idle(const struct conf *c, enum opt_section section, uint32_t i, opts_idle_fn *fn,
 		      void *arg)
 {
-	for (size_t row = 0; row < N_OPTS; row++)
-		if (table[row].idle && stands_in(&table[row], section) &&
-		    !is_default(&table[row], c, section, i))
-			fn(arg, opts_section_name(section), opts_instance_name(c, section, i),
-			   table[row].name);
+	for (size_t row = 0; row < N_OPTS; row++) {
+		const struct opt *o = &table[row];
+		uint32_t line = o->idle && opts_shown_in(o, section) ? where_said(c, section, i, o) : 0;
+
+		if (line)
+			fn(arg, opts_section_name(section), opts_instance_name(c, section, i), o->name, line);
+	}
 }
 
-/* What [TServer] says reaches the groups and is told there. */
 void opts_each_idle(const struct conf *c, opts_idle_fn *fn, void *arg)
 {
 	for (int s = 0; s < SEC__N; s++)
-		for (uint32_t i = 0; s != SEC_TSERVER && i < opts_instances(c, s); i++)
+		for (uint32_t i = 0; i < opts_instances(c, s); i++)
 			tell_idle(c, s, i, fn, arg);
 }

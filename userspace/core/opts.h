@@ -17,13 +17,8 @@
 
 #include "core/conf.h"
 
-#define OPTS_MAX	96	/* rows; asserted in opts.c */
+#define OPTS_MAX	128	/* rows; asserted in opts.c */
 #define OPTS_TEXT	160	/* of `valid` */
-
-enum opt_section {
-	SEC_NODE, SEC_PEER, SEC_ARBITER, SEC_INTERFACE, SEC_TSERVER, SEC_SYNC,
-	SEC_GROUP, SEC_DEVICE, SEC_POOL, SEC__N
-};
 
 /* Shape of the value; opt_kind.c has one reader and one writer for each. */
 enum opt_kind {
@@ -32,14 +27,14 @@ enum opt_kind {
 	OPT_TIME,	/* number with us, ms or s */
 	OPT_ENUM,	/* one of `words`, kept as its index */
 	OPT_WORD,	/* one of `words`, kept as text */
-	OPT_NAME, OPT_IFACE, OPT_FILE, OPT_HOST, OPT_IP, OPT_URL, OPT_UNIT, OPT_CODES,	/* text */
+	OPT_NAME, OPT_IFACE, OPT_FILE, OPT_HOST, OPT_IP, OPT_URL, OPT_UNIT, OPT_CODES, OPT_SITE,	/* text */
 	OPT_PATH, OPT_VIP, OPT_ROUTER, OPT_ROUTE, OPT_SERVER,	/* lists, one line each */
 	OPT_PORTS,	/* list in one line */
 	OPT_ENDPOINT,	/* ADDRESS:PORT */
 	OPT_KIND__N
 };
 
-enum opt_effect { AT_RESTART, AT_ONCE, AT_NEXT_CALL, AT_LINK_UP };
+enum opt_effect { AT_RESTART, AT_ONCE, AT_NEXT_CALL, AT_NEXT_TARGET, AT_LINK_UP };
 
 struct opt {
 	enum opt_section section;
@@ -66,11 +61,14 @@ struct opt_at {
 
 uint32_t opts_count(void);
 const struct opt *opts_get(uint32_t row);
-/* NULL if [section] has no such option. A [group] also has those of [TServer]. */
+/* NULL if [section] has no such option. A [group] also has those of [TServer], and that, as in the guide, those of [site]. */
 const struct opt *opts_find(enum opt_section section, const char *name);
 /* The option of that section whose name is nearest to a misspelt one, or NULL. */
 const struct opt *opts_nearest(enum opt_section section, const char *name);
+/* Has a section of that kind a value of @o? A [group] has its own of every option of [TServer]. */
+bool opts_shown_in(const struct opt *o, enum opt_section section);
 uint32_t opts_row(const struct opt *o);
+uint32_t opts_place(const struct opt *o, enum opt_section section);	/* among those of @section, from 0 */
 bool opts_is_list(const struct opt *o);		/* may stand in several lines */
 
 const char *opts_arbiter_text(enum conf_arbiter arbiter);	/* "none" ... */
@@ -90,6 +88,8 @@ const char *opts_default_text(const struct opt *o);
 /* How many sections of the option's kind @c has, and what the i-th is called ("" if unnamed). */
 uint32_t opts_instances(const struct conf *c, enum opt_section section);
 const char *opts_instance_name(const struct conf *c, enum opt_section section, uint32_t i);
+/* The one of that name; false: there is none. */
+bool opts_instance(const struct conf *c, enum opt_section section, const char *name, uint32_t *ret);
 /*
  * The present value in the @i-th section of kind @section, as it would be written; lists joined by
  * ", ", cut where @buf ends, "" when unset. @section is the option's own, or SEC_GROUP for an
@@ -99,10 +99,10 @@ void opts_value_text(const struct opt *o, const struct conf *c, enum opt_section
 		     uint32_t i, char *buf, size_t len);
 
 /*
- * Every idle option that says something else than its default: told so that nothing asked for is
- * passed over in silence. @name of the section is "" where it has none.
+ * Every idle option that the file speaks of, with its line: told so that nothing asked for is passed over in
+ * silence. @name of the section is "" where it has none.
  */
-typedef void opts_idle_fn(void *arg, const char *section, const char *name, const char *option);
+typedef void opts_idle_fn(void *arg, const char *section, const char *name, const char *option, uint32_t line);
 void opts_each_idle(const struct conf *c, opts_idle_fn *fn, void *arg);
 
 #endif

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "core/opts.h"
+#include "core/where.h"
 #include "ctl_wire.h"
 #include "ha/ha_view.h"
 #include "sys/clock.h"
@@ -536,45 +537,104 @@ json_t *doc_counters(struct ha *ha, int *ret_err)
 
 /* ---- options ---- */
 
-static json_t *option(const struct opt *o, const struct conf *conf, enum opt_section section, uint32_t instance)
+/* What is running, and what the last reload read; NULL: nothing since the start. */
+struct options {
+	const struct conf *now, *wanted;
+};
+
+/* One section of one kind, by its number in each of the two; NONE: it is not there. */
+struct place {
+	enum opt_section section;
+	uint32_t now, wanted;
+};
+
+#define NONE UINT32_MAX
+
+static void value_of(const struct opt *o, const struct conf *c, enum opt_section section, uint32_t i, char value[VALUE_MAX],
+		     char source[WHERE_TEXT])
 {
-	const char *name = opts_instance_name(conf, section, instance);
-	char label[64], value[VALUE_MAX], valid[OPTS_TEXT];
+	if (i == NONE) {
+		value[0] = '\0';
+		snprintf(source, WHERE_TEXT, "no such section");
+		return;
+	}
+	opts_value_text(o, c, section, i, value, VALUE_MAX);
+	where_text(c, where_from(c, section, i, o), source);
+}
+
+static json_t *wanted(const struct opt *o, const struct options *both, const struct place *at, const char *now)
+{
+	char value[VALUE_MAX], source[WHERE_TEXT];
+	json_t *w;
+
+	if (!both->wanted)
+		return json_null();
+	value_of(o, both->wanted, at->section, at->wanted, value, source);
+	if (!strcmp(value, now))
+		return json_null();
+	w = json_object();
+	put(w, "value", text(value));
+	put(w, "source", text(source));
+	return w;
+}
+
+static json_t *option(const struct opt *o, const struct options *both, const struct place *at, const char *label)
+{
+	char value[VALUE_MAX], source[WHERE_TEXT], valid[OPTS_TEXT];
 	json_t *row = json_object();
 
-	snprintf(label, sizeof(label), "%s%s%s", opts_section_name(section), name[0] ? " " : "", name);
-	opts_value_text(o, conf, section, instance, value, sizeof(value));
+	value_of(o, both->now, at->section, at->now, value, source);
 	opts_valid_text(o, valid);
 	put(row, "section", text(label));
 	put(row, "name", text(o->name));
 	put(row, "value", text(value));
 	put(row, "default", text(opts_default_text(o)));
+	put(row, "source", text(source));
 	put(row, "valid", text(valid));
 	put(row, "effect", text(opts_effect_text(o)));
+	put(row, "acts", json_boolean(!o->idle));
+	put(row, "wanted", wanted(o, both, at, value));
 	put(row, "help", text(o->help));
 	return row;
 }
 
-/* A group has its own copy of every option of [TServer]. */
-static bool section_has(enum opt_section section, const struct opt *o)
+static void options_of(json_t *rows, const struct options *both, const struct place *at)
 {
-	return o->section == section || (section == SEC_GROUP && o->section == SEC_TSERVER);
-}
+	const char *name = at->now != NONE ? opts_instance_name(both->now, at->section, at->now) :
+			   opts_instance_name(both->wanted, at->section, at->wanted);
+	char label[64];
 
-static void options_of(json_t *rows, const struct conf *conf, enum opt_section section, uint32_t instance)
-{
+	snprintf(label, sizeof(label), "%s%s%s", opts_section_name(at->section), name[0] ? " " : "", name);
 	for (uint32_t row = 0; row < opts_count(); row++)
-		if (section_has(section, opts_get(row)))
-			json_array_append_new(rows, option(opts_get(row), conf, section, instance));
+		if (opts_shown_in(opts_get(row), at->section))
+			json_array_append_new(rows, option(opts_get(row), both, at, label));
 }
 
-json_t *doc_options(const struct conf *conf)
+/* Those that run, then those that want a restart to begin. */
+static void options_of_kind(json_t *rows, const struct options *both, enum opt_section section)
 {
+	struct place at = { .section = section };
+
+	for (at.now = 0; at.now < opts_instances(both->now, section); at.now++) {
+		at.wanted = NONE;
+		if (both->wanted)
+			opts_instance(both->wanted, section, opts_instance_name(both->now, section, at.now), &at.wanted);
+		options_of(rows, both, &at);
+	}
+	for (at.wanted = 0; both->wanted && at.wanted < opts_instances(both->wanted, section); at.wanted++)
+		if (!opts_instance(both->now, section, opts_instance_name(both->wanted, section, at.wanted), &at.now)) {
+			at.now = NONE;
+			options_of(rows, both, &at);
+		}
+}
+
+json_t *doc_options(const struct conf *now, const struct conf *last_read)
+{
+	const struct options both = { now, last_read };
 	json_t *doc = document(), *rows = json_array();
 
 	for (int section = 0; section < SEC__N; section++)
-		for (uint32_t i = 0; i < opts_instances(conf, (enum opt_section)section); i++)
-			options_of(rows, conf, (enum opt_section)section, i);
+		options_of_kind(rows, &both, section);
 	put(doc, "options", rows);
 	return doc;
 }

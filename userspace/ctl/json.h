@@ -22,7 +22,8 @@ json_t *doc_status(struct ha *ha);
 json_t *doc_alarms(const struct ha *ha, const char *cleared);	/* @cleared: id, or NULL */
 json_t *doc_events(void);
 json_t *doc_event(const struct log_line *line);
-json_t *doc_options(const struct conf *conf);
+/* @last_read: by a reload; NULL: none since the start. */
+json_t *doc_options(const struct conf *now, const struct conf *last_read);
 json_t *doc_done(const char *text);				/* switchover, reload */
 /* @term 0: every change on record. NULL: there is none of @term, or no memory; @why says which. */
 json_t *doc_explain(const struct ha *ha, uint32_t term, char *why, size_t cap);

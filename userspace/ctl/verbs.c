@@ -210,7 +210,7 @@ static void verb_counters(struct client *c, const struct request *r)
 static void verb_options(struct client *c, const struct request *r)
 {
 	(void)r;
-	client_answer_doc(c, doc_options(ha_conf(c->ctl->ha)));
+	client_answer_doc(c, doc_options(ha_conf(c->ctl->ha), ha_wanted(c->ctl->ha)));
 }
 
 static void verb_alarms(struct client *c, const struct request *r)

@@ -121,6 +121,7 @@ struct renewal {
 struct ha {
 	struct loop *loop;
 	struct conf *conf;
+	struct conf *wanted;	/* as last read by a reload, for those to whom it is shown; NULL: never */
 	struct ha_options opt;
 	uint8_t me, peer_id;
 	struct dp *dp;
@@ -255,6 +256,9 @@ int examine_open(struct ha *ha);
 void examine_close(struct ha *ha);
 uint64_t examine_turn(struct ha *ha);
 void examine_forget(struct ha *ha, const void *arg);
+
+/* start.c: what batond's arguments say goes before what the file says */
+void ha_set_directories(struct conf *c, const struct ha_options *opt);
 
 /* reload.c: what was asked for and nothing here does yet goes to the log */
 void ha_tell_idle(const struct conf *conf);

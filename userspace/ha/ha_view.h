@@ -79,6 +79,7 @@ struct ha_view {
 
 void ha_view(struct ha *ha, struct ha_view *ret);
 const struct conf *ha_conf(const struct ha *ha);
+const struct conf *ha_wanted(const struct ha *ha);	/* what the last reload read; NULL: none since the start */
 bool ha_vip_present(const struct ha *ha, uint32_t vip_index);	/* index in ha_conf()->vips */
 
 struct ha_alarm_view {

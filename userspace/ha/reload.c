@@ -2,8 +2,9 @@
 /*
  * reload: what of a new configuration can be had without a restart?
  *
- * Parse into a new object; on any error the running one stays as it is. What takes effect at once
- * (core/opts says which) is copied over; what needs a restart is named in the log and left alone.
+ * Parse into a new object; on any error the running one stays as it is. What takes effect without a restart
+ * (core/opts says which) is copied over, with the line it stands in; what needs one is named in the log and left
+ * alone, and `baton options` shows both: the new object is kept for that.
  */
 #include "ha/ha_own.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "core/opts.h"
+#include "core/where.h"
 #include "sys/file.h"
 #include "sys/log.h"
 
@@ -43,72 +45,172 @@ static bool same_shape(const struct conf *a, const struct conf *b)
 	return true;
 }
 
+/* One section of one kind, as it is now and as it is in the new file. */
+struct both {
+	struct conf *now, *next;
+	enum opt_section section;
+	uint32_t i, j;		/* its number in each */
+};
+
 static char *field(const struct opt *o, struct conf *c, enum opt_section section, uint32_t i)
 {
-	struct conf_group *g = &c->groups[i];
-
 	switch (section) {
 	case SEC_GROUP:
-		return (o->section == SEC_TSERVER ? (char *)&g->opt : (char *)g) + o->offset;
+		return (o->section == SEC_TSERVER ? (char *)&c->groups[i].opt : (char *)&c->groups[i]) + o->offset;
 	case SEC_TSERVER:
 		return (char *)&c->tserver + o->offset;
 	case SEC_SYNC:
 		return (char *)&c->sync + o->offset;
+	case SEC_SITE:
+		return (char *)&c->site + o->offset;
+	case SEC_POOL:
+		return (char *)&c->pools[i] + o->offset;
 	default:
 		return (char *)c + o->offset;
 	}
 }
 
-static unsigned take_one(const struct opt *o, struct conf *now, struct conf *next, enum opt_section section, uint32_t i)
+static void say(int level, const char *what, const struct both *b, const struct opt *o, const char *was, const char *is)
+{
+	const char *name = opts_instance_name(b->next, b->section, b->j);
+	char source[WHERE_TEXT];
+
+	where_text(b->next, where_from(b->next, b->section, b->j, o), source);
+	log_event(level, what, "section=\"%s%s%s\" option=%s %s=\"%.100s\" %s=\"%.100s\" source=%s effect=\"%s\"",
+		  opts_section_name(b->section), name[0] ? " " : "", name, o->name, level == LOG_WARNING ? "now" : "from",
+		  was, level == LOG_WARNING ? "wanted" : "to", is, source, opts_effect_text(o));
+}
+
+static unsigned take_one(const struct both *b, const struct opt *o)
 {
 	char was[512], is[512];
+	bool same;
 
-	opts_value_text(o, now, section, i, was, sizeof(was));
-	opts_value_text(o, next, section, i, is, sizeof(is));
-	if (!strcmp(was, is))
-		return 0;
-	if (o->effect == AT_RESTART) {
-		log_event(LOG_WARNING, "needs restart", "section=\"%s %s\" option=%s now=\"%.100s\" wanted=\"%.100s\"",
-			  opts_section_name(section), opts_instance_name(next, section, i), o->name, was, is);
+	opts_value_text(o, b->now, b->section, b->i, was, sizeof(was));
+	opts_value_text(o, b->next, b->section, b->j, is, sizeof(is));
+	same = !strcmp(was, is);
+	if (!same && o->effect == AT_RESTART) {
+		say(LOG_WARNING, "needs restart", b, o, was, is);
 		return 0;
 	}
-	memcpy(field(o, now, section, i), field(o, next, section, i), o->size);
-	log_event(LOG_INFO, "option changed", "section=\"%s %s\" option=%s from=\"%.100s\" to=\"%.100s\"",
-		  opts_section_name(section), opts_instance_name(next, section, i), o->name, was, is);
+	*where_slot(&b->now->where, b->section, b->i, o) = where_said(b->next, b->section, b->j, o);
+	if (same)
+		return 0;
+	memcpy(field(o, b->now, b->section, b->i), field(o, b->next, b->section, b->j), o->size);
+	say(LOG_INFO, "option changed", b, o, was, is);
 	return 1;
 }
 
-static bool of_conf(enum opt_section s)
-{
-	return s == SEC_NODE || s == SEC_PEER || s == SEC_ARBITER || s == SEC_TSERVER || s == SEC_SYNC ||
-	       s == SEC_GROUP;
-}
-
-static unsigned take_all(struct ha *ha, struct conf *next)
+static unsigned take_section(const struct both *b)
 {
 	unsigned n = 0;
 
-	for (uint32_t r = 0; r < opts_count(); r++) {
-		const struct opt *o = opts_get(r);
+	for (uint32_t r = 0; r < opts_count(); r++)
+		if (opts_shown_in(opts_get(r), b->section))
+			n += take_one(b, opts_get(r));
+	return n;
+}
 
-		if (of_conf(o->section) && o->section != SEC_GROUP)
-			n += take_one(o, ha->conf, next, o->section, 0);
-		for (uint32_t i = 0; (o->section == SEC_GROUP || o->section == SEC_TSERVER) && i < ha->n_groups; i++)
-			n += take_one(o, ha->conf, next, SEC_GROUP, i);
+static void say_section(int level, const char *what, const struct conf *c, enum opt_section section, uint32_t i)
+{
+	log_event(level, what, "section=\"%s %s\" source=%s:%u", opts_section_name(section),
+		  opts_instance_name(c, section, i), c->file, where_said(c, section, i, NULL));
+}
+
+/* [interface] and [pool]: one that comes or goes needs a restart, what both files have is looked at closely. */
+static unsigned take_named(struct ha *ha, struct conf *next, enum opt_section section)
+{
+	struct both b = { ha->conf, next, section, 0, 0 };
+	unsigned n = 0;
+
+	for (b.i = 0; b.i < opts_instances(b.now, section); b.i++)
+		if (opts_instance(next, section, opts_instance_name(b.now, section, b.i), &b.j))
+			n += take_section(&b);
+		else
+			say_section(LOG_WARNING, "section removed: needs restart", b.now, section, b.i);
+	for (b.j = 0; b.j < opts_instances(next, section); b.j++)
+		if (!opts_instance(b.now, section, opts_instance_name(next, section, b.j), &b.i))
+			say_section(LOG_WARNING, "section added: needs restart", next, section, b.j);
+	return n;
+}
+
+static unsigned tell_section(const struct both *b)
+{
+	char was[512], is[512];
+	unsigned n = 0;
+
+	for (uint32_t r = 0; r < opts_count(); r++) {
+		if (!opts_shown_in(opts_get(r), b->section))
+			continue;
+		opts_value_text(opts_get(r), b->now, b->section, b->i, was, sizeof(was));
+		opts_value_text(opts_get(r), b->next, b->section, b->j, is, sizeof(is));
+		if (!strcmp(was, is))
+			continue;
+		say(LOG_INFO, "option changed", b, opts_get(r), was, is);
+		n++;
 	}
 	return n;
 }
 
-static void on_idle(void *arg, const char *section, const char *name, const char *option)
+/* [device] and [dn]: nothing of them needs a restart, so the new table is taken whole; here is what it changes. */
+static unsigned tell_changes(struct ha *ha, struct conf *next, enum opt_section section)
 {
-	(void)arg;
-	log_event(LOG_WARNING, "option idle", "section=\"%s%s%s\" option=%s text=\"read and checked, but nothing in this version acts on it\"",
-		  section, name[0] ? " " : "", name, option);
+	struct both b = { ha->conf, next, section, 0, 0 };
+	unsigned n = 0;
+
+	for (b.i = 0; b.i < opts_instances(b.now, section); b.i++)
+		if (!opts_instance(next, section, opts_instance_name(b.now, section, b.i), &b.j)) {
+			say_section(LOG_INFO, "section removed", b.now, section, b.i);
+			n++;
+		}
+	for (b.j = 0; b.j < opts_instances(next, section); b.j++)
+		if (opts_instance(b.now, section, opts_instance_name(next, section, b.j), &b.i)) {
+			n += tell_section(&b);
+		} else {
+			say_section(LOG_INFO, "section added", next, section, b.j);
+			n++;
+		}
+	return n;
+}
+
+static unsigned take_tables(struct ha *ha, struct conf *next)
+{
+	unsigned n = tell_changes(ha, next, SEC_DEVICE) + tell_changes(ha, next, SEC_DN);
+	struct conf *now = ha->conf;
+
+	memcpy(now->devices, next->devices, sizeof(now->devices));
+	memcpy(now->where.device, next->where.device, sizeof(now->where.device));
+	now->n_devices = next->n_devices;
+	memcpy(now->dns, next->dns, sizeof(now->dns));
+	memcpy(now->where.dn, next->where.dn, sizeof(now->where.dn));
+	now->n_dns = next->n_dns;
+	return n;
+}
+
+static unsigned take_all(struct ha *ha, struct conf *next)
+{
+	static const enum opt_section single[] = { SEC_NODE, SEC_PEER, SEC_ARBITER, SEC_TSERVER, SEC_SYNC, SEC_SITE };
+	unsigned n = take_tables(ha, next) + take_named(ha, next, SEC_INTERFACE) + take_named(ha, next, SEC_POOL);
+
+	for (size_t s = 0; s < sizeof(single) / sizeof(single[0]); s++)
+		n += take_section(&(struct both){ ha->conf, next, single[s], 0, 0 });
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		n += take_section(&(struct both){ ha->conf, next, SEC_GROUP, i, i });
+	return n;
+}
+
+static void on_idle(void *arg, const char *section, const char *name, const char *option, uint32_t line)
+{
+	const struct conf *conf = arg;
+
+	log_event(LOG_WARNING, "option idle",
+		  "section=\"%s%s%s\" option=%s source=%s:%u text=\"read and checked, but nothing in this version acts on it\"",
+		  section, name[0] ? " " : "", name, option, conf->file, line);
 }
 
 void ha_tell_idle(const struct conf *conf)
 {
-	opts_each_idle(conf, on_idle, NULL);
+	opts_each_idle(conf, on_idle, (void *)conf);
 }
 
 static int parse(struct ha *ha, struct conf *next, struct errors *e)
@@ -120,6 +222,7 @@ static int parse(struct ha *ha, struct conf *next, struct errors *e)
 		on_error(e, ha->opt.conf_file, 0, strerror((int)-n));
 	else
 		conf_parse(next, ha->opt.conf_file, text, (size_t)n, on_error, e);
+	ha_set_directories(next, &ha->opt);
 	free(text);
 	return e->first[0] ? -EINVAL : 0;
 }
@@ -128,6 +231,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 {
 	struct conf *next = calloc(1, sizeof(*next));
 	struct errors e = { text, len };
+	bool taken = false;
 	unsigned n = 0;
 	int err;
 
@@ -139,6 +243,8 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 	}
 	if (!err) {
 		n = take_all(ha, next);
+		ha_tell_idle(next);
+		taken = true;
 		pulse_retime(ha->pulse, ha->conf->pulse_interval_ns, ha->conf->pulse_misses);
 		log_set_level(ha->conf->log_level);
 		err = datapath_refill(ha);
@@ -147,7 +253,9 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 	}
 	log_event(err ? LOG_ERR : LOG_INFO, "reload", "file=%s result=%s changed=%u", ha->opt.conf_file,
 		  err ? "refused" : "done", n);
-	free(next);
+	free(taken ? ha->wanted : next);
+	if (taken)
+		ha->wanted = next;
 	ha_note_change(ha);
 	return err;
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/where.h"
 #include "core/word.h"
 #include "ha/route.h"
 #include "sys/clock.h"
@@ -244,14 +245,19 @@ static int build(struct ha *ha, const struct ha_say *say)
 	return 0;
 }
 
-static void set_directories(struct conf *c, const struct ha_options *opt)
+static void set_directory(struct conf *c, const char *name, char field[CONF_PATH_MAX], const char *dir)
 {
-	if (opt->run_dir)
-		snprintf(c->run_dir, sizeof(c->run_dir), "%s", opt->run_dir);
-	if (opt->state_dir)
-		snprintf(c->state_dir, sizeof(c->state_dir), "%s", opt->state_dir);
-	if (opt->pin_dir)
-		snprintf(c->pin_dir, sizeof(c->pin_dir), "%s", opt->pin_dir);
+	if (!dir)
+		return;
+	snprintf(field, CONF_PATH_MAX, "%s", dir);
+	*where_slot(&c->where, SEC_NODE, 0, opts_find(SEC_NODE, name)) = CONF_LINE_ARGS;
+}
+
+void ha_set_directories(struct conf *c, const struct ha_options *opt)
+{
+	set_directory(c, "run-dir", c->run_dir, opt->run_dir);
+	set_directory(c, "state-dir", c->state_dir, opt->state_dir);
+	set_directory(c, "pin-dir", c->pin_dir, opt->pin_dir);
 }
 
 int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct ha_options *opt, char *why, size_t len)
@@ -264,7 +270,7 @@ int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct 
 		free(conf);
 		return ha_fail(&say, -ENOMEM, "start", "out of memory");
 	}
-	set_directories(conf, opt);
+	ha_set_directories(conf, opt);
 	ha->loop = loop;
 	ha->conf = conf;
 	ha->alarms.conf = conf;
@@ -333,6 +339,7 @@ void ha_close(struct ha *ha)
 		vip_ask_close(ha->group[i].vip_ask);
 		free(ha->group[i].vips);
 	}
+	free(ha->wanted);
 	free(ha->conf);
 	free(ha);
 }

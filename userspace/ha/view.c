@@ -14,6 +14,11 @@
 #include "core/word.h"
 #include "sys/clock.h"
 
+const struct conf *ha_wanted(const struct ha *ha)
+{
+	return ha->wanted;
+}
+
 const struct conf *ha_conf(const struct ha *ha)
 {
 	return ha->conf;
