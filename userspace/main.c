@@ -22,6 +22,7 @@
 #include "core/conf.h"
 #include "ctl/ctl.h"
 #include "ha/ha.h"
+#include "ha/script_check.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/log.h"
@@ -57,7 +58,7 @@ static struct conf *read_conf(const char *path)
 
 	if (n < 0)
 		fprintf(stderr, "batond: %s: %s\n", path, strerror((int)-n));
-	if (n < 0 || conf_parse(conf, path, text, (size_t)n, print_error, NULL)) {
+	if (n < 0 || conf_parse(conf, path, text, (size_t)n, print_error, NULL) + script_check(conf, path, print_error, NULL)) {
 		free(conf);
 		conf = NULL;
 	}
@@ -141,7 +142,6 @@ static void on_signal(struct src *src, uint32_t events)
 	struct life *life = (struct life *)((char *)src - offsetof(struct life, signals));
 	struct signalfd_siginfo si;
 	char text[256];
-	int pid, code;
 
 	(void)events;
 	while (read(src->fd, &si, sizeof(si)) == sizeof(si)) {
@@ -149,9 +149,6 @@ static void on_signal(struct src *src, uint32_t events)
 			restart(life);
 		} else if (si.ssi_signo == SIGHUP) {
 			ha_reload(life->ha, text, sizeof(text));
-		} else if (si.ssi_signo == SIGCHLD) {
-			while (spawn_reap(&pid, &code))
-				log_event(code ? LOG_WARNING : LOG_DEBUG, "script ended", "pid=%d code=%d", pid, code);
 		} else {
 			sd_notify(0, "STOPPING=1");
 			ha_stop(life->ha);
@@ -168,7 +165,6 @@ static int open_signals(struct life *life)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);	/* before any thread is made: all inherit it */
 	signal(SIGPIPE, SIG_IGN);
 	life->signals = (struct src){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .name = "signals", .ready = on_signal };
@@ -285,8 +281,11 @@ int main(int argc, char **argv)
 	char objects[PATH_MAX];
 	struct life life = { 0 };
 	struct conf *conf;
-	int code = read_options(argc, argv, &o);
+	int code;
 
+	if (argc > 2 && !strcmp(argv[1], SPAWN_WORD))
+		return spawn_child(argv + 2);	/* started by ourselves, to become a script */
+	code = read_options(argc, argv, &o);
 	if (code >= 0)
 		return code;
 	conf = read_conf(o.ha.conf_file);

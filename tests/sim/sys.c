@@ -19,7 +19,6 @@
 #include "sys/keys.h"
 #include "sys/log.h"
 #include "sys/raw.h"
-#include "sys/spawn.h"
 #include "sys/sysctl.h"
 #include "sys/thread.h"
 #include "bpf/siphash.h"
@@ -557,11 +556,31 @@ int sysctl_read(const char *path, int *ret_value)
 	return 0;
 }
 
-int spawn_script(const char *path, const char *const *args)
+/* ---- runner: no scripts here -------------------------------------------------------------------- */
+
+int runner_open(struct runner **ret)
 {
-	(void)path;
-	(void)args;
+	*ret = NULL;
 	return 0;
+}
+
+void runner_close(struct runner *r, uint64_t grace_ns)
+{
+	(void)r;
+	(void)grace_ns;
+}
+
+int runner_ask(struct runner *r, const struct runner_job *job)
+{
+	(void)r;
+	(void)job;
+	return 0;
+}
+
+void runner_forget(struct runner *r, const void *arg)
+{
+	(void)r;
+	(void)arg;
 }
 
 void ha_tell_idle(const struct conf *conf)

@@ -121,6 +121,9 @@ struct conf_iface {				/* [interface NAME] */
 	enum conf_xdp xdp;
 };
 
+/* What the operator may have run. */
+enum conf_script { SCRIPT_NOTIFY, SCRIPT_ALARM, SCRIPT_UP, SCRIPT_DOWN, SCRIPT__N };
+
 struct conf_group {
 	char name[BT_NAME_MAX];
 	enum conf_mode mode;
@@ -252,6 +255,9 @@ uint8_t conf_my_id(const struct conf *c);
 uint8_t conf_peer_id(const struct conf *c);
 /* Does this host lead when both are new? */
 bool conf_prefers_me(const struct conf *c, const struct conf_group *g);
+/* A script's file ("" for none) and the option that names it. */
+const char *conf_script_path(const struct conf_group *g, enum conf_script which);
+const char *conf_script_name(enum conf_script which);
 /* The XDP mode asked for on @dev (auto unless [interface @dev] says otherwise). */
 enum conf_xdp conf_xdp_of(const struct conf *c, const char *dev);
 /* As on the wire: hash of the group's name ... */

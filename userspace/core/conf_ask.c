@@ -98,3 +98,23 @@ uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
 	len += put_ports(buf + len, g->ports, g->n_ports);
 	return hash_of(buf, len);
 }
+
+const char *conf_script_path(const struct conf_group *g, enum conf_script which)
+{
+	const char *const path[SCRIPT__N] = {
+		[SCRIPT_NOTIFY] = g->notify, [SCRIPT_ALARM] = g->alarm_notify,
+		[SCRIPT_UP] = g->opt.sip_vip_script_up, [SCRIPT_DOWN] = g->opt.sip_vip_script_down,
+	};
+
+	return path[which];
+}
+
+const char *conf_script_name(enum conf_script which)
+{
+	static const char *const name[SCRIPT__N] = {
+		[SCRIPT_NOTIFY] = "notify", [SCRIPT_ALARM] = "alarm-notify",
+		[SCRIPT_UP] = "sip-vip-script-up", [SCRIPT_DOWN] = "sip-vip-script-down",
+	};
+
+	return name[which];
+}

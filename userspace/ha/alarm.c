@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ha/notify.h"
 #include "sys/clock.h"
 #include "sys/log.h"
-#include "sys/spawn.h"
 
 static struct alarm *find(struct alarms *a, const char *id)
 {
@@ -15,17 +15,6 @@ static struct alarm *find(struct alarms *a, const char *id)
 		if (!strcmp(a->row[i].id, id))
 			return &a->row[i];
 	return NULL;
-}
-
-static void run(const char *script, const char *state, const char *id, const char *text)
-{
-	int err;
-
-	if (!script[0])
-		return;
-	err = spawn_script(script, (const char *const[]){ state, id, text, NULL });
-	if (err)
-		log_event(LOG_ERR, "alarm script failed", "script=%s error=\"%s\"", script, strerror(-err));
 }
 
 static bool told_already(const struct conf *conf, uint32_t group)
@@ -36,15 +25,14 @@ static bool told_already(const struct conf *conf, uint32_t group)
 	return false;
 }
 
+/* The first group that names a script stands for it: what it is told, by whichever group, it is told in order. */
 static void tell(const struct alarms *a, const char *script, const char *state, const char *id, const char *text)
 {
-	if (script) {
-		run(script, state, id, text);
-		return;
-	}
-	for (uint32_t i = 0; i < a->conf->n_groups; i++)
-		if (!told_already(a->conf, i))
-			run(a->conf->groups[i].alarm_notify, state, id, text);
+	const struct notify_alarm n = { state, id, id, text };
+
+	for (uint32_t i = 0; a->conf && i < a->conf->n_groups; i++)
+		if (!told_already(a->conf, i) && (!script || !strcmp(script, a->conf->groups[i].alarm_notify)))
+			notify_alarm(a->runner, a->conf, i, &n);
 }
 
 static void drop(struct alarms *a, struct alarm *row)

@@ -15,6 +15,7 @@
 
 #include "core/conf.h"
 #include "ha/ha_view.h"
+#include "ha/runner.h"
 
 struct alarm {
 	char id[64];
@@ -26,6 +27,7 @@ struct alarms {
 	struct alarm row[HA_ALARMS_MAX];
 	uint32_t n;
 	bool full;			/* told; what finds no room is told to no script, else it were at each turn */
+	struct runner *runner;		/* NULL: no script is run */
 	const struct conf *conf;	/* the groups' scripts hear of what concerns the whole host */
 };
 

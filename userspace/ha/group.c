@@ -15,9 +15,9 @@
 #include "core/lease.h"
 #include "core/ready.h"
 #include "core/word.h"
+#include "ha/notify.h"
 #include "sys/clock.h"
 #include "sys/log.h"
-#include "sys/spawn.h"
 
 #define STALE_NS	(20 * NS_PER_MS)	/* a turn that began so long ago was interrupted */
 
@@ -121,20 +121,6 @@ static void announce(struct ha *ha, struct group *g)
 		log_event(LOG_ERR, "announce failed", "group=%s error=\"%s\"", g->conf->name, strerror(-err));
 }
 
-static void notify(struct ha *ha, struct group *g)
-{
-	char term[16];
-	int err;
-
-	if (!g->conf->notify[0])
-		return;
-	snprintf(term, sizeof(term), "%" PRIu32, BT_WORD_TERM(group_word(ha, g)));
-	err = spawn_script(g->conf->notify, (const char *const[]){ g->conf->name, role_text(g->role), term,
-								   g->reason, NULL });
-	if (err)
-		log_event(LOG_ERR, "notify failed", "script=%s error=\"%s\"", g->conf->notify, strerror(-err));
-}
-
 static void act(struct ha *ha, struct group *g, enum role_act a)
 {
 	switch (a) {
@@ -155,7 +141,7 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 		chronicle_announced(ha, g);
 		break;
 	case ACT_NOTIFY:
-		notify(ha, g);
+		notify_role(ha->runner, ha->conf, g->slot, g->role, BT_WORD_TERM(group_word(ha, g)), g->reason);
 		break;
 	}
 }

@@ -18,6 +18,7 @@
 #include "ha/ha.h"
 #include "ha/placer.h"
 #include "ha/pulse.h"
+#include "ha/runner.h"
 #include "ha/store.h"
 #include "ha/tune.h"
 #include "ha/vip.h"
@@ -132,6 +133,7 @@ struct ha {
 	struct chronicle *chronicle;
 	struct neighbours *neighbours;
 	struct placer *placer;
+	struct runner *runner;
 	struct arbiter *arbiter;
 	struct fence *fence;
 	struct fence_report fence_told;	/* as last told */

@@ -15,6 +15,7 @@
 
 #include "core/opts.h"
 #include "core/where.h"
+#include "ha/script_check.h"
 #include "sys/file.h"
 #include "sys/log.h"
 
@@ -221,7 +222,8 @@ static int parse(struct ha *ha, struct conf *next, struct errors *e)
 	if (n < 0)
 		on_error(e, ha->opt.conf_file, 0, strerror((int)-n));
 	else
-		conf_parse(next, ha->opt.conf_file, text, (size_t)n, on_error, e);
+		(void)(conf_parse(next, ha->opt.conf_file, text, (size_t)n, on_error, e) ||
+		       script_check(next, ha->opt.conf_file, on_error, e));
 	ha_set_directories(next, &ha->opt);
 	free(text);
 	return e->first[0] ? -EINVAL : 0;

@@ -22,6 +22,8 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#define SCRIPTS_NS	(2 * NS_PER_S)	/* for the last notify to be run; one that hangs runs on without us */
+
 int ha_fail(const struct ha_say *say, int err, const char *what, const char *detail)
 {
 	snprintf(say->why, say->len, "%s: %s", what, detail);
@@ -204,6 +206,14 @@ static int take_port(struct ha *ha, const struct ha_say *say)
 	return err ? ha_fail(say, err, "pulse", pulse_why()) : 0;
 }
 
+static int open_runner(struct ha *ha, const struct ha_say *say)
+{
+	int err = runner_open(&ha->runner);
+
+	ha->alarms.runner = ha->runner;
+	return err ? ha_fail(say, err, "runner", strerror(-err)) : 0;
+}
+
 static int build(struct ha *ha, const struct ha_say *say)
 {
 	int err = make_groups(ha, say);
@@ -218,6 +228,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = datapath_open(ha, say);
 	if (!err)
 		err = sources_open(ha, say);
+	if (!err)
+		err = open_runner(ha, say);
 	if (!err)
 		err = place_all(ha, say);
 	if (!err)
@@ -318,6 +330,7 @@ void ha_close(struct ha *ha)
 	pulse_close(ha->pulse);
 	health_close(ha->health);
 	placer_close(ha->placer);
+	runner_close(ha->runner, ours ? SCRIPTS_NS : 0);
 	fence_stop(ha->fence);		/* or it would put back what is taken down here */
 	if (ours)
 		leave_network(ha);
