@@ -137,7 +137,7 @@ static void nothing_is_inherited(void **state)
 	umask(0);
 	signal(SIGPIPE, SIG_IGN);
 	script("gets", "tr '\\0' '\\n' < /proc/$$/environ | sort > env\n"
-	       "ls -l /proc/$$/fd > fds; umask > mask; echo \"$2\" > arg; grep -E 'Sig(Blk|Ign)' /proc/$$/status > signals\n"
+	       "ls -l /proc/$$/fd > fds; umask > mask; echo \"$2\" > arg; grep -E 'Sig(Blk|Ign)' /proc/self/status > signals\n"
 	       "ps -o sid= -p $$ | tr -d ' ' > sid; echo $$ > pid; cat > input; touch done");
 	assert_int_equal(ask_in(RUN_NOTIFY, path_of("gets"), 30 * NS_PER_S, args, env), 0);
 	WAIT_FOR(is_there("done"));
