@@ -41,7 +41,7 @@ static const char *path_of(const char *name)
 static const char *script(const char *name, const char *body)
 {
 	const char *path = path_of(name);
-	FILE *f = fopen(path, "w");
+	FILE *f = fopen(path, "we");
 
 	assert_non_null(f);
 	fprintf(f, "#!/bin/sh\ncd %s\n%s\n", dir, body);
@@ -177,9 +177,10 @@ static void one_lane_is_one_after_the_other_and_stops_no_other(void **state)
 	(void)state;
 	script("slow", "while [ ! -e go ]; do sleep 0.02; done; echo slow >> order");
 	script("next", "echo next >> order");
+	script("other", "touch passed");	/* now: whoever starts has what we write open for a moment, and it cannot be run */
 	ask_in(RUN_NOTIFY, path_of("slow"), 60 * NS_PER_S, NULL, NULL);
 	ask_in(RUN_NOTIFY, path_of("next"), 60 * NS_PER_S, NULL, NULL);
-	ask_in(RUN_ALARM, script("other", "touch passed"), 60 * NS_PER_S, NULL, NULL);
+	ask_in(RUN_ALARM, path_of("other"), 60 * NS_PER_S, NULL, NULL);
 	WAIT_FOR(is_there("passed"));
 	assert_string_equal(content("order"), "");
 	close(open(path_of("go"), O_CREAT | O_WRONLY, 0600));
@@ -205,8 +206,10 @@ static void its_whole_group_is_ended_at_the_time_out(void **state)
 static void a_flood_is_cut_off(void **state)
 {
 	(void)state;
-	ask_in(RUN_NOTIFY, script("flood", "exec yes 0123456789"), 2 * NS_PER_S, NULL, NULL);
-	ask_in(RUN_NOTIFY, script("long", "head -c 5000 /dev/zero | tr '\\0' x; echo"), 30 * NS_PER_S, NULL, NULL);
+	script("flood", "exec yes 0123456789");
+	script("long", "head -c 5000 /dev/zero | tr '\\0' x; echo");
+	ask_in(RUN_NOTIFY, path_of("flood"), 2 * NS_PER_S, NULL, NULL);
+	ask_in(RUN_NOTIFY, path_of("long"), 30 * NS_PER_S, NULL, NULL);
 	WAIT_FOR(lines_with("script output", "/long"));
 	assert_int_equal(lines_with("script output", "/flood"), RUNNER_LINES);
 	assert_null(strstr(line_with("script ended", "/flood"), "lines_left_out=0"));
