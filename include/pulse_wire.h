@@ -43,7 +43,8 @@ enum pulse_flag {
 	PULSE_F_MSML_OOS = 1 << 10,	/* every media server likewise */
 	PULSE_F_NO_SIP	= 1 << 11,	/* sip-pass-check: nothing comes in here, no checked device answers */
 	PULSE_F_VIP_DOWN = 1 << 12,	/* control-remote-vip-scripts: the receiver is to run its down script */
-	PULSE_F__ALL	= (1 << 15) - 1
+	PULSE_F_PORTS	= 1 << 15,	/* every sip-port is listened on at the sender */
+	PULSE_F__ALL	= (1 << 16) - 1
 };
 
 /* Two bits more: how often sip-pass-check's time has been doubled by a move, 0 .. PULSE_PASS_MAX. */

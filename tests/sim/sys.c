@@ -466,6 +466,11 @@ int vip_del(struct nl *nl, const struct vip *vips, uint32_t n)
 	return 0;
 }
 
+int vip_evict(struct nl *nl, const struct vip *vips, uint32_t n)
+{
+	return vip_del(nl, vips, n);
+}
+
 int vip_route_add(struct nl *nl, const struct vip *vips, uint32_t n)
 {
 	(void)nl;
@@ -761,6 +766,13 @@ void health_tell(struct health *h, uint32_t slot, const struct health_input *in)
 }
 
 uint32_t health_evidence(const struct health *h, uint32_t slot)
+{
+	(void)h;
+	(void)slot;
+	return 0;
+}
+
+uint32_t health_vip_news(const struct health *h, uint32_t slot)
 {
 	(void)h;
 	(void)slot;

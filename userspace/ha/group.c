@@ -89,6 +89,34 @@ static void tell_ended(struct group *g, const struct place_report *r)
 		log_event(LOG_INFO, "tcp ended", "group=%s connections=%u", g->conf->name, r->ended);
 }
 
+/* Three reasons, one alarm: it stands while any of them does. */
+void group_tell_vip(struct ha *ha, const struct group *g, const struct place_report *r)
+{
+	bool failed = g->service.trouble == TROUBLE_VIP;
+	char text[HA_TEXT];
+
+	if (failed)
+		snprintf(text, sizeof(text), "%s: %s%s%.120s", g->service.reason, service_text(TROUBLE_VIP), r->why[0] ? ": " : "", r->why);
+	else if (r->err)
+		snprintf(text, sizeof(text), "%s", r->why);
+	else
+		snprintf(text, sizeof(text), "somebody else changes the VIPs again and again, mended %u times so far: who manages "
+			 "addresses on this host?", r->repaired);
+	alarm_set(&ha->alarms, failed || r->err || r->often, service_event(TROUBLE_VIP), g->conf->name, text,
+		  g->conf->alarm_notify, ha->turn_ns);
+}
+
+static void tell_repaired(struct ha *ha, struct group *g, const struct place_report *r)
+{
+	if (r->repaired == g->repaired)
+		return;
+	if (!r->often)		/* else the alarm says it */
+		log_event(LOG_WARNING, "vip repaired", "group=%s role=%s times=%u", g->conf->name, role_text(g->role), r->repaired);
+	g->repaired = r->repaired;
+	if (g->role == ROLE_PRIMARY)
+		announce_start(g->announce, ha->turn_ns);
+}
+
 /* What the placer has to say since the last turn. */
 void group_placed(struct ha *ha, struct group *g)
 {
@@ -97,13 +125,8 @@ void group_placed(struct ha *ha, struct group *g)
 
 	placer_report(ha->placer, g->slot, &r);
 	g->held = r.settled;
-	alarm_set(&ha->alarms, r.err != 0, "00-52029", g->conf->name, r.why, g->conf->alarm_notify, ha->turn_ns);
-	if (r.repaired != g->repaired) {
-		log_event(LOG_WARNING, "vip repaired", "group=%s role=%s", g->conf->name, role_text(g->role));
-		if (g->role == ROLE_PRIMARY)
-			announce_start(g->announce, ha->turn_ns);
-	}
-	g->repaired = r.repaired;
+	group_tell_vip(ha, g, &r);
+	tell_repaired(ha, g, &r);
 	tell_ended(g, &r);
 	if (g->held == was)
 		return;

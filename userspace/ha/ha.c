@@ -126,13 +126,31 @@ static void tell_monitors(struct ha *ha)
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		const struct group *g = &ha->group[i];
 		const volatile struct bt_heard *h = &dp_heard(ha->dp)[i];
+		struct place_report placed;
 		struct health_input in = {
 			.primary = serves(ha, g), .primary_ns = g->moved_ns,
 			.peer_fresh = h->at_ns && h->at_ns + facts_fresh_ns(ha) > ha->turn_ns, .peer_flags = h->flags,
 			.peer_heard = ha->peer == PEER_UP, .unready = g->conf->opt.backup_init_check ? facts_unready(ha, g) : 0,
 		};
 
+		placer_report(ha->placer, i, &placed);
+		if (g->conf->opt.sip_iptakeover_monitoring)
+			in.vip = placed.failed ? FACT_FAILED : FACT_WELL;
 		health_tell(ha->health, i, &in);
+	}
+}
+
+/* Whoever it was: the placer knows what is wanted. */
+static void look_after_vips(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		struct group *g = &ha->group[i];
+		uint32_t news = health_vip_news(ha->health, i);
+
+		if (news == g->vip_news)
+			continue;
+		g->vip_news = news;
+		placer_news(ha->placer, i);
 	}
 }
 
@@ -203,6 +221,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	tell_monitors(ha);
 	health_ns = health_turn(ha->health, now_ns);	/* first: what it finds is judged in this turn */
 	say_evidence(ha);
+	look_after_vips(ha);
 	note_peer(ha);
 	asked_ns = ask_for_vips(ha);
 	arbiter_ns = hear_arbiter(ha);

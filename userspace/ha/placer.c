@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/fault.h"
 #include "ha/route.h"
 #include "sys/diag.h"
 #include "sys/clock.h"
@@ -18,6 +19,8 @@
 #define PRIORITY	30	/* below the main loop; a takeover is not finished without us */
 #define RETRY_NS	(100 * NS_PER_MS)
 #define REST_NS		(200 * NS_PER_MS)
+#define FAULT_LOOKS	3
+#define AT_ONCE_MAX	5	/* times in a row that somebody else's change is mended at once: then the period is soon enough */
 
 struct slot {
 	const struct conf_group *conf;
@@ -26,6 +29,11 @@ struct slot {
 	enum place want, is;
 	bool asked;			/* want is newer than is */
 	bool told;			/* asked at least once: until then nothing is known to be wrong */
+	bool news;			/* somebody may have changed the addresses */
+	uint32_t at_once;		/* so many times may be mended at once */
+	uint64_t every_ns, next;	/* periodic look; by CLOCK_MONOTONIC */
+	struct fault fault;
+	struct often often;
 	struct place_report report;
 	bool *present;
 };
@@ -34,7 +42,6 @@ struct placer {
 	struct nl nl, diag;
 	int done;
 	bool quit, look;
-	uint64_t period_ns;
 	pthread_t thread;
 	bool running;
 	pthread_mutex_t lock;
@@ -89,16 +96,37 @@ static void end_connections(struct placer *p, struct slot *s, struct place_repor
 	r->end_err = p->diag.sock ? diag_end_tcp(&p->diag, is_ours, s, &r->ended) : -EOPNOTSUPP;
 }
 
-/* Is everything there that must be, and nothing that must not? The local route included. */
-static bool as_wanted(struct placer *p, const struct slot *s, bool *found)
+enum sight { SIGHT_UNKNOWN, SIGHT_WRONG, SIGHT_RIGHT };
+
+/* Is everything there that must be, and nothing that must not? While the role moves either will do. */
+static enum sight see(struct placer *p, const struct slot *s, enum place want, bool *found)
 {
 	bool ok = true;
 
 	if (vip_present(&p->nl, s->vips, s->conf->n_vips, found))
-		return true;	/* not known: the next look will tell */
-	for (uint32_t i = 0; i < s->conf->n_vips && s->is != PLACE_QUIET && s->is != PLACE_LINGER; i++)
-		ok &= found[i] == (s->is == PLACE_HELD);
-	return ok;
+		return SIGHT_UNKNOWN;	/* the next look will tell */
+	for (uint32_t i = 0; i < s->conf->n_vips && want != PLACE_QUIET && want != PLACE_LINGER; i++)
+		ok &= found[i] == (want == PLACE_HELD);
+	return ok ? SIGHT_RIGHT : SIGHT_WRONG;
+}
+
+/* vip_del() leaves an address of another prefix length, which is nobody's but whoever put it there: not for the guide. */
+static enum sight see_result(struct placer *p, const struct slot *s, enum place want, int *err, struct place_report *r)
+{
+	enum sight sight = see(p, s, want, p->found);
+
+	if (*err || sight != SIGHT_WRONG || want != PLACE_ABSENT || !s->conf->opt.sip_iptakeover_monitoring)
+		return sight;
+	*err = note(r, vip_evict(&p->nl, s->vips, s->conf->n_vips), "cannot remove", vip_why());
+	return see(p, s, want, p->found);
+}
+
+static void weigh(struct slot *s, bool well)
+{
+	struct fault_rule rule = { FAULT_LOOKS, s->every_ns };
+
+	fault_look(&s->fault, &rule, well, clock_now_ns());
+	s->report.failed = s->fault.failed;
 }
 
 /* After -EAGAIN the answer may still come and would be taken for that of the next request. */
@@ -119,6 +147,7 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	struct place_report r = { 0 };
 	uint64_t one = 1;
 	bool lets = want == PLACE_LINGER && s->is != PLACE_LINGER;
+	enum sight sight;
 	int err;
 
 	s->asked = false;
@@ -130,14 +159,19 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	if (!err)
 		err = carry_out(p, s, want, &r);
 	reopen_if_late(p, err);
-	vip_present(&p->nl, s->vips, s->conf->n_vips, p->found);
+	sight = see_result(p, s, want, &err, &r);
 	pthread_mutex_lock(&p->lock);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
 	s->is = want;
+	if (err || (repair && sight == SIGHT_WRONG))
+		weigh(s, false);
 	s->report.err = err;
 	memcpy(s->report.why, r.why, sizeof(r.why));
 	s->report.settled = !err && !s->asked;
-	s->report.repaired += repair;
+	if (repair && !err) {
+		s->report.repaired++;
+		often_note(&s->often, clock_now_ns());
+	}
 	if (lets) {
 		s->report.lets++;
 		s->report.ended = r.ended;
@@ -148,18 +182,43 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	(void)!write(p->done, &one, sizeof(one));
 }
 
-static void look(struct placer *p, struct slot *s)
+/* @routine: the periodic look, by which it is judged; else somebody may have changed something this very moment. */
+static void look(struct placer *p, struct slot *s, bool routine)
 {
-	bool ok;
+	enum place is = s->is;
+	enum sight sight;
 
 	pthread_mutex_unlock(&p->lock);
 	vip_route_add(&p->nl, s->vips, s->conf->n_vips);
-	announce_learn(s->announce);
-	ok = as_wanted(p, s, p->found);
+	if (routine)
+		announce_learn(s->announce);
+	sight = see(p, s, is, p->found);
 	pthread_mutex_lock(&p->lock);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
-	if (!ok && !s->asked)
-		work(p, s, true);
+	if (s->asked)
+		return;
+	if (routine && sight != SIGHT_UNKNOWN)
+		weigh(s, sight == SIGHT_RIGHT);
+	if (sight != SIGHT_WRONG)
+		return;
+	if (!routine)
+		s->at_once--;
+	work(p, s, true);
+}
+
+/* Whoever takes an address away each time it is put back finds it put back at the period only. */
+static bool look_is_due(struct slot *s, bool everything, uint64_t now, bool *routine)
+{
+	bool news = s->news && s->at_once;
+
+	*routine = everything || now >= s->next;
+	s->news = false;
+	if (!*routine)
+		return news;
+	s->next = now + s->every_ns;
+	if (s->at_once < AT_ONCE_MAX)
+		s->at_once++;
+	return true;
 }
 
 static void wait_for_work(struct placer *p, uint64_t until_ns)
@@ -180,7 +239,7 @@ static uint64_t monotonic_in(uint64_t ns)
 /* Every group that was asked for something; true when one has to be tried again. */
 static bool round_of_work(struct placer *p, bool everything)
 {
-	bool again = false;
+	bool again = false, routine;
 
 	for (uint32_t i = 0; i < p->n && !p->quit; i++) {
 		struct slot *s = &p->slot[i];
@@ -189,8 +248,9 @@ static bool round_of_work(struct placer *p, bool everything)
 			continue;
 		if (s->asked)
 			work(p, s, false);
-		else if (everything)
-			look(p, s);
+		else if (look_is_due(s, everything, monotonic_in(0), &routine))
+			look(p, s, routine);
+		s->report.often = often_is(&s->often, clock_now_ns());
 		again |= s->asked;
 	}
 	return again;
@@ -201,6 +261,16 @@ static uint64_t soonest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t next_look(const struct placer *p)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (uint32_t i = 0; i < p->n; i++)
+		if (p->slot[i].told)
+			next = soonest(next, p->slot[i].next);
+	return next;
+}
+
 /* Announcements pause or have ended: nobody is to wait for their socket when this process is killed. */
 static void rest(struct placer *p)
 {
@@ -209,24 +279,27 @@ static void rest(struct placer *p)
 	pthread_mutex_lock(&p->lock);
 }
 
+static bool has_news(const struct placer *p)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		if (p->slot[i].told && ((p->slot[i].news && p->slot[i].at_once) || p->slot[i].asked))
+			return true;
+	return false;
+}
+
 static void *run(void *arg)
 {
 	struct placer *p = arg;
-	uint64_t next;
-	bool again;
+	bool again, everything;
 
 	pthread_mutex_lock(&p->lock);
-	next = monotonic_in(p->period_ns);
 	while (!p->quit) {
-		bool everything = p->look || monotonic_in(0) >= next;
-
+		everything = p->look;
 		p->look = false;
-		if (everything)
-			next = monotonic_in(p->period_ns);
 		again = round_of_work(p, everything);
 		rest(p);
-		if (!p->quit)
-			wait_for_work(p, soonest(next, monotonic_in(again ? RETRY_NS : REST_NS)));
+		if (!p->quit && !p->look && (again || !has_news(p)))
+			wait_for_work(p, soonest(next_look(p), monotonic_in(again ? RETRY_NS : REST_NS)));
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -249,10 +322,12 @@ int placer_open(struct placer **ret, const struct conf *conf, int done)
 		return -ENOMEM;
 	p->done = done;
 	p->n = conf->n_groups;
-	p->period_ns = conf->tserver.network_monitoring_timeout_s * NS_PER_S;
 	for (uint32_t i = 0; i < p->n; i++) {
 		p->slot[i].conf = &conf->groups[i];
 		p->slot[i].present = &p->present[conf->groups[i].first_vip];
+		p->slot[i].every_ns = conf->groups[i].opt.network_monitoring_timeout_s * NS_PER_S;
+		p->slot[i].next = monotonic_in(p->slot[i].every_ns);
+		p->slot[i].at_once = AT_ONCE_MAX;
 	}
 	pthread_cond_init(&p->work, NULL);
 	err = thread_mutex(&p->lock);
@@ -302,6 +377,7 @@ void placer_ask(struct placer *p, uint32_t slot, enum place want)
 	p->slot[slot].want = want;
 	p->slot[slot].asked = p->slot[slot].told = true;
 	p->slot[slot].report.settled = false;
+	fault_anew(&p->slot[slot].fault);
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -310,6 +386,27 @@ void placer_look(struct placer *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->look = true;
+	pthread_cond_signal(&p->work);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void placer_news(struct placer *p, uint32_t slot)
+{
+	pthread_mutex_lock(&p->lock);
+	p->slot[slot].news = true;
+	pthread_cond_signal(&p->work);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void placer_retime(struct placer *p)
+{
+	pthread_mutex_lock(&p->lock);
+	for (uint32_t i = 0; i < p->n; i++) {
+		struct slot *s = &p->slot[i];
+
+		s->every_ns = s->conf->opt.network_monitoring_timeout_s * NS_PER_S;
+		s->next = soonest(s->next, monotonic_in(s->every_ns));
+	}
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);
 }

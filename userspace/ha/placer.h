@@ -35,7 +35,9 @@ struct place_report {
 	bool settled;		/* what was last asked for is confirmed by the kernel */
 	int err;		/* of the last try, 0: well */
 	char why[160];		/* names the address and the kernel's words */
-	uint32_t repaired;	/* how often somebody else's change was mended */
+	uint32_t repaired;	/* how often somebody else's change was mended, */
+	bool often;		/* and that again and again of late */
+	bool failed;		/* not as the role wants it look after look, though mended, or beyond mending */
 	uint32_t lets, ended;	/* how often the role was let go, TCP connections ended by the last time, */
 	int end_err;		/* and what stood in the way; 0: nothing */
 };
@@ -53,6 +55,10 @@ void placer_know(struct placer *p, uint32_t slot, const struct vip *vips, struct
 void placer_ask(struct placer *p, uint32_t slot, enum place want);
 /* Look at everything now: a link has come back. */
 void placer_look(struct placer *p);
+/* Somebody may have added or removed an address of @slot: look now, and mend it, unless that is in vain. */
+void placer_news(struct placer *p, uint32_t slot);
+/* network-monitoring-timeout may be another now. */
+void placer_retime(struct placer *p);
 
 void placer_report(struct placer *p, uint32_t slot, struct place_report *ret);
 /* Is the i-th address of @slot there, by the last look? */

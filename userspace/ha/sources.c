@@ -68,9 +68,9 @@ static void tell_troubles(struct ha *ha, const struct group *g)
 	char text[HA_TEXT];
 
 	for (int t = TROUBLE_NONE + 1; t < TROUBLE__N; t++)
-		if (strcmp(service_event(t), now))
+		if (strcmp(service_event(t), now) && t != TROUBLE_VIP)	/* group_tell_vip() */
 			alarm_set(&ha->alarms, false, service_event(t), g->conf->name, "", g->conf->alarm_notify, clock_now_ns());
-	if (!now[0])
+	if (!now[0] || g->service.trouble == TROUBLE_VIP)
 		return;
 	snprintf(text, sizeof(text), "%s: %s", g->service.reason, g->service.detail[0] ? g->service.detail :
 		 service_text(g->service.trouble));

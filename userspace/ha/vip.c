@@ -10,6 +10,7 @@
 #include <linux/rtnetlink.h>
 
 #include "core/conf.h"
+#include "sys/addr.h"
 
 #define SLOT_BYTES	128	/* more than any of our requests takes */
 
@@ -108,7 +109,11 @@ static void put_add(struct nlmsghdr *req, const struct vip *v)
 
 static void put_del(struct nlmsghdr *req, const struct vip *v)
 {
+	struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(req);
+
 	put_address(req, RTM_DELADDR, v);
+	if (v->length)
+		ifa->ifa_prefixlen = v->length;
 }
 
 static void put_route(struct nlmsghdr *req, uint16_t type, const struct vip *v)
@@ -235,26 +240,13 @@ static void mark(struct search *s, const struct in6_addr *ip, uint32_t ifindex)
 	}
 }
 
-/* False: none of IPv4 or IPv6, or one that lost duplicate detection: that is listed, but dead. */
 static bool read_address(const struct nlmsghdr *nlh, struct vip *ret)
 {
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	size_t len = ifa->ifa_family == AF_INET ? 4 : 16;
-	const struct nlattr *attr, *local = NULL;
-	uint32_t flags = ifa->ifa_flags;
+	struct addr a;
 
-	mnl_attr_for_each(attr, nlh, sizeof(*ifa)) {
-		uint16_t type = mnl_attr_get_type(attr);
-
-		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !local))
-			local = attr;
-		else if (type == IFA_FLAGS && mnl_attr_get_payload_len(attr) == sizeof(flags))
-			flags = mnl_attr_get_u32(attr);
-	}
-	if (!local || mnl_attr_get_payload_len(local) != len || flags & IFA_F_DADFAILED)
+	if (!addr_read(nlh, &a))
 		return false;
-	*ret = (struct vip){ .ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } }, .ifindex = ifa->ifa_index };
-	memcpy(&ret->ip.s6_addr[16 - len], mnl_attr_get_payload(local), len);
+	*ret = (struct vip){ .ip = a.ip, .ifindex = a.ifindex, .length = a.length };
 	return true;
 }
 
@@ -265,17 +257,6 @@ static int on_address(const struct nlmsghdr *nlh, void *arg)
 	if (read_address(nlh, &v))
 		mark(arg, &v.ip, v.ifindex);
 	return MNL_CB_OK;
-}
-
-static int dump_addresses(struct nl *nl, mnl_cb_t each, void *arg)
-{
-	char buf[MNL_NLMSG_HDRLEN + sizeof(struct ifaddrmsg)] __attribute__((aligned(8)));
-	struct nlmsghdr *req = mnl_nlmsg_put_header(buf);
-	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(req, sizeof(*ifa));
-
-	req->nlmsg_type = RTM_GETADDR;
-	ifa->ifa_family = AF_UNSPEC;
-	return nl_dump(nl, req, each, arg);
 }
 
 int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_present)
@@ -289,13 +270,52 @@ int vip_present(struct nl *nl, const struct vip *vips, uint32_t n, bool *ret_pre
 	why[0] = '\0';
 	for (int tries = 0; tries < 3 && err == -EINTR; tries++) {
 		memset(present, 0, sizeof(present));
-		err = dump_addresses(nl, on_address, &s);
+		err = addr_dump(nl, on_address, &s);
 	}
 	if (err)
 		snprintf(why, sizeof(why), "list of addresses: %s",
 			 nl->why[0] ? nl->why : strerror(-err));
 	else
 		memcpy(ret_present, present, n);
+	return err;
+}
+
+/* ---- what somebody else has put there ------------------------------------------------------------ */
+
+struct strangers {
+	struct search vips;
+	struct vip found[BT_VIPS_MAX];
+	uint32_t n;
+};
+
+static int on_stranger(const struct nlmsghdr *nlh, void *arg)
+{
+	struct strangers *s = arg;
+	struct vip v;
+	bool ours = false;
+
+	if (!read_address(nlh, &v))
+		return MNL_CB_OK;
+	for (uint32_t i = 0; i < s->vips.n && !ours; i++)
+		ours = s->vips.vips[i].ifindex == v.ifindex && !memcmp(&s->vips.vips[i].ip, &v.ip, sizeof(v.ip));
+	if (ours && s->n < BT_VIPS_MAX)
+		s->found[s->n++] = v;
+	return MNL_CB_OK;
+}
+
+int vip_evict(struct nl *nl, const struct vip *vips, uint32_t n)
+{
+	static struct strangers s;
+	int err = -EINTR;
+
+	for (int tries = 0; tries < 3 && err == -EINTR; tries++) {
+		s.vips = (struct search){ .vips = vips, .n = n };
+		s.n = 0;
+		err = addr_dump(nl, on_stranger, &s);
+	}
+	if (!err)
+		return vip_del(nl, s.found, s.n);
+	snprintf(why, sizeof(why), "list of addresses: %s", nl->why[0] ? nl->why : strerror(-err));
 	return err;
 }
 
@@ -322,7 +342,7 @@ static void keep(struct leftover *l, const struct vip *v)
 	if (!v->ifindex || !is_one_of(l, &v->ip))
 		return;
 	if (l->n < BT_VIPS_MAX)
-		l->found[l->n++] = *v;
+		l->found[l->n++] = (struct vip){ .ip = v->ip, .ifindex = v->ifindex };
 	else
 		l->more = true;
 }
@@ -379,7 +399,7 @@ static int find_left(struct nl *nl, bool routes, struct leftover *l)
 
 	for (int tries = 0; tries < 3 && err == -EINTR; tries++) {
 		l->n = 0;
-		err = routes ? dump_routes(nl, AF_INET, l) : dump_addresses(nl, on_left_address, l);
+		err = routes ? dump_routes(nl, AF_INET, l) : addr_dump(nl, on_left_address, l);
 		if (!err && routes)
 			err = dump_routes(nl, AF_INET6, l);
 	}

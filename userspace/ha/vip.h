@@ -30,10 +30,13 @@
 struct vip {
 	struct in6_addr ip;	/* v4-mapped for IPv4 */
 	uint32_t ifindex;
+	uint8_t length;		/* of the prefix it was found with; 0: that of vip_add() */
 };
 
 int vip_add(struct nl *nl, const struct vip *vips, uint32_t n);
 int vip_del(struct nl *nl, const struct vip *vips, uint32_t n);
+/* Remove them whatever their prefix length: also what somebody else has put there. One dump. */
+int vip_evict(struct nl *nl, const struct vip *vips, uint32_t n);
 int vip_route_add(struct nl *nl, const struct vip *vips, uint32_t n);
 int vip_route_del(struct nl *nl, const struct vip *vips, uint32_t n);
 /* Does the kernel have them? Fills ret_present[n]; one dump. */

@@ -12,9 +12,11 @@
 #include "health/crash.h"
 #include "health/init.h"
 #include "health/listener.h"
+#include "health/network.h"
 #include "health/nic.h"
 #include "health/pinger.h"
 #include "health/process.h"
+#include "pulse_wire.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -25,6 +27,7 @@
  */
 #define ORPHAN_AFTER_NS		(2 * NS_PER_MS)
 #define ORPHAN_START_NS		NS_PER_S
+#define PORT_NS			(5 * NS_PER_S)	/* for a server that runs to open a port that the peer's has open */
 #define STALE_AGAIN_NS		(100 * NS_PER_MS)	/* between looks at links when one failed */
 
 struct group {
@@ -33,6 +36,7 @@ struct group {
 	bool gone;			/* the process, as of the last judgement, */
 	bool masterless;		/* and a listener serves without it: */
 	uint64_t orphan_ns;		/* an orphan from then on; 0: nothing to wait for */
+	uint64_t port_ns;		/* since when a port lacks here that the peer's server has; 0: none */
 	struct service_verdict verdict;	/* as last reported */
 	struct health_input in;
 	uint32_t evidence;
@@ -43,6 +47,7 @@ struct health {
 	const struct conf *conf;
 	struct dp *dp;
 	struct nic nic;
+	struct network *network;	/* NULL: none of its options is on */
 	struct listener *listener;
 	struct crash crash;
 	struct loop *loop;
@@ -77,6 +82,36 @@ static enum fact_process weigh_process(struct health *h, uint32_t slot, uint64_t
 	if (!g->masterless || now_ns >= g->orphan_ns)
 		g->orphan_ns = 0;
 	return g->orphan_ns ? PROCESS_ALIVE : fact;
+}
+
+static bool may_have_ports(const struct service_facts *f)
+{
+	return f->process == PROCESS_ALIVE || (f->process == PROCESS_NOT_WATCHED && f->listener == LISTENER_THERE);
+}
+
+/*
+ * A port that was never seen here: a server that could not open it, or one in a container or behind a translated port,
+ * which shows it nowhere. The peer tells them apart: it is wanting only while all are seen there. So both without
+ * moves nothing, and the role goes to the first that can open it.
+ */
+static enum fact_health weigh_ports(struct health *h, uint32_t slot, const struct service_facts *f, uint64_t now_ns)
+{
+	struct group *g = &h->groups[slot];
+	bool wanting = listener_unseen(h->listener, slot) && may_have_ports(f) && g->in.peer_fresh &&
+		       g->in.peer_flags & PULSE_F_PORTS;
+
+	if (!wanting)
+		g->port_ns = 0;
+	else if (!g->port_ns)
+		g->port_ns = now_ns;
+	if (!wanting)
+		return f->listener == LISTENER_NOT_WATCHED ? FACT_NOT_WATCHED : FACT_WELL;
+	return now_ns - g->port_ns >= PORT_NS ? FACT_FAILED : FACT_WELL;
+}
+
+static void note_evidence(struct group *g, uint32_t flag, bool is)
+{
+	g->evidence = is ? g->evidence | flag : g->evidence & ~flag;
 }
 
 static bool differs(const struct service_verdict *a, const struct service_verdict *b)
@@ -119,6 +154,11 @@ static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
 	facts.worker = crash_worker(&h->crash, slot);
 	facts.answers = crash_answers(&h->crash, slot);
 	facts.link_up = nic_all_up(&h->nic, h->groups[slot].nics);
+	facts.port = weigh_ports(h, slot, &facts, now_ns);
+	note_evidence(&h->groups[slot], PULSE_F_PORTS, facts.listener == LISTENER_THERE && !listener_unseen(h->listener, slot));
+	facts.nic = network_nic(h->network, slot);
+	facts.management = network_management(h->network, slot);
+	facts.vip = h->groups[slot].in.vip;
 	facts.init = weigh_init(h, slot, &facts, now_ns);
 	v = service_judge(&facts);
 	if (v.trouble == TROUBLE_NOT_READY)
@@ -164,15 +204,19 @@ uint64_t health_turn(struct health *h, uint64_t now_ns)
 	if (h->nic.stale && nic_look(&h->nic))
 		next = now_ns + STALE_AGAIN_NS;
 	listener_turn(h->listener, now_ns);
+	next = earlier(next, network_turn(h->network, now_ns));
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		next = earlier(next, process_turn(&h->groups[s].process, now_ns));
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		next = earlier(next, init_turn(&h->groups[s].init, now_ns));
 	next = earlier(next, crash_turn(&h->crash, now_ns));
 	judge_all(h, now_ns);
-	for (uint32_t s = 0; s < h->conf->n_groups; s++)
+	for (uint32_t s = 0; s < h->conf->n_groups; s++) {
 		if (h->groups[s].orphan_ns)
 			next = earlier(next, h->groups[s].orphan_ns);
+		if (h->groups[s].port_ns && now_ns - h->groups[s].port_ns < PORT_NS)
+			next = earlier(next, h->groups[s].port_ns + PORT_NS);
+	}
 	return earlier(next, listener_next(h->listener));
 }
 
@@ -228,6 +272,8 @@ static int begin(struct health *h, struct loop *loop)
 		err = listener_open(&h->listener, loop, conf, on_change, h);
 	if (!err)
 		err = open_pinger(h);
+	if (!err)
+		err = network_open(&h->network, loop, conf, on_change, h);
 	if (err)
 		return err;
 	for (uint32_t s = 0; s < conf->n_groups; s++)
@@ -276,6 +322,7 @@ void health_close(struct health *h)
 	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++)
 		init_close(&h->groups[s].init);
 	close_pinger(h);
+	network_close(h->network);
 	listener_close(h->listener);
 	nic_close(&h->nic);
 	free(h);
@@ -299,4 +346,15 @@ void health_tell(struct health *h, uint32_t slot, const struct health_input *in)
 uint32_t health_evidence(const struct health *h, uint32_t slot)
 {
 	return h->groups[slot].evidence;
+}
+
+uint32_t health_vip_news(const struct health *h, uint32_t slot)
+{
+	return network_vip_news(h->network, slot);
+}
+
+void health_retime(struct health *h)
+{
+	listener_retime(h->listener, h->conf, clock_now_ns());
+	network_retime(h->network);
 }

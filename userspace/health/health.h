@@ -4,7 +4,8 @@
  * judges, one report per group goes up when the verdict changes.
  *
  * Monitors: process (pidfd; server-pidfile or server-unit), listener (sock_diag, destroy events
- * included), crash (proc connector, CoreDumping), nic (link and carrier of the group's interface, by rtnetlink).
+ * included), crash (proc connector, CoreDumping), nic (link and carrier of the group's interface, by rtnetlink),
+ * network (what the guide's options ask for of NICs and addresses).
  * Threads: main only. Blocks: never longer than one netlink answer.
  */
 #ifndef BATON_HEALTH_H
@@ -28,6 +29,7 @@ struct health_input {
 	uint32_t peer_flags;	/* PULSE_F_*, as last heard; 0: never */
 	bool peer_heard;	/* by any path */
 	uint32_t unready;	/* INIT_BIT (core/init_check.h) of the conductor's parts that a takeover would miss */
+	enum fact_health vip;	/* are the addresses as the role wants them? */
 };
 
 /* @slot: index in conf.groups. Called on every change of verdict, its reason or its alarm. */
@@ -46,6 +48,11 @@ uint32_t health_evidence(const struct health *h, uint32_t slot);
 
 /* 0, or why the kernel does not tell of core dumps and dead workers, so that they are looked for. */
 int health_crash_events(const struct health *h);
+/* Grows whenever a VIP was added or removed here, by whomever; stays 0 without sip-iptakeover-monitoring. */
+uint32_t health_vip_news(const struct health *h, uint32_t slot);
+
+/* network-monitoring-timeout may be another now. */
+void health_retime(struct health *h);
 
 /* Periodic look (pidfile appeared, unit restarted, resync); returns the next deadline. */
 uint64_t health_turn(struct health *h, uint64_t now_ns);

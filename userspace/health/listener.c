@@ -18,12 +18,15 @@ struct entry {			/* one place where a socket may be expected */
 	struct diag_at at;
 	bool seen;		/* was there once: it is missed from then on */
 	bool dirty;		/* a socket that may have been it has ended */
+	uint8_t port;		/* index in the group's list of ports */
 };
 
 struct group {
 	uint32_t first, n;	/* slice of entries; n = 0: not watched */
 	uint32_t missing;	/* index of the entry not found, NONE: all seen are there */
 	bool lost, any_seen, dirty;
+	uint32_t n_ports;
+	uint64_t ports_seen;		/* bit per port of the group: seen on some VIP, by some transport of those it may have */
 	uint64_t suspect_ns;	/* first look without it; 0: no suspicion */
 	uint64_t look_ns;	/* next look at what is missing */
 	uint64_t round_ns;	/* next slice of the periodic round over all entries ... */
@@ -69,10 +72,10 @@ static uint32_t fill_group(struct group *g, struct entry *entries, uint32_t firs
 
 	for (uint32_t v = 0; v < cg->n_vips && cg->listener_auto; v++)
 		for (uint32_t p = 0; p < cg->n_ports; p++)
-			at += fill_port(&entries[at], &conf->vips[cg->first_vip + v],
-					&cg->ports[p]);
+			for (uint32_t n = fill_port(&entries[at], &conf->vips[cg->first_vip + v], &cg->ports[p]); n; n--)
+				entries[at++].port = (uint8_t)p;
 	*g = (struct group){
-		.first = first, .n = at - first, .missing = NONE, .round_ns = LOOP_NEVER,
+		.first = first, .n = at - first, .missing = NONE, .n_ports = cg->n_ports, .round_ns = LOOP_NEVER,
 		.look_ns = LOOP_NEVER, .every_ns = (every_s ? every_s : 1) * NS_PER_S,
 	};
 	return at;
@@ -149,10 +152,12 @@ static void learn(struct listener *l, struct group *g, uint32_t i, uint64_t now_
 	struct entry *e = &l->entries[i];
 	int there = look(l, e);
 
-	if (there == 1)
+	if (there == 1) {
 		e->seen = g->any_seen = true;
-	else if (!there && e->seen && g->missing == NONE)
+		g->ports_seen |= 1ULL << e->port;
+	} else if (!there && e->seen && g->missing == NONE) {
 		settle(g, i, now_ns, false);
+	}
 }
 
 /* The next slice of a round over all entries: learns new listeners, notices what no event told. */
@@ -260,6 +265,26 @@ enum fact_listener listener_fact(const struct listener *l, uint32_t slot)
 	if (!g->any_seen)
 		return LISTENER_NEVER_SEEN;
 	return g->lost ? LISTENER_LOST : LISTENER_THERE;
+}
+
+_Static_assert(CONF_PORTS_MAX <= 64, "a bit for every port");
+
+bool listener_unseen(const struct listener *l, uint32_t slot)
+{
+	const struct group *g = &l->groups[slot];
+
+	return g->n && (uint32_t)__builtin_popcountll(g->ports_seen) < g->n_ports;
+}
+
+void listener_retime(struct listener *l, const struct conf *conf, uint64_t now_ns)
+{
+	for (uint32_t s = 0; s < l->n_groups; s++) {
+		struct group *g = &l->groups[s];
+
+		g->every_ns = conf->groups[s].opt.network_monitoring_timeout_s * NS_PER_S;
+		if (g->n)
+			g->round_ns = earlier(g->round_ns, now_ns + g->every_ns);
+	}
 }
 
 bool listener_is_suspect(const struct listener *l, uint32_t slot)

@@ -33,10 +33,15 @@ void listener_close(struct listener *l);
 void listener_turn(struct listener *l, uint64_t now_ns);
 uint64_t listener_next(const struct listener *l);
 
+/* network-monitoring-timeout may be another now. */
+void listener_retime(struct listener *l, const struct conf *conf, uint64_t now_ns);
+
 /* The process is gone: one look is enough, now. */
 void listener_confirm(struct listener *l, uint32_t slot, uint64_t now_ns);
 
 enum fact_listener listener_fact(const struct listener *l, uint32_t slot);
+/* The configuration has a port of which no socket was ever seen, on none of the VIPs. */
+bool listener_unseen(const struct listener *l, uint32_t slot);
 /* One look found nothing and the second is still to come. */
 bool listener_is_suspect(const struct listener *l, uint32_t slot);
 /* "10.77.0.100:5060/udp", the first that is missing; "" when none is. */

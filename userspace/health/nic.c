@@ -68,7 +68,7 @@ static const char *name_of(const struct nlmsghdr *msg)
 }
 
 /* A bridge says RTM_DELLINK with family AF_BRIDGE of a port that merely leaves it: not for us. */
-static int on_link(const struct nlmsghdr *msg, void *arg)
+int nic_take(const struct nlmsghdr *msg, void *arg)
 {
 	const struct ifinfomsg *m = mnl_nlmsg_get_payload(msg);
 	struct nic *nic = arg;
@@ -94,7 +94,7 @@ static int dump(struct nic *nic)
 	mnl_nlmsg_put_extra_header(req, sizeof(struct ifinfomsg));
 	for (uint32_t i = 0; i < nic->n; i++)
 		nic->links[i].met = false;
-	return nl_dump(&nic->ask, req, on_link, nic);
+	return nl_dump(&nic->ask, req, nic_take, nic);
 }
 
 /* After a failure a late answer may still come: only a new socket is in step again. */
@@ -127,11 +127,11 @@ int nic_look(struct nic *nic)
 static void on_ready(struct src *src, uint32_t events)
 {
 	struct nic *nic = (struct nic *)src;	/* src is its first member */
-	int err = nl_events(&nic->events, on_link, nic);
+	int err = nl_events(&nic->events, nic_take, nic);
 
 	(void)events;
 	if (err == -ENOBUFS) {	/* older news first, or it would overwrite the dump's */
-		(void)nl_events(&nic->events, on_link, nic);
+		(void)nl_events(&nic->events, nic_take, nic);
 		err = nic_look(nic);
 	}
 	if (err && err != -EPERM)	/* -EPERM: a stranger's message, dropped */
@@ -171,6 +171,14 @@ bool nic_is_up(const struct nic *nic, const char *name)
 	for (uint32_t i = 0; i < nic->n; i++)
 		if (!strcmp(nic->links[i].name, name))
 			return nic->links[i].up;
+	return false;
+}
+
+bool nic_has(const struct nic *nic, uint64_t mask, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < nic->n; i++)
+		if (mask & 1ULL << i && nic->links[i].ifindex == ifindex)
+			return true;
 	return false;
 }
 

@@ -41,8 +41,12 @@ int nic_open(struct nic *nic, struct loop *loop, void (*changed)(void *arg), voi
 void nic_close(struct nic *nic);
 /* Ask the kernel for everything: makes good what events were lost. */
 int nic_look(struct nic *nic);
+/* What one RTM_NEWLINK or RTM_DELLINK says; @arg is the struct nic. For who reads events of his own. */
+int nic_take(const struct nlmsghdr *msg, void *arg);
 
 bool nic_is_up(const struct nic *nic, const char *name);
+/* Is that one of the interfaces in @mask? */
+bool nic_has(const struct nic *nic, uint64_t mask, uint32_t ifindex);
 /* Every interface in @mask. */
 bool nic_all_up(const struct nic *nic, uint64_t mask);
 
