@@ -280,3 +280,18 @@ plant("crash-of-any-port", "H15: a stray frame to a closed port", CRASH,
 plant("nft-refresh-without-delete", "H16: adding again does not extend before 6.12", "userspace/sys/nft_rules.c",
       "			put_protocols(nft, NFT_MSG_DELSETELEM, nft_family[f], name, g, ms);\n		}\n		if (ms)",
       "		}\n		if (ms)", "sys:nft")
+
+# ---- a crash that keeps its sockets --------------------------------------------------------------------
+
+plant("dump-not-looked-for", "a core dump is waited out", "userspace/health/crash.c",
+      "	if (!g->dumping && proc_is_dumping(g->main) == 1 && lives(g)) {", "	if (!g->dumping && proc_is_dumping(g->main) == 7 && lives(g)) {", "sys:crash")
+plant("dump-of-a-number-used-again", "a pid is believed without its pidfd", "userspace/health/crash.c",
+      "	return g->process && g->process->src.fd >= 0 && !proc_has_ended(g->process->src.fd);", "	return g->process && g->process->src.fd >= 0;", "sys:crash")
+plant("crash-told-by-anybody", "a message that is not the kernel's", "userspace/sys/procev.c",
+      "	if (from_len < sizeof(from) || from.nl_pid ||", "	if (from_len < sizeof(from) ||", "sys:crash")
+plant("worker-of-a-stranger", "any crash on the host is the server's", "userspace/health/crash.c",
+      "		if (parent == g->main)\n			return true;\n", "		if (parent)\n			return true;\n", "sys:crash")
+plant("worker-old-answer", "an answer to a question of before", "userspace/core/worker.c",
+      "	if (heard->answered_to_ns >= w->since_ns)", "	if (heard->answered_to_ns + 1000000000 >= w->since_ns)", "unit:worker")
+plant("worker-second-death-unasked", "the first answer covers a later death", "userspace/core/worker.c",
+      "		w->more = true;", "		w->more = false;", "unit:worker")

@@ -3,7 +3,6 @@
 and is the death of its main process alone told from its end?"""
 
 import os
-import signal
 import time
 
 import pytest
@@ -11,49 +10,7 @@ import pytest
 import controller
 import lab as room
 import traffic
-
-CONFIG = os.path.join(os.path.dirname(__file__), "kamailio.cfg")
-
-
-class Kamailio:
-    """One on a host of the lab; everything it writes lies in that host's directory."""
-
-    def __init__(self, lab, host):
-        self.node = lab.nodes[host]
-        self.dir = os.path.join(self.node.dir, "kamailio")
-        self.pidfile = pidfile_of(lab, host)
-        os.makedirs(self.dir, mode=0o700, exist_ok=True)
-        bound = [word for proto in ("udp", "tcp") for word in ("-l", f"{proto}:{room.VIP}:{room.PORT}")]
-        self.process = self.node.start("server", "kamailio", "-DD", "-E", "-f", CONFIG, *bound, "-P", self.pidfile,
-                                       "-Y", self.dir, "-w", self.dir, "-m", "16", "-M", "4",
-                                       env={"SERVER": f"Server: {host}"})
-        room.wait_until(self._serves, 5, f"Kamailio of {host} to listen; it says in {self.process.log}")
-
-    def _serves(self):
-        assert self.process.alive, f"Kamailio of {self.node.name} ended: {self.process.text()}"
-        return os.path.exists(self.pidfile) and traffic.listens(self.node.lab, self.node.name)
-
-    def pids(self):
-        """Its main process and every worker; nothing else of that host."""
-        return [pid for pid in self.node.pids() if self._is_ours(pid)]
-
-    def _is_ours(self, pid):
-        try:
-            with open(f"/proc/{pid}/cmdline") as f:
-                return self.pidfile in f.read()
-        except OSError:
-            return False
-
-    def kill_main(self):
-        self.process.kill()
-
-    def kill_all(self):
-        for pid in self.pids():
-            os.kill(pid, signal.SIGKILL)
-
-
-def pidfile_of(lab, host):
-    return os.path.join(lab.nodes[host].dir, "kamailio", "main.pid")
+from kamailio import Kamailio, pidfile_of
 
 
 @pytest.fixture

@@ -17,12 +17,14 @@
 #include <fcntl.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,7 +100,7 @@ static void obey(char order, int told)
 {
 	pid_t pid;
 
-	if (order == 'D')
+	if (order == 'D' || !order)	/* /dev/zero orders it at once */
 		die_dumping();
 	pid = fork();
 	if (pid) {
@@ -291,6 +293,34 @@ static void test_no_core_no_dump(void **state)
 	run(bed, NULL, QUIET_NS);
 	assert_false(is_dumping(bed));
 	assert_true(has_none(bed));
+}
+
+/* The number of a server that has ended, at once used again by one that dumps: not ours, though its end is not noted yet. */
+static void test_dump_of_a_number_used_again(void **state)
+{
+	struct bed *bed = *state;
+	pid_t pid;
+	struct clone_args args = { .exit_signal = SIGCHLD, .set_tid = (uintptr_t)&pid, .set_tid_size = 1 };
+	uint64_t until = clock_now_ns() + SHOULD_NS;
+
+	need_core_file();
+	start(bed, 0);
+	begin(bed);
+	run(bed, NULL, QUIET_NS / 10);
+	pid = bed->server;
+	end(bed);
+	if (!syscall(SYS_clone3, &args, sizeof(args)))
+		serve(bed, open("/dev/zero", O_RDONLY), open("/dev/null", O_WRONLY), CORE_MB);
+	bed->server = pid;
+	while (proc_is_dumping(pid) != 1 && clock_now_ns() < until)
+		poll(NULL, 0, 1);
+	bed->crash.groups[0].look_ns = 0;
+	crash_turn(&bed->crash, clock_now_ns());
+	if (is_dumping(bed))
+		fail_msg("another process of number %d dumps, and the server is said to", (int)pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	bed->server = 0;
 }
 
 static void expect_worker(struct bed *bed, char what, const char *signal)
@@ -489,7 +519,8 @@ static void test_parent_and_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_dump_is_told), T(test_dump_is_found_without_the_connector), T(test_no_core_no_dump), T(test_workers),
+		T(test_dump_is_told), T(test_dump_is_found_without_the_connector), T(test_no_core_no_dump),
+		T(test_dump_of_a_number_used_again), T(test_workers),
 		T(test_no_alarm_when_the_server_ends), T(test_what_is_nothing_to_us),
 		cmocka_unit_test(test_ordinary_life_does_not_wake_us), cmocka_unit_test(test_a_forged_story),
 		cmocka_unit_test(test_cost_of_a_look), cmocka_unit_test(test_parent_and_name),

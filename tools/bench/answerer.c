@@ -9,7 +9,8 @@
  *           its buffer is dropped too.
  * Source:   RFC 3261 §8.2.6, §18.2.2.
  *
- * answerer -t TAG [-p PORT] [-d DELAY_US] [ADDRESS ...]    (no address: any, IPv4 and IPv6)
+ * answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [ADDRESS ...]    (no address: any, IPv4 and IPv6)
+ * -m: so much memory of its own, for a core of that size.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -327,9 +328,18 @@ static int bind_socket(const char *text, uint16_t port)
 	return err;
 }
 
+static void grow(size_t megabytes)
+{
+	char *memory = megabytes ? malloc(megabytes << 20) : NULL;
+
+	if (memory)
+		memset(memory, 1, megabytes << 20);
+	__asm__ volatile("" : : "r"(memory) : "memory");	/* it is wanted, though nobody reads it */
+}
+
 static int usage(void)
 {
-	fputs("usage: answerer -t TAG [-p PORT] [-d DELAY_US] [ADDRESS ...]\n", stderr);
+	fputs("usage: answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [ADDRESS ...]\n", stderr);
 	return 2;
 }
 
@@ -341,11 +351,12 @@ int main(int argc, char **argv)
 	nfds_t n = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:p:d:")) != -1) {
+	while ((opt = getopt(argc, argv, "t:p:d:m:")) != -1) {
 		switch (opt) {
 		case 't': tag = optarg; break;
 		case 'p': port = (uint16_t)atoi(optarg); break;
 		case 'd': delay_us = (unsigned)atoi(optarg); break;
+		case 'm': grow((size_t)atoi(optarg)); break;
 		default: return usage();
 		}
 	}

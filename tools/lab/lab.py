@@ -401,6 +401,10 @@ class Lab:
         """The SIP server dies at once (kill -9)."""
         self.server(host).kill()
 
+    def dump(self, host):
+        """The SIP server crashes and writes its core, if it may; its socket stays until that is done."""
+        self.server(host).signal(signal.SIGSEGV)
+
     def hang(self, host):
         """The SIP server stands still, its socket stays."""
         self.server(host).signal(signal.SIGSTOP)
