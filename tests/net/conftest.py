@@ -93,6 +93,15 @@ def lab(paths):
 
 
 @pytest.fixture
+def cores():
+    """Cores are written into the directory of the process: that of the lab, which goes with it."""
+    with open("/proc/sys/kernel/core_pattern") as f:
+        pattern = f.read().strip()
+    if not pattern or pattern[0] in "|/":
+        pytest.skip(f"core_pattern is '{pattern}': a core would not be written into the lab's directory")
+
+
+@pytest.fixture
 def servers(lab):
     """A SIP server on each host that names itself in every answer."""
     return {host: traffic.answerer(lab, host) for host in lab_room.HOSTS}

@@ -94,6 +94,23 @@ def test_kill_of_all_at_once_moves_the_role(pair, kamailios, probe):
     assert pair[holder].gate == "shut", "no server, not armed"
 
 
+def test_crash_of_its_only_worker_moves_the_role_before_its_sockets_vanish(lab, unserved, cores, probe):
+    """While the worker's core is written the main process knows of nothing, and nobody answers."""
+    kamailios = {host: Kamailio(lab, host, udp_workers=1, shm_mb=256) for host in room.HOSTS}
+    holder = unserved.settle().primary
+    asked = probe()
+    asked.wait_answered_by(holder)
+    kamailios[holder].kill_worker()
+    asked.wait_answered_by(controller.other(holder), 10)
+    room.wait_until(lambda: not traffic.listens(lab, holder), 60, "Kamailio's sockets to vanish")
+    batond = unserved[holder]
+    room.wait_until(lambda: "reason=process-gone" in batond.log(), 10, f"{holder} to see the end of its Kamailio")
+    log = batond.log()
+    gone = min(log.index(reason) for reason in ("reason=listener-lost", "reason=process-gone") if reason in log)
+    assert 0 < log.index("from=primary") < gone, log
+    assert log.count("worker died") == 1, "an end by its own main process is none by a crash"
+
+
 def test_a_new_kamailio_makes_the_host_a_backup_again(lab, pair, kamailios):
     holder = pair.primary
     kamailios[holder].kill_all()

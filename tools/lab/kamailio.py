@@ -13,14 +13,15 @@ CONFIG = os.path.join(ROOT, "tests/net/kamailio.cfg")
 class Kamailio:
     """One on a host of the lab; everything it writes lies in that host's directory."""
 
-    def __init__(self, lab, host):
+    def __init__(self, lab, host, udp_workers=2, shm_mb=16):
+        """Its shared memory is a part of each worker's core."""
         self.node = lab.nodes[host]
         self.dir = os.path.join(self.node.dir, "kamailio")
         self.pidfile = pidfile_of(lab, host)
         os.makedirs(self.dir, mode=0o700, exist_ok=True)
         bound = [word for proto in ("udp", "tcp") for word in ("-l", f"{proto}:{VIP}:{PORT}")]
         self.process = self.node.start("server", "kamailio", "-DD", "-E", "-f", CONFIG, *bound, "-P", self.pidfile,
-                                       "-Y", self.dir, "-w", self.dir, "-m", "16", "-M", "4",
+                                       "-Y", self.dir, "-w", self.dir, "-m", str(shm_mb), "-M", "4", "-n", str(udp_workers),
                                        env={"SERVER": f"Server: {host}"})
         wait_until(self._serves, 5, f"Kamailio of {host} to listen; it says in {self.process.log}")
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "health/pinger.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/proc.h"
@@ -17,6 +18,7 @@
 			 PROCEV_SIGNAL(SIGFPE) | PROCEV_SIGNAL(SIGSYS) | PROCEV_SIGNAL(SIGKILL))
 #define KEEN_NS		(200 * NS_PER_MS)	/* the kernel tells before it begins to dump */
 #define KEEN_LOOK_NS	(2 * NS_PER_MS)
+#define ASK_LOOK_NS	(10 * NS_PER_MS)	/* while questions are under way */
 #define GENERATIONS	8			/* a worker's worker ... */
 #define CLIMBS_MAX	200			/* in a second: others' crashes must not cost the loop its time */
 
@@ -44,7 +46,7 @@ static void follow(struct crash_group *g)
 	}
 	if (g->main == g->process->pid)
 		return;
-	*g = (struct crash_group){ .name = g->name, .process = g->process, .main = g->process->pid };
+	*g = (struct crash_group){ .name = g->name, .process = g->process, .main = g->process->pid, .main_ns = clock_now_ns() };
 }
 
 static void look(const struct crash *c, struct crash_group *g, uint64_t now_ns)
@@ -153,6 +155,34 @@ void crash_watch(struct crash *c, uint32_t slot, const char *name, const struct 
 {
 	c->groups[slot].name = name;
 	c->groups[slot].process = process_fact(process) == PROCESS_NOT_WATCHED ? NULL : process;
+	follow(&c->groups[slot]);
+	c->groups[slot].main_ns = 0;	/* who runs when we begin is taken to have run for ever */
+}
+
+/* What an earlier server answered says nothing of this one. */
+static struct worker_heard heard_of(const struct crash_group *g, struct pinger *pinger, uint32_t slot)
+{
+	struct ping_report r;
+
+	pinger_server(pinger, slot, &r);
+	return (struct worker_heard){
+		.answered_to_ns = r.answered_to_ns > g->main_ns ? r.answered_to_ns : 0, .over = pinger_burst_ended(pinger, slot),
+	};
+}
+
+static uint64_t ask(struct crash_group *g, struct pinger *pinger, uint32_t slot, uint64_t now_ns)
+{
+	struct worker_heard heard = heard_of(g, pinger, slot);
+	uint32_t asks = worker_turn(&g->worker, &heard, now_ns);
+	uint64_t since;
+
+	if (g->died && !asks)
+		asks = worker_died(&g->worker, &heard);
+	if (asks) {
+		pinger_ask(pinger, slot, asks, WORKER_GAP_NS, &since);
+		worker_asked(&g->worker, since, now_ns);
+	}
+	return g->worker.state == WORKER_QUIET ? LOOP_NEVER : now_ns + ASK_LOOK_NS;
 }
 
 /* A server that ends after its worker has an alarm of its own. */
@@ -168,7 +198,7 @@ static uint64_t tell(struct crash_group *g, uint64_t now_ns)
 	return g->tell_ns ? g->tell_ns : g->told ? g->clear_ns : LOOP_NEVER;
 }
 
-static uint64_t group_turn(struct crash *c, uint32_t slot, uint64_t now_ns)
+static uint64_t group_turn(struct crash *c, uint32_t slot, struct pinger *pinger, uint64_t now_ns)
 {
 	struct crash_group *g = &c->groups[slot];
 	uint64_t next;
@@ -181,10 +211,13 @@ static uint64_t group_turn(struct crash *c, uint32_t slot, uint64_t now_ns)
 		return next;
 	if (now_ns >= g->look_ns)
 		look(c, g, now_ns);
+	if (pinger)
+		next = earlier(next, ask(g, pinger, slot, now_ns));
+	g->died = false;
 	return earlier(next, g->look_ns);
 }
 
-uint64_t crash_turn(struct crash *c, uint64_t now_ns)
+uint64_t crash_turn(struct crash *c, struct pinger *pinger, uint64_t now_ns)
 {
 	uint64_t next = LOOP_NEVER;
 
@@ -194,7 +227,7 @@ uint64_t crash_turn(struct crash *c, uint64_t now_ns)
 	}
 	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++)
 		if (c->groups[s].process)
-			next = earlier(next, group_turn(c, s, now_ns));
+			next = earlier(next, group_turn(c, s, pinger, now_ns));
 	return next;
 }
 
@@ -211,6 +244,11 @@ enum fact_health crash_answers(const struct crash *c, uint32_t slot)
 const char *crash_worker(const struct crash *c, uint32_t slot)
 {
 	return c->groups[slot].told ? c->groups[slot].found : "";
+}
+
+const char *crash_found(const struct crash *c, uint32_t slot)
+{
+	return c->groups[slot].found;
 }
 
 int crash_connector(const struct crash *c)

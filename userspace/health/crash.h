@@ -27,10 +27,13 @@
 #define CRASH_KEEP_NS		3600000000000ULL	/* how long the alarm stands, if nobody starts the server anew */
 #define CRASH_TEXT		128
 
+struct pinger;
+
 struct crash_group {
 	const char *name;
 	const struct process *process;	/* NULL: not watched */
-	pid_t main;			/* whose story this is; 0: none yet */
+	pid_t main;			/* whose story this is; 0: none yet, -1: it has ended */
+	uint64_t main_ns;		/* known since then */
 	bool dumping;
 	uint64_t look_ns;		/* next look at it */
 	uint64_t keen_ns;		/* until then looks follow closely */
@@ -58,13 +61,16 @@ void crash_open(struct crash *c, struct loop *loop, void (*changed)(void *arg), 
 void crash_close(struct crash *c);
 void crash_watch(struct crash *c, uint32_t slot, const char *name, const struct process *process);
 
-/* What is due; returns the next deadline. */
-uint64_t crash_turn(struct crash *c, uint64_t now_ns);
+/* What is due, questions to the server included (@pinger may be NULL: nobody to ask); returns the next deadline. */
+uint64_t crash_turn(struct crash *c, struct pinger *pinger, uint64_t now_ns);
 
 bool crash_is_dumping(const struct crash *c, uint32_t slot);
+/* Failed: it lost a worker and has left every question since unanswered. */
 enum fact_health crash_answers(const struct crash *c, uint32_t slot);
 /* "kamailio (pid 711) was ended by signal 11 (SEGV)"; "" when there is nothing to tell. Lives as long as @c. */
 const char *crash_worker(const struct crash *c, uint32_t slot);
+/* The same, of the last worker that died, whatever came of it. */
+const char *crash_found(const struct crash *c, uint32_t slot);
 /* 0, or why the kernel does not tell of crashes. */
 int crash_connector(const struct crash *c);
 

@@ -163,6 +163,8 @@ static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
 	v = service_judge(&facts);
 	if (v.trouble == TROUBLE_NOT_READY)
 		snprintf(v.detail, sizeof(v.detail), "%s", init_missing(&h->groups[slot].init));
+	else if (v.trouble == TROUBLE_HUNG && crash_answers(&h->crash, slot) == FACT_FAILED)
+		snprintf(v.detail, sizeof(v.detail), "%s", crash_found(&h->crash, slot));
 	if (!h->ready || differs(&v, &h->groups[slot].verdict))
 		report(h, slot, &v);
 }
@@ -209,7 +211,7 @@ uint64_t health_turn(struct health *h, uint64_t now_ns)
 		next = earlier(next, process_turn(&h->groups[s].process, now_ns));
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		next = earlier(next, init_turn(&h->groups[s].init, now_ns));
-	next = earlier(next, crash_turn(&h->crash, now_ns));
+	next = earlier(next, crash_turn(&h->crash, h->pinger, now_ns));
 	judge_all(h, now_ns);
 	for (uint32_t s = 0; s < h->conf->n_groups; s++) {
 		if (h->groups[s].orphan_ns)
