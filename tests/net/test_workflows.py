@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The guide's workflows ('IP Address Takeover HA Workflows', 'Verify the HA configuration'), step by step, while calls are
+established, held, retrieved, transferred and released through all of it.
+
+SIP server 1 is host a's, the primary; SIP server 2 host b's. Both share what they know of calls, as the guide's hot standby does, so
+a call outlives whatever happens: none may fail.
+"""
+
+import contextlib
+
+import pytest
+
+import traffic
+from lab import HOSTS, VIP, wait_until
+
+RATE, TALK_MS = 10, 300			# a call lasts 1.2 s: about 12 are under way at any time
+UNDER_WAY = 5
+
+
+class Site:
+    """What the guide's administrator looks at: roles, the virtual address, alarms, and the calls."""
+
+    def __init__(self, lab, pair):
+        self.lab, self.pair = lab, pair
+        self.calls = traffic.Calls(lab, rate=RATE, talk_ms=TALK_MS, scenario="held.xml", give_up_ms=8000)
+        wait_until(lambda: self.under_way() >= UNDER_WAY, 10, "calls to be established")
+
+    def counted(self):
+        """SIPp writes once a second; a line may be half there."""
+        return wait_until(self.calls.stats, 10, "SIPp to count calls")
+
+    def under_way(self):
+        seen = self.counted()
+        return seen["made"] - seen["ok"] - seen["failed"]
+
+    def roles(self, primary, backup):
+        """One is primary, the other its armed backup, and the address is at the primary's host alone."""
+        wait_until(lambda: self.pair.settled() == primary, 10,
+                   f"{primary} to be primary and {backup} its backup: {[self.pair[h].group() for h in HOSTS]}")
+        self.address_at(primary)
+
+    def address_at(self, *hosts):
+        def now():
+            return [h for h in HOSTS if self.lab.nodes[h].holds(VIP)]
+        wait_until(lambda: now() == list(hosts), 5, f"the virtual address to be at {hosts}; it is at {now()}")
+
+    def alarms(self, host):
+        return [row["id"] for row in self.pair[host].json("alarms")["alarms"]]
+
+    def raised(self, host, *ids):
+        wait_until(lambda: set(ids) <= set(self.alarms(host)), 5, f"alarms {ids} at {host}; there are {self.alarms(host)}")
+
+    def quiet(self):
+        wait_until(lambda: not any(self.alarms(h) for h in HOSTS), 10,
+                   f"every alarm to clear: {({h: self.alarms(h) for h in HOSTS})}")
+
+    def logged(self, host, *words):
+        """A log line of that host with all these words."""
+        def there():
+            return any(all(w in line for w in words) for line in self.pair[host].log().splitlines())
+        wait_until(there, 5, f"the log of {host} to tell {words}")
+
+    def calls_go_on(self):
+        """Some that were made after now end well."""
+        enough = self.counted()["made"] + RATE
+        wait_until(lambda: self.counted()["ok"] >= enough, 15, f"calls to go on: {self.counted()}", every=0.1)
+
+    def no_call_failed(self):
+        made = self.calls.stop()
+        assert made["made"] > RATE and made["ok"] == made["made"], f"calls failed: {made}"
+
+
+@pytest.fixture
+def site(lab, pair):
+    pair.make_primary("a")
+    return Site(lab, pair)
+
+
+@contextlib.contextmanager
+def no_role_moves(site):
+    before = {h: len(changes) for h, changes in site.pair.role_changes().items()}
+    yield
+    moved = {h: changes[before[h]:] for h, changes in site.pair.role_changes().items()}
+    assert not any(moved.values()), f"roles moved: {moved}"
+
+
+# ---- one NIC -----------------------------------------------------------------------------------------
+
+def test_manual_switchover_and_switchback(site):
+    """Test 1 and 2 of the guide's verification."""
+    for primary, backup, asked_on in (("b", "a", "a"), ("a", "b", "a")):
+        # 1. The switchover is initiated manually, on the primary's host, then back from the backup's.
+        assert site.pair[asked_on].cli("switchover").returncode == 0
+        # 2.-3. The primary goes into backup mode, the backup into primary mode. 4.-5. The address moves.
+        site.roles(primary=primary, backup=backup)
+        print(site.pair[primary].group()["reason"], site.pair[backup].group()["reason"])
+        site.calls_go_on()
+    assert not site.alarms("a") and not site.alarms("b"), "what was asked for is no alarm"
+    site.no_call_failed()
+
+
+def test_primary_server_failure(site):
+    # 1. The primary SIP server fails. 2. It is detected and reported, by the guide's event number.
+    site.lab.crash("a")
+    site.raised("a", "00-04200 sip")
+    # 3. The backup goes into primary mode. 4.-5. The address is disabled on host 1, enabled on host 2.
+    wait_until(lambda: site.pair.b.role == "primary", 5, f"b to be primary: {site.pair.b.group()}")
+    site.address_at("b")
+    assert site.pair.a.group()["service"] == "unavailable", site.pair.a.group()
+    site.calls_go_on()
+    # The server is started again: its host becomes the backup, the alarm clears, nobody is preempted.
+    with no_role_moves(site):
+        traffic.answerer(site.lab, "a")
+        site.roles(primary="b", backup="a")
+    site.quiet()
+    site.logged("a", "alarm cleared", "00-04200")
+    site.no_call_failed()
+
+
+def test_primary_disconnected_and_restored(site):
+    # 1. The connection to host 1 is lost. 2. The backup goes into primary mode. 3. The address is enabled on host 2.
+    site.lab.death("a")
+    wait_until(lambda: site.pair.b.role == "primary", 5, f"b to be primary: {site.pair.b.group()}")
+    assert site.pair.b.group()["reason"] == "peer-lost", site.pair.b.group()
+    site.raised("b", "peer-down")
+    # Host 1 could not be told to disable the address: it still has it, for nobody.
+    site.address_at("a", "b")
+    site.calls_go_on()
+    # 1.-2. The connection is restored; both run as primary. 3. The one that was away goes into backup mode.
+    # 4.-5. The address is disabled on host 1.
+    site.lab.revive("a")
+    site.roles(primary="b", backup="a")
+    site.quiet()
+    site.no_call_failed()
+
+
+def test_stop_of_the_primary_and_of_the_backup(site):
+    """Test 3 of the verification; and the guide's rule, that who is to be stopped must first be made the backup."""
+    # The primary is stopped in order: it hands over before it goes.
+    assert site.pair.a.stop() == 0
+    wait_until(lambda: site.pair.b.role == "primary", 5, f"b to be primary: {site.pair.b.group()}")
+    site.address_at("b")
+    site.raised("b", "peer-down")
+    site.calls_go_on()
+    site.pair.a.start()
+    site.roles(primary="b", backup="a")
+    site.quiet()
+    # Now it is the backup that stops: nothing moves, but somebody is told that nobody would take over.
+    before = len(site.pair.b.role_changes())
+    assert site.pair.a.stop() == 0
+    site.raised("b", "peer-down")
+    assert site.pair.b.role == "primary" and len(site.pair.b.role_changes()) == before, site.pair.b.role_changes()
+    site.pair.a.start()
+    site.roles(primary="b", backup="a")
+    site.no_call_failed()
+
+
+# ---- two NICs: eth0 for SIP and the virtual address, eth1 for management --------------------------------
+
+def path(batond, dev):
+    return next(p["state"] for p in batond.status()["peer"]["paths"] if p["interface"] == dev)
+
+
+@pytest.mark.parametrize("paths", [2])
+def test_sip_cable_pulled_while_management_lives(site):
+    """The guide's disconnected workflow 2; there it takes sip-pass-check, here the carrier tells."""
+    # 1. The Ethernet cord is unplugged from the SIP NIC of host 1. 2. Its server is reported as unavailable.
+    site.lab.link_down("a", 0)
+    site.raised("a", "00-52027 sip")
+    # 3. The primary goes into backup mode, the backup into primary mode. 4. The address moves.
+    wait_until(lambda: site.pair.b.role == "primary" and site.pair.a.role == "backup", 5,
+               f"the roles to move: {[site.pair[h].group() for h in HOSTS]}")
+    site.address_at("b")
+    assert path(site.pair.b, "eth1") == "up", "management lives"
+    site.calls_go_on()
+    # The cord is put back: host 1 is the backup, the alarm clears, nothing moves.
+    with no_role_moves(site):
+        site.lab.link_up("a", 0)
+        site.roles(primary="b", backup="a")
+    site.quiet()
+    site.logged("a", "alarm cleared", "00-52027")
+    site.no_call_failed()
+
+
+@pytest.mark.parametrize("paths", [2])
+def test_management_cable_pulled_while_sip_lives(site):
+    """Without tlib-nic-monitoring it is no reason to move."""
+    with no_role_moves(site):
+        site.lab.link_down("a", 1)
+        wait_until(lambda: path(site.pair.a, "eth1") == "link-down" and path(site.pair.b, "eth1") == "down", 5,
+                   f"both to see the path gone: {[site.pair[h].status()['peer'] for h in HOSTS]}")
+        site.calls_go_on()
+        site.lab.link_up("a", 1)
+        wait_until(lambda: path(site.pair.a, "eth1") == path(site.pair.b, "eth1") == "up", 5, "the path to come back")
+        site.roles(primary="a", backup="b")
+    site.quiet()
+    site.no_call_failed()
