@@ -34,7 +34,7 @@ def expect(batond, level, check, about="", *words):
     """That row comes to that level, names all of the words, and says what to do unless it is ok."""
     def now():
         return row(batond, check, about)
-    wait_until(lambda: now()["level"] == level, 5, f"row {check} of {batond.host} to be {level}; it is {now()}", every=0.05)
+    wait_until(lambda: now()["level"] == level, 10, f"row {check} of {batond.host} to be {level}; it is {now()}", every=0.05)
     found = now()
     missing = [w for w in words if w not in found["text"] + found["fix"]]
     assert not missing, f"row {check} says nothing of {missing}: {found}"

@@ -88,12 +88,12 @@ def no_role_moves(site):
 
 def test_manual_switchover_and_switchback(site):
     """Test 1 and 2 of the guide's verification."""
-    for primary, backup, asked_on in (("b", "a", "a"), ("a", "b", "a")):
+    for primary, backup, asked_on, why in (("b", "a", "a", "peer-let-go"), ("a", "b", "a", "switchover")):
         # 1. The switchover is initiated manually, on the primary's host, then back from the backup's.
         assert site.pair[asked_on].cli("switchover").returncode == 0
         # 2.-3. The primary goes into backup mode, the backup into primary mode. 4.-5. The address moves.
         site.roles(primary=primary, backup=backup)
-        print(site.pair[primary].group()["reason"], site.pair[backup].group()["reason"])
+        assert site.pair[primary].group()["reason"] == why, site.pair[primary].group()
         site.calls_go_on()
     assert not site.alarms("a") and not site.alarms("b"), "what was asked for is no alarm"
     site.no_call_failed()
