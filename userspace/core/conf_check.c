@@ -162,12 +162,22 @@ static void check_server(const struct check *k, const struct conf_group *g)
 		      unit_first ? "server-pidfile" : "server-unit", unit_first ? unit : pidfile);
 }
 
+static void check_scripts(const struct check *k, const struct conf_group *g)
+{
+	uint32_t line = where_from(k->c, SEC_GROUP, (uint32_t)(g - k->c->groups), opts_find(SEC_GROUP, "control-vip-scripts"));
+
+	for (int s = SCRIPT_UP; g->opt.control_vip_scripts && s <= SCRIPT_DOWN; s++)
+		if (!conf_script_path(g, s)[0])
+			blame(k, line, "control-vip-scripts: [group %s] has no '%s'", g->name, conf_script_name(s));
+}
+
 static void check_groups(const struct check *k)
 {
 	for (uint32_t i = 0; i < k->c->n_groups; i++) {
 		check_mode(k, &k->c->groups[i]);
 		check_prefer(k, &k->c->groups[i]);
 		check_server(k, &k->c->groups[i]);
+		check_scripts(k, &k->c->groups[i]);
 	}
 }
 

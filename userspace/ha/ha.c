@@ -158,7 +158,7 @@ static void say_evidence(struct ha *ha)
 {
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		struct group *g = &ha->group[i];
-		uint32_t evidence = health_evidence(ha->health, i);
+		uint32_t evidence = health_evidence(ha->health, i) | byscript_evidence(ha, g);
 
 		if (evidence == g->evidence)
 			continue;
@@ -231,6 +231,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	ask_turn(ha);
 	renew_turn(ha);
 	byhand_turn(ha);
+	byscript_turn(ha);
 	chronicle_turn(ha);
 	exam_ns = examine_turn(ha);
 	strays_ns = neighbours_turn(ha);
@@ -264,6 +265,8 @@ static bool taken_up(const struct ha *ha, const struct group *g)
 bool ha_stopped(const struct ha *ha)
 {
 	if (!ha->stopping)
+		return false;
+	if (byscript_leaving(ha))
 		return false;
 	if (ha->turn_ns - ha->stop_ns > STOP_NS)
 		return true;

@@ -82,6 +82,8 @@ struct group {
 	char intent[REASON_MAX];	/* why this host last changed the word itself, */
 	uint64_t intent_number;	/* and to which number: at another it explains nothing; 0: at any */
 	const char *stuck;
+	bool hurried;		/* its down script was asked for because we stop */
+	uint32_t down_term;	/* at which the peer last had our down script run */
 	uint64_t seen;		/* word with the highest number ever seen */
 	uint64_t moved_ns;	/* last role change, or start */
 	uint64_t alone_ns;	/* turn in which this host last opened without the peer's word */
@@ -135,6 +137,7 @@ struct ha {
 	struct neighbours *neighbours;
 	struct placer *placer;
 	struct runner *runner;
+	struct vip_script *vip_script;
 	struct arbiter *arbiter;
 	struct fence *fence;
 	struct fence_report fence_told;	/* as last told */
@@ -250,6 +253,12 @@ uint64_t byhand_deadline(const struct ha *ha);
 void byhand_facts(const struct ha *ha, const struct group *g, struct judge_facts *f);
 bool byhand_is_fenced(const struct group *g);
 void byhand_forget(struct ha *ha, const void *arg);
+
+/* byscript.c: control-vip-scripts */
+uint32_t byscript_evidence(const struct ha *ha, const struct group *g);
+void byscript_turn(struct ha *ha);
+bool byscript_leaving(const struct ha *ha);	/* stopping: a down script has work to do yet */
+bool byscript_left(const struct ha *ha);	/* and has left an address behind */
 
 /* guard.c: the fence, as the main loop sees it */
 int guard_open(struct ha *ha, const struct ha_say *say);

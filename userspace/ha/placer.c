@@ -29,6 +29,7 @@ struct slot {
 	enum place want, is;
 	bool asked;			/* want is newer than is */
 	bool told;			/* asked at least once: until then nothing is known to be wrong */
+	bool repairs;			/* what is asked for is to mend somebody else's change */
 	bool news;			/* somebody may have changed the addresses */
 	uint32_t at_once;		/* so many times may be mended at once */
 	uint64_t every_ns, next;	/* periodic look; by CLOCK_MONOTONIC */
@@ -40,6 +41,7 @@ struct slot {
 
 struct placer {
 	struct nl nl, diag;
+	struct vip_script *script;
 	int done;
 	bool quit, look;
 	pthread_t thread;
@@ -59,6 +61,22 @@ static int note(struct place_report *r, int err, const char *what, const char *w
 	return err;
 }
 
+static bool by_script(const struct slot *s)
+{
+	return s->conf->opt.control_vip_scripts;
+}
+
+/* -EINPROGRESS is no failure: the operator's script is at work. */
+static int have_script_do(struct placer *p, const struct slot *s, bool up, struct place_report *r)
+{
+	int err = vip_present(&p->nl, s->vips, s->conf->n_vips, p->found);
+
+	if (err)
+		return note(r, err, "cannot see", vip_why());
+	err = vip_script_step(p->script, (uint32_t)(s - p->slot), s->vips, p->found, up);
+	return err == -EINPROGRESS ? err : note(r, err, up ? "sip-vip-script-up failed" : "sip-vip-script-down failed", vip_script_why());
+}
+
 /* One group as it is wanted; each step is idempotent. What failed is in @r. */
 static int carry_out(struct placer *p, const struct slot *s, enum place want, struct place_report *r)
 {
@@ -67,15 +85,18 @@ static int carry_out(struct placer *p, const struct slot *s, enum place want, st
 	int err = 0;
 
 	if (want == PLACE_HELD) {
-		err = note(r, vip_add(&p->nl, s->vips, c->n_vips), "cannot add", vip_why());
+		if (!by_script(s))
+			err = note(r, vip_add(&p->nl, s->vips, c->n_vips), "cannot add", vip_why());
 		if (!err && c->n_routes)
 			err = note(r, route_add(&p->nl, s->vips, c->n_vips, c->routes, c->n_routes, ifindex),
 				   "cannot add route", route_why());
-		return err;
+		return err || !by_script(s) ? err : have_script_do(p, s, true, r);
 	}
 	if (c->n_routes)
 		err = note(r, route_del(&p->nl, c->routes, c->n_routes, ifindex), "cannot remove route", route_why());
-	if (want == PLACE_ABSENT && !err)
+	if (want == PLACE_ABSENT && !err && by_script(s))
+		err = have_script_do(p, s, false, r);
+	else if (want == PLACE_ABSENT && !err)
 		err = note(r, vip_del(&p->nl, s->vips, c->n_vips), "cannot remove", vip_why());
 	return err;
 }
@@ -148,9 +169,11 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	uint64_t one = 1;
 	bool lets = want == PLACE_LINGER && s->is != PLACE_LINGER;
 	enum sight sight;
+	bool under_way;
 	int err;
 
 	s->asked = false;
+	s->repairs |= repair;
 	pthread_mutex_unlock(&p->lock);
 	if (lets)
 		end_connections(p, s, &r);
@@ -160,15 +183,17 @@ static void work(struct placer *p, struct slot *s, bool repair)
 		err = carry_out(p, s, want, &r);
 	reopen_if_late(p, err);
 	sight = see_result(p, s, want, &err, &r);
+	under_way = err == -EINPROGRESS;
 	pthread_mutex_lock(&p->lock);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
 	s->is = want;
-	if (err || (repair && sight == SIGHT_WRONG))
+	if (!under_way && (err || (repair && sight == SIGHT_WRONG)))
 		weigh(s, false);
-	s->report.err = err;
+	s->report.err = under_way ? 0 : err;
 	memcpy(s->report.why, r.why, sizeof(r.why));
 	s->report.settled = !err && !s->asked;
-	if (repair && !err) {
+	if (s->repairs && !err) {
+		s->repairs = false;
 		s->report.repaired++;
 		often_note(&s->often, clock_now_ns());
 	}
@@ -313,7 +338,7 @@ static int start(struct placer *p)
 	return err;
 }
 
-int placer_open(struct placer **ret, const struct conf *conf, int done)
+int placer_open(struct placer **ret, const struct conf *conf, struct vip_script *script, int done)
 {
 	struct placer *p = calloc(1, sizeof(*p));
 	int err;
@@ -321,6 +346,7 @@ int placer_open(struct placer **ret, const struct conf *conf, int done)
 	if (!p)
 		return -ENOMEM;
 	p->done = done;
+	p->script = script;
 	p->n = conf->n_groups;
 	for (uint32_t i = 0; i < p->n; i++) {
 		p->slot[i].conf = &conf->groups[i];
@@ -375,6 +401,7 @@ void placer_ask(struct placer *p, uint32_t slot, enum place want)
 {
 	pthread_mutex_lock(&p->lock);
 	p->slot[slot].want = want;
+	p->slot[slot].repairs = false;
 	p->slot[slot].asked = p->slot[slot].told = true;
 	p->slot[slot].report.settled = false;
 	fault_anew(&p->slot[slot].fault);
@@ -426,4 +453,13 @@ bool placer_present(struct placer *p, uint32_t slot, uint32_t i)
 	present = p->slot[slot].present[i];
 	pthread_mutex_unlock(&p->lock);
 	return present;
+}
+
+void placer_again(struct placer *p, uint32_t slot)
+{
+	vip_script_again(p->script, slot);
+	pthread_mutex_lock(&p->lock);
+	p->slot[slot].asked = p->slot[slot].told;
+	pthread_cond_signal(&p->work);
+	pthread_mutex_unlock(&p->lock);
 }

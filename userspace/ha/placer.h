@@ -21,6 +21,7 @@
 #include "core/conf.h"
 #include "ha/announce.h"
 #include "ha/vip.h"
+#include "ha/vip_script.h"
 
 struct placer;
 
@@ -42,8 +43,8 @@ struct place_report {
 	int end_err;		/* and what stood in the way; 0: nothing */
 };
 
-/* @done: an eventfd of the caller's, made readable after each piece of work. */
-int placer_open(struct placer **ret, const struct conf *conf, int done);
+/* @script: for groups with control-vip-scripts, whose addresses the operator's scripts place. @done: an eventfd of the caller's, made readable after each piece of work. */
+int placer_open(struct placer **ret, const struct conf *conf, struct vip_script *script, int done);
 void placer_close(struct placer *p);
 
 /*
@@ -59,6 +60,9 @@ void placer_look(struct placer *p);
 void placer_news(struct placer *p, uint32_t slot);
 /* network-monitoring-timeout may be another now. */
 void placer_retime(struct placer *p);
+
+/* A script that has failed may be run again. */
+void placer_again(struct placer *p, uint32_t slot);
 
 void placer_report(struct placer *p, uint32_t slot, struct place_report *ret);
 /* Is the i-th address of @slot there, by the last look? */

@@ -103,7 +103,7 @@ static bool holds(const struct ha *ha, const struct group *g)
 /* Before anything else: what an earlier life left behind. An open gate keeps what is its own. */
 static int place_first(struct ha *ha, struct group *g, const struct ha_say *say)
 {
-	int err = holds(ha, g) ? 0 : vip_del(&ha->nl, g->vips, g->conf->n_vips);
+	int err = holds(ha, g) || g->conf->opt.control_vip_scripts ? 0 : vip_del(&ha->nl, g->vips, g->conf->n_vips);
 
 	if (!err)
 		err = vip_route_add(&ha->nl, g->vips, g->conf->n_vips);
@@ -152,7 +152,10 @@ static int place_all(struct ha *ha, const struct ha_say *say)
 		err = place_first(ha, &ha->group[i], say);
 	if (err)
 		return err;
-	err = placer_open(&ha->placer, ha->conf, ha->placer_src.fd);
+	err = vip_script_open(&ha->vip_script, ha->conf, ha->runner);
+	if (err)
+		return ha_fail(say, err, "vip scripts", strerror(-err));
+	err = placer_open(&ha->placer, ha->conf, ha->vip_script, ha->placer_src.fd);
 	if (err)
 		return ha_fail(say, err, "placer", strerror(-err));
 	for (uint32_t i = 0; i < ha->n_groups; i++)
@@ -315,7 +318,8 @@ static void leave_network(struct ha *ha)
 			continue;
 		if (g->conf->n_routes)
 			route_del(&ha->nl, g->conf->routes, g->conf->n_routes, g->vips[0].ifindex);
-		vip_del(&ha->nl, g->vips, g->conf->n_vips);
+		if (!g->conf->opt.control_vip_scripts)
+			vip_del(&ha->nl, g->vips, g->conf->n_vips);
 		vip_route_del(&ha->nl, g->vips, g->conf->n_vips);
 	}
 }
@@ -323,13 +327,14 @@ static void leave_network(struct ha *ha)
 void ha_close(struct ha *ha)
 {
 	/* Another start follows, or one has failed: neither must take away what a running life had left in order. */
-	bool ours = !ha->leaving && (ha->ran || (ha->dp && !ha->found));
+	bool ours = !ha->leaving && (ha->ran || (ha->dp && !ha->found)) && !byscript_left(ha);
 
 	renew_stop(ha);
 	examine_close(ha);
 	pulse_close(ha->pulse);
 	health_close(ha->health);
 	placer_close(ha->placer);
+	vip_script_close(ha->vip_script);
 	runner_close(ha->runner, ours ? SCRIPTS_NS : 0);
 	fence_stop(ha->fence);		/* or it would put back what is taken down here */
 	if (ours)
