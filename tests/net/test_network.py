@@ -68,9 +68,11 @@ def test_a_vip_that_cannot_be_kept(lab, pair):
     thief = pair.a.node.start("thief", "sh", "-c", f"while :; do ip addr del {VIP}/32 dev eth0 2>&-; done")
     pair.b.wait_role("primary", 20)
     assert alarm(pair.a, "00-52029").startswith("vip-failed: "), alarm(pair.a, "00-52029")
+    assert said(pair.a, "vip failed", "event=00-52029") == 1
     assert pair.a.group()["reason"] == "service-unavailable", pair.a.group()
     thief.kill()
     wait_until(lambda: pair.settled() == "b", 20, f"a to be well again: {pair.a.group()}")
+    assert said(pair.a, "vip well", "event=00-52030") == 1 and not alarm(pair.a, "00-52029").startswith("vip-failed")
     quiet(pair, 1)
 
 
@@ -91,7 +93,7 @@ def test_nics_that_fail_and_are_well_again(lab, watched, probe):
     asker.wait_answered_by("a")
     lab.a.ip("addr del 10.77.0.1/24 dev eth0")
     pair.b.wait_role("primary")
-    assert alarm(pair.a, "00-52027").startswith("nic-failed: "), alarm(pair.a, "00-52027")
+    assert alarm(pair.a, "00-52027").startswith("nic-failed: sip-nic-address"), alarm(pair.a, "00-52027")
     asker.wait_answered_by("b")
     lab.a.ip("addr add 10.77.0.1/24 dev eth0")
     wait_until(lambda: pair.settled() == "b", 20, f"a to be ready again: {pair.a.group()}")
@@ -167,6 +169,6 @@ def test_a_port_that_only_one_host_can_open(lab, servers, probe):
     second = lab.b.start("second", "/usr/bin/python3", "-c", "import socket, time\ns = socket.socket(socket.AF_INET, "
                          f"socket.SOCK_DGRAM)\ns.setsockopt(0, 15, 1)\ns.bind(('{VIP}', 5062))\ntime.sleep(600)")
     pair.b.wait_role("primary", 20)
-    assert alarm(pair.a, "00-04200").startswith("port-cannot-open: "), alarm(pair.a, "00-04200")
+    assert alarm(pair.a, "00-04200").startswith("port-cannot-open: port 5062 "), alarm(pair.a, "00-04200")
     second.kill()				# now neither has it: b has lost what it had, a is no worse
     pair.a.wait_role("primary", 20)

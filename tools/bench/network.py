@@ -17,6 +17,7 @@ from moves import gate_times
 from traffic import Probe, answerer
 
 GONE_S = 3		# a VIP that is not back by then is put back by hand
+REST_S = 4		# after a cable is plugged in: detection that the outage has stretched is what it was
 WATCHED = {"TServer": {"sip-nic-monitoring": "true", "sip-iptakeover-monitoring": "true"}}
 
 
@@ -66,6 +67,7 @@ def pull(lab, pair, probe, told, i):
     event = told.since(holder, begun, what="link", carrier=False)
     lab.link_up(holder)
     pair.settle(30)
+    time.sleep(REST_S)
     return (seen[1] - event) / 1e6 if seen and event else None
 
 

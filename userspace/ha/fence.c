@@ -115,6 +115,11 @@ void fence_kick(struct fence *f)
 	fence_wake(f->tables.kick);
 }
 
+void fence_retime(struct fence *f)
+{
+	f->doors.period_ns = f->tables.period_ns = f->conf->tserver.network_monitoring_timeout_s * NS_PER_S;
+}
+
 void fence_report(struct fence *f, struct fence_report *ret)
 {
 	pthread_mutex_lock(&f->lock);

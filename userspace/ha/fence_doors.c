@@ -59,7 +59,7 @@ static void turn(struct fence *f)
 	uint64_t now_ns = clock_now_ns();
 	bool deep;
 
-	if (now_ns >= d->period_at_ns) {
+	if (now_ns >= d->period_at_ns || d->period_at_ns > now_ns + d->period_ns) {	/* it may be a shorter one now */
 		d->period_at_ns = now_ns + d->period_ns;
 		d->look = d->list = true;
 	}

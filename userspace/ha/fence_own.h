@@ -30,7 +30,7 @@ struct fence_tables {
 	bool running;
 	int kick;
 	struct nft *nft;
-	uint64_t period_ns;
+	_Atomic uint64_t period_ns;
 	struct nft_group group[BT_GROUPS_MAX];
 	struct fence_life life[BT_GROUPS_MAX];
 	struct nft_vip vip[CONF_VIPS_MAX];
@@ -50,7 +50,7 @@ struct fence_doors {
 	struct doors doors;
 	struct door told[CONF_IFACES_MAX];	/* as the others may see them */
 	struct nl rtnl;			/* events only */
-	uint64_t period_ns;
+	_Atomic uint64_t period_ns;
 	bool list, look;
 	uint64_t looked_ns, period_at_ns;
 };

@@ -212,7 +212,7 @@ void fence_tables_turn(struct fence *f)
 	struct fence_tables *t = &f->tables;
 	uint64_t now_ns = clock_now_ns();
 
-	if (now_ns >= t->period_at_ns) {
+	if (now_ns >= t->period_at_ns || t->period_at_ns > now_ns + t->period_ns) {	/* it may be a shorter one now */
 		t->period_at_ns = now_ns + t->period_ns;
 		t->check = true;
 	}

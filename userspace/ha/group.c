@@ -106,6 +106,16 @@ void group_tell_vip(struct ha *ha, const struct group *g, const struct place_rep
 		  g->conf->alarm_notify, ha->turn_ns);
 }
 
+/* The guide's two log events; the alarm is raised and cleared by what follows from them. */
+static void tell_failed(struct group *g, const struct place_report *r)
+{
+	if (!g->conf->opt.sip_iptakeover_monitoring || r->failed == g->vip_failed)
+		return;
+	g->vip_failed = r->failed;
+	log_event(r->failed ? LOG_ERR : LOG_INFO, r->failed ? "vip failed" : "vip well", "event=%s group=%s role=%s why=\"%s\"",
+		  r->failed ? "00-52029" : "00-52030", g->conf->name, role_text(g->role), r->why);
+}
+
 static void tell_repaired(struct ha *ha, struct group *g, const struct place_report *r)
 {
 	if (r->repaired == g->repaired)
@@ -126,6 +136,7 @@ void group_placed(struct ha *ha, struct group *g)
 	placer_report(ha->placer, g->slot, &r);
 	g->held = r.settled;
 	group_tell_vip(ha, g, &r);
+	tell_failed(g, &r);
 	tell_repaired(ha, g, &r);
 	tell_ended(g, &r);
 	if (g->held == was)

@@ -100,6 +100,7 @@ struct group {
 	bool held;		/* addresses are as the role wants them, by the kernel's word */
 	uint32_t repaired, lets;	/* of the placer's report, as last logged */
 	uint32_t vip_news;	/* as the placer was last told of */
+	bool vip_failed;	/* of the placer's report, as last logged */
 	uint64_t retry_ns;	/* when to try the disk again */
 	uint64_t peer_until_ns;	/* end of the peer's lease, about, by our clock */
 	uint64_t renewed_ns;	/* when that was last seen to move on */

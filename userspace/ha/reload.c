@@ -249,6 +249,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		taken = true;
 		pulse_retime(ha->pulse, ha->conf->pulse_interval_ns, ha->conf->pulse_misses);
 		placer_retime(ha->placer);
+		fence_retime(ha->fence);
 		health_retime(ha->health);
 		log_set_level(ha->conf->log_level);
 		err = datapath_refill(ha);

@@ -144,6 +144,22 @@ static enum fact_health weigh_init(struct health *h, uint32_t slot, const struct
 	return init_fact(&g->init, &seen, now_ns);
 }
 
+/* What the sentence that goes with the trouble leaves open. */
+static void add_detail(struct health *h, uint32_t slot, struct service_verdict *v)
+{
+	if (v->trouble == TROUBLE_NOT_READY)
+		snprintf(v->detail, sizeof(v->detail), "%s", init_missing(&h->groups[slot].init));
+	else if (v->trouble == TROUBLE_HUNG && crash_answers(&h->crash, slot) == FACT_FAILED)
+		snprintf(v->detail, sizeof(v->detail), "%s", crash_found(&h->crash, slot));
+	else if (v->trouble == TROUBLE_NIC)
+		snprintf(v->detail, sizeof(v->detail), "%s", network_nic_why(h->network, slot));
+	else if (v->trouble == TROUBLE_MGMT)
+		snprintf(v->detail, sizeof(v->detail), "%s", network_management_why(h->network, slot));
+	else if (v->trouble == TROUBLE_PORT && listener_unseen(h->listener, slot))
+		snprintf(v->detail, sizeof(v->detail), "port %u was never open here, the peer's server has it open",
+			 listener_unseen_port(h->listener, slot));
+}
+
 static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
 {
 	struct service_facts facts = { .process = weigh_process(h, slot, now_ns) };
@@ -161,10 +177,7 @@ static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
 	facts.vip = h->groups[slot].in.vip;
 	facts.init = weigh_init(h, slot, &facts, now_ns);
 	v = service_judge(&facts);
-	if (v.trouble == TROUBLE_NOT_READY)
-		snprintf(v.detail, sizeof(v.detail), "%s", init_missing(&h->groups[slot].init));
-	else if (v.trouble == TROUBLE_HUNG && crash_answers(&h->crash, slot) == FACT_FAILED)
-		snprintf(v.detail, sizeof(v.detail), "%s", crash_found(&h->crash, slot));
+	add_detail(h, slot, &v);
 	if (!h->ready || differs(&v, &h->groups[slot].verdict))
 		report(h, slot, &v);
 }

@@ -276,6 +276,16 @@ bool listener_unseen(const struct listener *l, uint32_t slot)
 	return g->n && (uint32_t)__builtin_popcountll(g->ports_seen) < g->n_ports;
 }
 
+uint16_t listener_unseen_port(const struct listener *l, uint32_t slot)
+{
+	const struct group *g = &l->groups[slot];
+
+	for (uint32_t i = g->first; i < g->first + g->n; i++)
+		if (!(g->ports_seen & 1ULL << l->entries[i].port))
+			return l->entries[i].at.port;
+	return 0;
+}
+
 void listener_retime(struct listener *l, const struct conf *conf, uint64_t now_ns)
 {
 	for (uint32_t s = 0; s < l->n_groups; s++) {

@@ -42,6 +42,7 @@ void listener_confirm(struct listener *l, uint32_t slot, uint64_t now_ns);
 enum fact_listener listener_fact(const struct listener *l, uint32_t slot);
 /* The configuration has a port of which no socket was ever seen, on none of the VIPs. */
 bool listener_unseen(const struct listener *l, uint32_t slot);
+uint16_t listener_unseen_port(const struct listener *l, uint32_t slot);	/* the first such; 0: none */
 /* One look found nothing and the second is still to come. */
 bool listener_is_suspect(const struct listener *l, uint32_t slot);
 /* "10.77.0.100:5060/udp", the first that is missing; "" when none is. */

@@ -66,6 +66,7 @@ struct network {
 	void *arg;
 	struct found now[BT_GROUPS_MAX];	/* main's copy, */
 	struct fault fault[BT_GROUPS_MAX][KINDS];	/* and what it makes of it */
+	char why[BT_GROUPS_MAX][KINDS][WHY];	/* of what was wrong last */
 
 	pthread_t thread;
 	pthread_mutex_t lock;		/* of the four that follow */
@@ -168,15 +169,15 @@ static void say(struct finding *f, bool well, const char *why)
 {
 	f->known = true;
 	f->well = well;
-	snprintf(f->why, sizeof(f->why), "%s", well ? "" : why);
+	snprintf(f->why, sizeof(f->why), "%s", why);
 }
 
 static void weigh_sip(const struct network *n, const struct watch *w, struct finding *f)
 {
 	if (!nic_all_up(&n->nic, w->nics))
-		say(f, false, "link or carrier is gone");
+		say(f, false, "the link or carrier of a NIC of the VIPs is gone");
 	else if (w->n_own && !w->own_there)
-		say(f, false, "sip-nic-address is not on it");
+		say(f, false, "sip-nic-address is on none of the NICs of the VIPs");
 	else
 		say(f, true, "");
 }
@@ -191,9 +192,9 @@ static void weigh_management(const struct network *n, const struct watch *w, str
 		if (!w->paths[p])
 			continue;
 		if (!nic_all_up(&n->nic, w->paths[p]))
-			why = "link or carrier is gone";
+			why = "the link or carrier of the management path's NIC is gone";
 		else if (!w->path_has[p])
-			why = "no address is left on it";
+			why = "no address that the management path can use is left on its NIC";
 		else
 			well = true;
 	}
@@ -433,7 +434,7 @@ static void tell(const struct network *n, uint32_t slot, enum kind kind)
 	bool bad = n->fault[slot][kind].failed;
 
 	log_event(bad ? LOG_ERR : LOG_INFO, bad ? "nic failed" : "nic well", "event=%s group=%s nic=%s why=\"%s\"",
-		  bad ? failed[kind] : well[kind], n->conf->groups[slot].name, what[kind], n->now[slot].of[kind].why);
+		  bad ? failed[kind] : well[kind], n->conf->groups[slot].name, what[kind], bad ? n->why[slot][kind] : "");
 }
 
 uint64_t network_turn(struct network *n, uint64_t now_ns)
@@ -446,6 +447,8 @@ uint64_t network_turn(struct network *n, uint64_t now_ns)
 			const struct finding *f = &n->now[s].of[k];
 			uint64_t due;
 
+			if (!f->well)
+				memcpy(n->why[s][k], f->why, WHY);
 			if (f->known && fault_look(&n->fault[s][k], &rule, f->well, now_ns))
 				tell(n, s, k);
 			due = fault_due(&n->fault[s][k], &rule);
@@ -469,6 +472,16 @@ enum fact_health network_nic(const struct network *n, uint32_t slot)
 enum fact_health network_management(const struct network *n, uint32_t slot)
 {
 	return fact(n, slot, MANAGEMENT);
+}
+
+const char *network_nic_why(const struct network *n, uint32_t slot)
+{
+	return n ? n->why[slot][SIP_NIC] : "";
+}
+
+const char *network_management_why(const struct network *n, uint32_t slot)
+{
+	return n ? n->why[slot][MANAGEMENT] : "";
 }
 
 uint32_t network_vip_news(const struct network *n, uint32_t slot)

@@ -30,6 +30,9 @@ uint64_t network_turn(struct network *n, uint64_t now_ns);
 /* Of the NICs that the VIPs stand on; of the paths to the peer that lie on no such NIC. @n may be NULL in all of these. */
 enum fact_health network_nic(const struct network *n, uint32_t slot);
 enum fact_health network_management(const struct network *n, uint32_t slot);
+/* What was found wrong last, a sentence without its stop; "". */
+const char *network_nic_why(const struct network *n, uint32_t slot);
+const char *network_management_why(const struct network *n, uint32_t slot);
 /* Grows whenever somebody, this host included, added or removed a VIP of @slot. */
 uint32_t network_vip_news(const struct network *n, uint32_t slot);
 
