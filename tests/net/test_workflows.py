@@ -11,6 +11,7 @@ import contextlib
 import pytest
 
 import traffic
+from controller import Pair
 from lab import HOSTS, VIP, wait_until
 
 RATE, TALK_MS = 10, 300			# a call lasts 1.2 s: about 12 are under way at any time
@@ -193,5 +194,41 @@ def test_management_cable_pulled_while_sip_lives(site):
         site.lab.link_up("a", 1)
         wait_until(lambda: path(site.pair.a, "eth1") == path(site.pair.b, "eth1") == "up", 5, "the path to come back")
         site.roles(primary="a", backup="b")
+    site.quiet()
+    site.no_call_failed()
+
+
+# What the guide has its administrator switch on for two NICs ('Configure the primary SIP Server', step 4.a).
+WATCHED = {"TServer": {"sip-iptakeover-monitoring": "true", "tlib-nic-monitoring": "true", "sip-nic-monitoring": "true"}}
+
+
+@pytest.mark.parametrize("paths", [2])
+def test_network_status_monitoring(lab, servers):
+    pair = Pair(lab, WATCHED, {h: {"group sip": {"sip-nic-address": lab.nodes[h].ip4}} for h in HOSTS}).start()
+    pair.make_primary("a")
+    site = Site(lab, pair)
+    # Virtual IP address monitoring: somebody takes the address away; it is put back, and nothing moves.
+    with no_role_moves(site):
+        lab.a.ip(f"addr del {VIP}/32 dev eth0")
+        site.address_at("a")
+    # NIC status monitoring: the cable of the management NIC is pulled, and the role is given up, SIP NIC or not.
+    lab.link_down("a", 1)
+    site.raised("a", "management-nic sip")
+    wait_until(lambda: pair.b.role == "primary" and pair.a.role == "backup", 5,
+               f"the roles to move: {[pair[h].group() for h in HOSTS]}")
+    site.address_at("b")
+    site.calls_go_on()
+    with no_role_moves(site):
+        lab.link_up("a", 1)
+        site.roles(primary="b", backup="a")
+    site.quiet()
+    # SIP NIC status monitoring: so it goes back when that of the SIP NIC is pulled on the other host.
+    lab.link_down("b", 0)
+    site.raised("b", "00-52027 sip")
+    wait_until(lambda: pair.a.role == "primary", 5, f"a to be primary: {pair.a.group()}")
+    site.address_at("a")
+    site.calls_go_on()
+    lab.link_up("b", 0)
+    site.roles(primary="a", backup="b")
     site.quiet()
     site.no_call_failed()
