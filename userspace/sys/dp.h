@@ -90,7 +90,7 @@ int dp_detach(struct dp *dp, uint32_t ifindex);
 bool dp_xdp_stands(const struct dp *dp, uint32_t ifindex);
 bool dp_tc_stands(uint32_t ifindex);
 /*
- * tcx programs on the way out, which the kernel (6.6 on) asks before every tc filter, and the name of the first; 0 where
+ * tcx programs on the way out, which the kernel (6.6 on) asks before every tc filter, and the name of the first, or its number; 0 where
  * there are none or the kernel has no such thing. Takes rtnl. Any thread.
  */
 #define DP_NAME_MAX	16

@@ -10,6 +10,7 @@
 #include "sys/dp_own.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
@@ -184,5 +185,7 @@ int dp_tcx_before(uint32_t ifindex, char ret_name[DP_NAME_MAX])
 	if ((err && err != -ENOSPC) || !n)	/* ENOSPC: more than fit */
 		return 0;
 	dp_prog_name(id[0], ret_name);
+	if (ret_name[0] == '?')
+		snprintf(ret_name, DP_NAME_MAX, "id %u", id[0]);
 	return (int)n;
 }
