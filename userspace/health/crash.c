@@ -49,12 +49,19 @@ static void follow(struct crash_group *g)
 	*g = (struct crash_group){ .name = g->name, .process = g->process, .main = g->process->pid, .main_ns = clock_now_ns() };
 }
 
+static void look_at_children(struct crash_group *g)
+{
+	g->n_children = proc_children(g->main, g->children, CRASH_CHILDREN);
+}
+
 static void look(const struct crash *c, struct crash_group *g, uint64_t now_ns)
 {
 	if (!g->dumping && proc_is_dumping(g->main) == 1 && lives(g)) {	/* so the number was its own all the while */
 		g->dumping = true;
 		log_event(LOG_ERR, "core dump", "group=%s pid=%d", g->name, (int)g->main);
 	}
+	if (now_ns >= g->keen_ns)
+		look_at_children(g);
 	g->look_ns = now_ns + (now_ns < g->keen_ns ? KEEN_LOOK_NS : c->src.fd < 0 ? CRASH_POLL_NS : CRASH_POLL_TOLD_NS);
 }
 
@@ -71,6 +78,20 @@ static bool descends(struct crash *c, const struct crash_group *g, pid_t parent)
 			return false;
 	}
 	return false;
+}
+
+/* A main process that waits for its workers may be faster than the news, which then does not know whose it was. */
+static bool was_seen(const struct crash_group *g, pid_t pid)
+{
+	for (uint32_t i = 0; i < g->n_children; i++)
+		if (g->children[i] == pid)
+			return true;
+	return pid == g->found_pid;
+}
+
+static bool is_worker(struct crash *c, const struct crash_group *g, const struct procev *ev)
+{
+	return ev->parent ? descends(c, g, ev->parent) : was_seen(g, ev->pid);
 }
 
 static void describe(struct crash_group *g, const struct procev *ev)
@@ -99,9 +120,8 @@ static void note_worker(struct crash_group *g, const struct procev *ev, uint64_t
 			  sigabbrev_np(ev->signal), g->found);
 }
 
-static void on_event(void *arg, const struct procev *ev)
+void crash_note(struct crash *c, const struct procev *ev)
 {
-	struct crash *c = arg;
 	uint64_t now = clock_now_ns();
 
 	for (uint32_t s = 0; s < BT_GROUPS_MAX; s++) {
@@ -113,10 +133,15 @@ static void on_event(void *arg, const struct procev *ev)
 		if (ev->pid == g->main) {
 			g->keen_ns = now + KEEN_NS;
 			look(c, g, now);
-		} else if (descends(c, g, ev->parent)) {
+		} else if (is_worker(c, g, ev)) {
 			note_worker(g, ev, now);
 		}
 	}
+}
+
+static void on_event(void *arg, const struct procev *ev)
+{
+	crash_note(arg, ev);
 }
 
 static void on_ready(struct src *src, uint32_t events)

@@ -25,15 +25,19 @@
 #define CRASH_POLL_TOLD_NS	1000000000ULL	/* and with it: it has fallen silent before (kernel-notes/proc-connector.md) */
 #define CRASH_SURE_NS		1000000000ULL	/* a server that goes on so long after a worker's death is worth an alarm */
 #define CRASH_KEEP_NS		3600000000000ULL	/* how long the alarm stands, if nobody starts the server anew */
+#define CRASH_CHILDREN		256
 #define CRASH_TEXT		128
 
 struct pinger;
+struct procev;
 
 struct crash_group {
 	const char *name;
 	const struct process *process;	/* NULL: not watched */
 	pid_t main;			/* whose story this is; 0: none yet, -1: it has ended */
 	uint64_t main_ns;		/* known since then */
+	pid_t children[CRASH_CHILDREN];	/* of it, as last looked at */
+	uint32_t n_children;
 	bool dumping;
 	uint64_t look_ns;		/* next look at it */
 	uint64_t keen_ns;		/* until then looks follow closely */
@@ -60,6 +64,9 @@ struct crash {
 void crash_open(struct crash *c, struct loop *loop, void (*changed)(void *arg), void *arg);
 void crash_close(struct crash *c);
 void crash_watch(struct crash *c, uint32_t slot, const char *name, const struct process *process);
+
+/* The kernel tells of a process, by the connector. */
+void crash_note(struct crash *c, const struct procev *ev);
 
 /* What is due, questions to the server included (@pinger may be NULL: nobody to ask); returns the next deadline. */
 uint64_t crash_turn(struct crash *c, struct pinger *pinger, uint64_t now_ns);

@@ -14,6 +14,7 @@
 #define PID_TOP		4194304	/* PID_MAX_LIMIT of 64-bit kernels */
 #define FIRST_LINE	64
 #define STATUS_MAX	4096	/* of /proc/PID/status, 1.5 KB */
+#define CHILDREN_MAX	4096	/* 512 of them, and more where numbers are small */
 #define STAT_MAX	512	/* so far the name and the parent come for sure */
 
 static struct proc_pidfile writing_of(const struct stat *st)
@@ -153,6 +154,25 @@ int proc_parent(pid_t pid, pid_t *ret)
 		return -EINVAL;
 	*ret = parent;
 	return 0;
+}
+
+uint32_t proc_children(pid_t pid, pid_t *ret, uint32_t n)
+{
+	char name[40], buf[CHILDREN_MAX], *at = buf, *end;
+	uint32_t i = 0;
+
+	snprintf(name, sizeof(name), "task/%d/children", (int)pid);
+	if (read_proc(pid, name, buf, sizeof(buf)))
+		return 0;
+	while (i < n) {
+		long child = strtol(at, &end, 10);
+
+		if (end == at || *end != ' ')	/* the last one may have been cut off: the kernel ends each with a blank */
+			break;
+		ret[i++] = (pid_t)child;
+		at = end;
+	}
+	return i;
 }
 
 void proc_name(pid_t pid, char ret[PROC_NAME_MAX])

@@ -38,6 +38,8 @@ bool proc_has_ended(int pidfd);
 int proc_is_dumping(pid_t pid);
 /* Of @pid's whole process; also a zombie has one. */
 int proc_parent(pid_t pid, pid_t *ret);
+/* Those that @pid's first thread has started and not waited for, at most @n: how many; 0 also where the kernel does not say. */
+uint32_t proc_children(pid_t pid, pid_t *ret, uint32_t n);
 /* What it calls itself, without what would break a line of text; "" when it is gone. */
 void proc_name(pid_t pid, char ret[PROC_NAME_MAX]);
 

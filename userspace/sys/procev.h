@@ -22,7 +22,7 @@ enum procev_kind { PROCEV_DUMP, PROCEV_END };
 
 struct procev {
 	enum procev_kind kind;
-	pid_t pid, parent;	/* whole processes, as /proc numbers them */
+	pid_t pid, parent;	/* whole processes, as /proc numbers them; parent 0: it had been waited for before this was told */
 	int signal;		/* PROCEV_END: what ended it */
 };
 
