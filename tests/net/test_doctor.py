@@ -140,6 +140,17 @@ def test_the_secret_is_watched(pair):
     assert text not in str(rows(pair.a)), "the secret itself is nobody's business"
 
 
+def test_scripts_and_options(lab, servers):
+    """A script that others may change would be theirs to run as root; an option that does nothing yet is told."""
+    path = os.path.join(lab.a.dir, "notify")
+    _write(path, "#!/bin/sh\n", 0o755)
+    a = Batond(lab, "a", {"group sip": {"notify": path}, "TServer": {"ha-max-calls-sync-at-once": "300"}}).start()
+    sees(a, "bad", "scripts", "", lambda: os.chmod(path, 0o777), lambda: os.chmod(path, 0o755), "notify", "writable", path)
+    told = any("ha-max-calls-sync-at-once" in r["text"] and r["level"] == "warn" for r in rows(a) if r["check"] == "option")
+    acts = [o["acts"] for o in a.json("options")["options"] if o["name"] == "ha-max-calls-sync-at-once"]
+    assert acts and told != acts[0], f"told of: {told}, acts: {acts}"
+
+
 def test_priority_taken_away(pair):
     pid = str(pair.b.pid())
     sees(pair.b, "bad", "realtime", "", lambda: subprocess.run(["chrt", "-o", "-p", "0", pid], check=True),

@@ -16,6 +16,7 @@
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/keys.h"
+#include "sys/spawn.h"
 #include "sys/sysctl.h"
 
 #define SHARE_LEAST	50		/* per cent of a CPU that real-time tasks must have */
@@ -165,4 +166,24 @@ void exam_supervisor(const struct exam_in *in, const struct rows *r)
 		 "nobody notices a batond that stands still" : "nobody starts batond again when it ends", usec / 1000000);
 	doctor_say(r, watched ? "ok" : "warn", "supervisor", text, watched ? "" : told ? "WatchdogSec=5s in its unit" :
 		   "run it by its unit, batond.service: Restart=always, RestartSec=0, WatchdogSec=5s");
+}
+
+void exam_scripts(const struct exam_in *in, const struct rows *r)
+{
+	char real[PATH_MAX], why[PATH_MAX + 80], text[HA_TEXT], fix[HA_WHY];
+	uint32_t bad = 0;
+
+	for (uint32_t i = 0; i < in->n_scripts; i++) {
+		const struct exam_script *s = &in->script[i];
+
+		if (!spawn_check(s->path, real, why, sizeof(why)))
+			continue;
+		bad++;
+		snprintf(text, sizeof(text), "%s: %.80s", s->name, why);
+		snprintf(fix, sizeof(fix), "%.150s must be an executable file that only root can change, in directories of the same kind", s->path);
+		doctor_say(r, "bad", "scripts", text, fix);
+	}
+	snprintf(text, sizeof(text), "%u script%s may be run", in->n_scripts, in->n_scripts == 1 ? "" : "s");
+	if (in->n_scripts && !bad)
+		doctor_say(r, "ok", "scripts", text, "");
 }

@@ -24,7 +24,7 @@ void doctor_say(const struct rows *r, const char *level, const char *check, cons
 /* ---- by the main loop ---- */
 
 typedef void doctor_check(struct ha *ha, const struct rows *r);
-doctor_check doctor_peer, doctor_paths, doctor_marks, doctor_arbiter, doctor_groups, doctor_fence, doctor_crash;
+doctor_check doctor_peer, doctor_paths, doctor_marks, doctor_arbiter, doctor_groups, doctor_fence, doctor_crash, doctor_idle;
 
 /* ---- by the thread: it sees copies, for the main loop may change what they were made of ---- */
 
@@ -36,7 +36,16 @@ struct exam_iface {
 	bool vip, vip6;			/* one at least is to be held here */
 };
 
+#define EXAM_SCRIPTS_MAX	32
+
+struct exam_script {
+	const char *name;		/* of the option */
+	char path[CONF_PATH_MAX];
+};
+
 struct exam_in {
+	struct exam_script script[EXAM_SCRIPTS_MAX];	/* each path once */
+	uint32_t n_scripts;
 	struct exam_iface iface[CONF_IFACES_MAX];
 	uint32_t n_ifaces;
 	bool routed;			/* a group has routes of its own */
@@ -49,7 +58,7 @@ struct exam_in {
 typedef void exam_check(const struct exam_in *in, const struct rows *r);
 exam_check exam_xdp, exam_tcx, exam_objects, exam_tcp;
 exam_check exam_settings, exam_rp_filter, exam_vlans, exam_bridges, exam_ipv6, exam_managers;
-exam_check exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor;
+exam_check exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor, exam_scripts;
 
 /* What the last examination found; a row of its own where that never came to an end. */
 void examine_rows(struct ha *ha, const struct rows *r);

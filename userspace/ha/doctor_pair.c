@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/opts.h"
 #include "core/word.h"
 #include "sys/clock.h"
 
@@ -128,6 +129,21 @@ void doctor_crash(struct ha *ha, const struct rows *r)
 	doctor_say(r, err ? "warn" : "ok", "crash", err ? text : "the kernel tells of core dumps and dead workers", err ?
 	    "core dumps are looked for, dead workers not; needs CONFIG_PROC_EVENTS, CAP_NET_ADMIN, the host's pid namespace "
 	    "and its network namespace (or CAP_SYS_ADMIN to get there)" : "");
+}
+
+static void on_idle(void *arg, const char *section, const char *name, const char *option, uint32_t line)
+{
+	char text[HA_TEXT];
+
+	(void)line;
+	snprintf(text, sizeof(text), "[%s%s%.40s] %s is set, but nothing in this version acts on it", section, name[0] ? " " : "", name,
+		 option);
+	doctor_say(arg, "warn", "option", text, "do not rely on it; `baton options` tells of each whether it acts");
+}
+
+void doctor_idle(struct ha *ha, const struct rows *r)
+{
+	opts_each_idle(ha->conf, on_idle, (void *)r);
 }
 
 /* ---- the gate, by what its threads have found ---- */

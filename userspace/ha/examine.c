@@ -25,7 +25,7 @@
 static exam_check *const checks[] = {
 	exam_xdp, exam_tcx, exam_objects, exam_tcp,
 	exam_settings, exam_rp_filter, exam_vlans, exam_bridges, exam_ipv6, exam_managers,
-	exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor,
+	exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor, exam_scripts,
 };
 
 struct row {
@@ -143,10 +143,24 @@ static void copy_iface(const struct ha *ha, uint32_t i, struct exam_iface *ret)
 	memcpy(ret->refused, i < ha->fence_told.n_doors ? ha->fence_told.door[i].refused : v->refused, sizeof(ret->refused));
 }
 
+static void copy_script(struct exam_in *in, enum conf_script which, const char *path)
+{
+	for (uint32_t i = 0; i < in->n_scripts; i++)
+		if (!strcmp(in->script[i].path, path))
+			return;
+	if (!path[0] || in->n_scripts == EXAM_SCRIPTS_MAX)
+		return;
+	in->script[in->n_scripts].name = conf_script_name(which);
+	snprintf(in->script[in->n_scripts++].path, CONF_PATH_MAX, "%s", path);
+}
+
 static void copy(const struct ha *ha, struct exam_in *in)
 {
 	const struct conf *c = ha->conf;
 
+	in->n_scripts = 0;
+	for (uint32_t i = 0; i < c->n_groups * SCRIPT__N; i++)
+		copy_script(in, i % SCRIPT__N, conf_script_path(&c->groups[i / SCRIPT__N], i % SCRIPT__N));
 	in->n_ifaces = ha->n_ifaces;
 	for (uint32_t i = 0; i < ha->n_ifaces; i++)
 		copy_iface(ha, i, &in->iface[i]);
