@@ -519,11 +519,12 @@ static void test_children_are_known(void **state)
 	assert_int_equal(read(pipes[0], &c, 1), 1);
 	put_pid(bed, bed->server);
 	begin(bed);
-	crash_close(&bed->crash);
+	need_connector(bed);
 	assert_int_equal(proc_children(bed->server, children, 4), 3);
 	assert_int_equal(proc_children(bed->server, children, 2), 2);
 	assert_int_equal(proc_children(0x7ffffff0, children, 4), 0);
 	run(bed, NULL, QUIET_NS / 10);
+	crash_close(&bed->crash);
 	ev.pid = 0x7ffffff0;
 	crash_note(&bed->crash, &ev);
 	assert_false(has_found(bed));

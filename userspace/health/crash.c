@@ -60,7 +60,7 @@ static void look(const struct crash *c, struct crash_group *g, uint64_t now_ns)
 		g->dumping = true;
 		log_event(LOG_ERR, "core dump", "group=%s pid=%d", g->name, (int)g->main);
 	}
-	if (now_ns >= g->keen_ns)
+	if (c->src.fd >= 0 && now_ns >= g->keen_ns)
 		look_at_children(g);
 	g->look_ns = now_ns + (now_ns < g->keen_ns ? KEEN_LOOK_NS : c->src.fd < 0 ? CRASH_POLL_NS : CRASH_POLL_TOLD_NS);
 }
@@ -197,10 +197,14 @@ static struct worker_heard heard_of(const struct crash_group *g, struct pinger *
 
 static uint64_t ask(struct crash_group *g, struct pinger *pinger, uint32_t slot, uint64_t now_ns)
 {
-	struct worker_heard heard = heard_of(g, pinger, slot);
-	uint32_t asks = worker_turn(&g->worker, &heard, now_ns);
+	struct worker_heard heard;
+	uint32_t asks;
 	uint64_t since;
 
+	if (g->worker.state == WORKER_QUIET && !g->died)
+		return LOOP_NEVER;
+	heard = heard_of(g, pinger, slot);
+	asks = worker_turn(&g->worker, &heard, now_ns);
 	if (g->died && !asks)
 		asks = worker_died(&g->worker, &heard);
 	if (asks) {
