@@ -63,6 +63,7 @@ def test_a_worker_dies(lab, probe):
     asked, holder = probe(), pair.primary
     first_one, second, answers = workers[holder]
     asked.wait_answered_by(holder)
+    wait_until(lambda: "server answers " in pair[holder].log(), 30, f"the server of {holder} to answer an OPTIONS")
     with pair.nothing_moves():
         os.kill(first_one, signal.SIGSEGV)
         wait_until(lambda: "worker-died sip" in alarms(pair[holder]), 10, "the alarm worker-died")

@@ -19,6 +19,8 @@
 #define KEEN_NS		(200 * NS_PER_MS)	/* the kernel tells before it begins to dump */
 #define KEEN_LOOK_NS	(2 * NS_PER_MS)
 #define ASK_LOOK_NS	(10 * NS_PER_MS)	/* while questions are under way */
+#define GREET_NS	NS_PER_S
+#define GREETINGS	15			/* questions to a new server, until it answers one */
 #define GENERATIONS	8			/* a worker's worker ... */
 #define CLIMBS_MAX	200			/* in a second: others' crashes must not cost the loop its time */
 
@@ -195,6 +197,26 @@ static struct worker_heard heard_of(const struct crash_group *g, struct pinger *
 	};
 }
 
+/* Whether it answers at all is asked as soon as it is there: the pinger's own turn may be seconds away. */
+static uint64_t greet(struct crash_group *g, struct pinger *pinger, uint32_t slot, uint64_t now_ns)
+{
+	uint64_t since;
+
+	if (g->answers || g->greetings == GREETINGS)
+		return LOOP_NEVER;
+	g->answers = heard_of(g, pinger, slot).answered_to_ns;
+	if (g->answers) {
+		log_event(LOG_INFO, "server answers", "group=%s pid=%d to=OPTIONS", g->name, (int)g->main);
+		return LOOP_NEVER;
+	}
+	if (now_ns >= g->greet_ns) {
+		pinger_ask(pinger, slot, 1, WORKER_GAP_NS, &since);
+		g->greetings++;
+		g->greet_ns = now_ns + GREET_NS;
+	}
+	return g->greet_ns;
+}
+
 static uint64_t ask(struct crash_group *g, struct pinger *pinger, uint32_t slot, uint64_t now_ns)
 {
 	struct worker_heard heard;
@@ -202,7 +224,7 @@ static uint64_t ask(struct crash_group *g, struct pinger *pinger, uint32_t slot,
 	uint64_t since;
 
 	if (g->worker.state == WORKER_QUIET && !g->died)
-		return LOOP_NEVER;
+		return greet(g, pinger, slot, now_ns);
 	heard = heard_of(g, pinger, slot);
 	asks = worker_turn(&g->worker, &heard, now_ns);
 	if (g->died && !asks)

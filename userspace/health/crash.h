@@ -41,6 +41,9 @@ struct crash_group {
 	bool dumping;
 	uint64_t look_ns;		/* next look at it */
 	uint64_t keen_ns;		/* until then looks follow closely */
+	bool answers;			/* it has answered an OPTIONS once */
+	uint32_t greetings;		/* so many were sent to find that out */
+	uint64_t greet_ns;
 	struct worker worker;
 	bool died;			/* a worker, and the server was not asked yet */
 	pid_t found_pid;		/* the worker that died last, */
