@@ -27,7 +27,7 @@
 #define CONF_ROUTERS_MAX 8
 #define CONF_ROUTES_MAX	16
 #define CONF_IFACES_MAX	16
-#define CONF_DEVICES_MAX 64
+#define CONF_DEVICES_MAX 1000
 #define CONF_POOLS_MAX	64
 #define CONF_DNS_MAX	256
 #define CONF_SITE_MAX	64	/* a site's name, "any string value" in the guide */
