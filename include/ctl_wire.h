@@ -63,7 +63,7 @@ enum ctl_key {
 	X(EXPLAIN,    "explain",    CTL_K_TERM, 1, "[TERM]", "why a role change happened, and its measured outage") \
 	X(COUNTERS,   "counters",   0, 1, "", "packets by their way out, SIP messages by VIP") \
 	X(CALLS,      "calls",      0, 0, "", "calls known") \
-	X(DEVICES,    "devices",    0, 0, "", "devices and whether they answer") \
+	X(DEVICES,    "devices",    0, 1, "", "devices and the own SIP servers: do they answer?") \
 	X(POOLS,      "pools",      0, 0, "", "server pairs behind this node") \
 	X(NEIGHBOURS, "neighbours", 0, 1, "", "who still sends VIP frames to this host, which does not hold them") \
 	X(OPTIONS,    "options",    0, 1, "", "every option: value, default, valid values, when it takes effect") \

@@ -323,6 +323,43 @@ static void show_neighbours(const json_t *doc)
 		printf("and %" JSON_INTEGER_FORMAT " more\n", num(doc, "more"));
 }
 
+static void add_ping(char since[LINE_CAP], char status[LINE_CAP], char rtt[LINE_CAP], const json_t *d)
+{
+	bool answered = json_is_integer(json_object_get(d, "status"));
+
+	if (json_is_integer(json_object_get(d, "since_s")))
+		add(since, "%" JSON_INTEGER_FORMAT " s", num(d, "since_s"));
+	if (answered)
+		add(status, "%" JSON_INTEGER_FORMAT, num(d, "status"));
+	if (answered)
+		add(rtt, "%.1f ms", (double)num(d, "rtt_us") / 1e3);
+}
+
+static void show_devices(const json_t *doc)
+{
+	const json_t *d;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 8, "DEVICE", "CONTACT", "TYPE", "PLACE", "STATE", "FOR", "ANSWERED", "AFTER");
+	json_array_foreach(json_object_get(doc, "servers"), i, d) {
+		char since[LINE_CAP] = "", status[LINE_CAP] = "", rtt[LINE_CAP] = "";
+
+		add_ping(since, status, rtt, d);
+		table_add(&t, "own server", str(d, "group"), "group", "", str(d, "state"), since, status, rtt);
+	}
+	json_array_foreach(json_object_get(doc, "devices"), i, d) {
+		char since[LINE_CAP] = "", status[LINE_CAP] = "", rtt[LINE_CAP] = "";
+
+		add_ping(since, status, rtt, d);
+		table_add(&t, str(d, "name"), str(d, "contact"), str(d, "type"), str(d, "geo_location"), str(d, "state"), since,
+			  status, rtt);
+	}
+	table_print(&t);
+	if (num(doc, "malformed"))
+		printf("%" JSON_INTEGER_FORMAT " answers could not be read\n", num(doc, "malformed"));
+}
+
 static void show_ready(const json_t *doc)
 {
 	const json_t *g;
@@ -463,6 +500,7 @@ void show(enum ctl_verb verb, const json_t *doc)
 		[CTL_WATCH]	 = show_watch,
 		[CTL_SWITCHOVER] = show_text,
 		[CTL_READY]	 = show_ready,
+		[CTL_DEVICES]	 = show_devices,
 		[CTL_NEIGHBOURS] = show_neighbours,
 		[CTL_EXPLAIN]	 = show_newest,
 		[CTL_FENCE]	 = show_text,

@@ -103,6 +103,8 @@ struct conf_tserver {
 	uint32_t vip_state_change_timeout_s;
 	bool switchover_on_msml_oos;
 	bool switchover_on_trunks_oos;
+	char geo_location[32];			/* "": every place counts */
+	char alternative_geo_location[128];	/* names */
 	uint32_t shutdown_sip_reject_code;
 	uint32_t graceful_shutdown_sip_timeout_s;
 	int32_t sip_ip_tos;			/* -1: unset */

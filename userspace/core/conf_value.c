@@ -159,6 +159,25 @@ static bool is_code_pattern(const char *text, bool *ret_wild)
 	return true;
 }
 
+bool value_is_names(const char *text)
+{
+	char name[64];
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (n >= sizeof(name))
+			return false;
+		memcpy(name, text, n);
+		name[n] = '\0';
+		if (!value_is_name(name))
+			return false;
+		text += n;
+		text += strspn(text, " ");
+	}
+	return true;
+}
+
 bool value_is_codes(const char *text)
 {
 	bool wild = false;

@@ -31,6 +31,7 @@ bool value_is_path(const char *text);		/* absolute, no "..", no blanks */
 bool value_is_host(const char *text);		/* IP address or host name */
 bool value_is_url(const char *text);		/* http:// or https:// and a host */
 bool value_is_unit(const char *text);		/* of systemd, NAME.service */
+bool value_is_names(const char *text);		/* "east west", each as value_is_name() has it */
 bool value_is_codes(const char *text);		/* "503,50X": the guide's error code patterns */
 
 /*

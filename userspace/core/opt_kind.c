@@ -439,6 +439,7 @@ static const struct kind kinds[OPT_KIND__N] = {
 	[OPT_URL]	= TEXT(value_is_url, "http://HOST or https://HOST"),
 	[OPT_UNIT]	= TEXT(value_is_unit, "NAME.service"),
 	[OPT_CODES]	= TEXT(value_is_codes, "codes like 503,504 or 487,50X, X only last"),
+	[OPT_NAMES]	= TEXT(value_is_names, "names with blanks between them"),
 	[OPT_SITE]	= TEXT(value_is_site, "a name of 1 .. 63 bytes"),
 	[OPT_PATH]	= { set_path, get_path, NULL, "INTERFACE ADDRESS, one line each" },
 	[OPT_VIP]	= { set_vip, get_vip, NULL, "ADDRESS/LENGTH [dev IF], one line each" },

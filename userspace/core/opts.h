@@ -27,7 +27,7 @@ enum opt_kind {
 	OPT_TIME,	/* number with us, ms or s */
 	OPT_ENUM,	/* one of `words`, kept as its index */
 	OPT_WORD,	/* one of `words`, kept as text */
-	OPT_NAME, OPT_IFACE, OPT_FILE, OPT_HOST, OPT_IP, OPT_URL, OPT_UNIT, OPT_CODES, OPT_SITE,	/* text */
+	OPT_NAME, OPT_IFACE, OPT_FILE, OPT_HOST, OPT_IP, OPT_URL, OPT_UNIT, OPT_CODES, OPT_NAMES, OPT_SITE,	/* text */
 	OPT_PATH, OPT_VIP, OPT_ROUTER, OPT_ROUTE, OPT_SERVER,	/* lists, one line each */
 	OPT_PORTS,	/* list in one line */
 	OPT_ENDPOINT,	/* ADDRESS:PORT */

@@ -344,6 +344,71 @@ json_t *doc_events(void)
 	return doc;
 }
 
+/* ---- devices ---- */
+
+static json_t *endpoint(const struct in6_addr *ip, uint16_t port)
+{
+	char where[INET6_ADDRSTRLEN], both[INET6_ADDRSTRLEN + 8];
+
+	snprintf(both, sizeof(both), conf_is_v4(ip) ? "%s:%u" : "[%s]:%u", conf_ip_text(ip, where), port);
+	return text(both);
+}
+
+static void put_ping(json_t *o, const struct ha_ping_view *v)
+{
+	put(o, "state", text(v->state));
+	put(o, "since_s", v->since_s < 0 ? json_null() : json_integer(v->since_s));
+	put(o, "status", v->status ? json_integer(v->status) : json_null());
+	put(o, "rtt_us", v->status ? json_integer(v->rtt_us) : json_null());
+	put(o, "unanswered", json_integer(v->unanswered));
+}
+
+static json_t *device(const struct ha *ha, uint32_t i)
+{
+	const struct conf_device *d = &ha_conf(ha)->devices[i];
+	struct ha_ping_view v;
+	json_t *o = json_object();
+
+	ha_device(ha, i, &v);
+	put(o, "name", text(d->name));
+	put(o, "contact", endpoint(&d->contact.ip, d->contact.port));
+	put(o, "type", text(d->service_type));
+	put(o, "geo_location", text(d->geo_location));
+	put(o, "oos_check_s", json_integer(d->oos_check_s));
+	put(o, "oos_force_s", json_integer(d->oos_force_s ? d->oos_force_s : d->oos_check_s));
+	put_ping(o, &v);
+	return o;
+}
+
+static json_t *server(const struct ha *ha, uint32_t i)
+{
+	struct ha_ping_view v;
+	json_t *o = json_object();
+
+	ha_server(ha, i, &v);
+	put(o, "group", text(ha_conf(ha)->groups[i].name));
+	put_ping(o, &v);
+	return o;
+}
+
+json_t *doc_devices(const struct ha *ha)
+{
+	json_t *doc = document(), *devices = json_array(), *servers = json_array();
+	uint64_t strangers, malformed;
+
+	for (uint32_t i = 0; i < ha_conf(ha)->n_devices; i++)
+		json_array_append_new(devices, device(ha, i));
+	for (uint32_t i = 0; i < ha_conf(ha)->n_groups; i++)
+		json_array_append_new(servers, server(ha, i));
+	ha_ping_refused(ha, &strangers, &malformed);
+	put(doc, "node", text(ha_conf(ha)->name));
+	put(doc, "strangers", number_u64(strangers));
+	put(doc, "malformed", number_u64(malformed));
+	put(doc, "servers", servers);
+	put(doc, "devices", devices);
+	return doc;
+}
+
 /* ---- neighbours ---- */
 
 #define NEIGHBOURS_SHOWN 512	/* more are counted: a document must not hold the loop up */

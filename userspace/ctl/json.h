@@ -28,6 +28,7 @@ json_t *doc_done(const char *text);				/* switchover, reload */
 /* @term 0: every change on record. NULL: there is none of @term, or no memory; @why says which. */
 json_t *doc_explain(const struct ha *ha, uint32_t term, char *why, size_t cap);
 json_t *doc_neighbours(struct ha *ha, int *ret_err);		/* NULL: negative errno */
+json_t *doc_devices(const struct ha *ha);
 /* @ret_why: of the first group that is not ready, "" when all are. */
 json_t *doc_ready(struct ha *ha, bool upgrade, char *ret_why, size_t cap);
 json_t *doc_doctor(struct ha *ha, unsigned *ret_bad);		/* how many rows are bad */

@@ -129,6 +129,12 @@ static void verb_neighbours(struct client *c, const struct request *r)
 	client_answer(c, CTL_REFUSED, NULL, why);
 }
 
+static void verb_devices(struct client *c, const struct request *r)
+{
+	(void)r;
+	client_answer_doc(c, doc_devices(c->ctl->ha));
+}
+
 static void verb_status(struct client *c, const struct request *r)
 {
 	(void)r;
@@ -276,6 +282,7 @@ static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *
 	[CTL_UNFENCE]	 = verb_by_hand,
 	[CTL_EVENTS]	 = verb_events,
 	[CTL_EXPLAIN]	 = verb_explain,
+	[CTL_DEVICES]	 = verb_devices,
 	[CTL_NEIGHBOURS] = verb_neighbours,
 	[CTL_COUNTERS]	 = verb_counters,
 	[CTL_OPTIONS]	 = verb_options,

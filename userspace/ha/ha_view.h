@@ -104,6 +104,18 @@ struct ha_neighbour_view {
 typedef void ha_neighbour_fn(void *arg, const struct ha_neighbour_view *v);
 int ha_neighbours(struct ha *ha, ha_neighbour_fn *fn, void *arg);
 
+/* Does it answer OPTIONS? */
+struct ha_ping_view {
+	const char *state;		/* in-service out-of-service unknown not-checked */
+	int64_t since_s;		/* so long ago; -1: never changed */
+	int status, rtt_us;		/* of the last answer; 0: there was none */
+	uint32_t unanswered;		/* OPTIONS in a row without an answer */
+};
+void ha_device(const struct ha *ha, uint32_t i, struct ha_ping_view *ret);	/* index in ha_conf()->devices */
+void ha_server(const struct ha *ha, uint32_t group, struct ha_ping_view *ret);	/* the group's own, on this host */
+/* Datagrams that answered nothing asked, and answers that could not be read. */
+void ha_ping_refused(const struct ha *ha, uint64_t *ret_strangers, uint64_t *ret_malformed);
+
 /* The last role changes; valid until the next turn. */
 const struct history *ha_history(const struct ha *ha);
 

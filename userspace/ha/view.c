@@ -156,3 +156,39 @@ int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N])
 {
 	return dp_live(ha->dp, vip_index, ret);
 }
+
+/* ---- who answers OPTIONS ---- */
+
+static void view_ping(const struct ping_report *r, bool checked, struct ha_ping_view *v)
+{
+	static const char *const states[] = {
+		[PING_UNKNOWN] = "unknown", [PING_IN_SERVICE] = "in-service", [PING_OUT_OF_SERVICE] = "out-of-service",
+	};
+
+	v->state = checked ? states[r->state] : "not-checked";
+	v->since_s = r->since_ns ? (int64_t)((clock_now_ns() - r->since_ns) / NS_PER_S) : -1;
+	v->status = r->status;
+	v->rtt_us = (int)r->rtt_us;
+	v->unanswered = r->unanswered;
+}
+
+void ha_device(const struct ha *ha, uint32_t i, struct ha_ping_view *ret)
+{
+	struct ping_report r;
+
+	health_device(ha->health, i, &r);
+	view_ping(&r, ha->conf->devices[i].oos_check_s, ret);
+}
+
+void ha_server(const struct ha *ha, uint32_t group, struct ha_ping_view *ret)
+{
+	struct ping_report r;
+
+	health_server(ha->health, group, &r);
+	view_ping(&r, r.asked_ns, ret);
+}
+
+void ha_ping_refused(const struct ha *ha, uint64_t *ret_strangers, uint64_t *ret_malformed)
+{
+	health_refused(ha->health, ret_strangers, ret_malformed);
+}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "health/crash.h"
+#include "health/devices.h"
 #include "health/init.h"
 #include "health/listener.h"
 #include "health/network.h"
@@ -53,6 +54,7 @@ struct health {
 	struct loop *loop;
 	struct pinger *pinger;
 	struct src pinger_src;		/* it has news */
+	struct devices devices;
 	struct group groups[BT_GROUPS_MAX];
 	health_report_fn *report;
 	void *arg;
@@ -169,6 +171,8 @@ static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
 	facts.dumping = crash_is_dumping(&h->crash, slot);
 	facts.worker = crash_worker(&h->crash, slot);
 	facts.answers = crash_answers(&h->crash, slot);
+	facts.trunks = devices_fact(&h->devices, slot, DEVICES_TRUNKS);
+	facts.msml = devices_fact(&h->devices, slot, DEVICES_MSML);
 	facts.link_up = nic_all_up(&h->nic, h->groups[slot].nics);
 	facts.port = weigh_ports(h, slot, &facts, now_ns);
 	note_evidence(&h->groups[slot], PULSE_F_PORTS, facts.listener == LISTENER_THERE && !listener_unseen(h->listener, slot));
@@ -203,7 +207,7 @@ static void on_pinger(struct src *src, uint32_t events)
 
 	(void)events;
 	(void)!read(src->fd, &n, sizeof(n));
-	on_change(h);
+	devices_news(&h->devices);	/* the turn that follows looks */
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -225,6 +229,9 @@ uint64_t health_turn(struct health *h, uint64_t now_ns)
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		next = earlier(next, init_turn(&h->groups[s].init, now_ns));
 	next = earlier(next, crash_turn(&h->crash, h->pinger, now_ns));
+	for (uint32_t s = 0; s < h->conf->n_groups; s++)
+		devices_hear(&h->devices, s, h->groups[s].in.peer_fresh, h->groups[s].in.peer_flags);
+	next = earlier(next, devices_turn(&h->devices, now_ns));
 	judge_all(h, now_ns);
 	for (uint32_t s = 0; s < h->conf->n_groups; s++) {
 		if (h->groups[s].orphan_ns)
@@ -264,7 +271,11 @@ static int open_pinger(struct health *h)
 	if (h->pinger_src.fd < 0)
 		return -errno;
 	err = loop_add(h->loop, &h->pinger_src, EPOLLIN);
-	return err ? err : pinger_open(&h->pinger, h->conf, h->pinger_src.fd);
+	if (!err)
+		err = pinger_open(&h->pinger, h->conf, h->pinger_src.fd);
+	if (!err)
+		devices_open(&h->devices, h->conf, h->pinger);
+	return err;
 }
 
 static void close_pinger(struct health *h)
@@ -360,7 +371,35 @@ void health_tell(struct health *h, uint32_t slot, const struct health_input *in)
 
 uint32_t health_evidence(const struct health *h, uint32_t slot)
 {
-	return h->groups[slot].evidence;
+	return h->groups[slot].evidence | devices_evidence(&h->devices, slot);
+}
+
+int health_reload(struct health *h)
+{
+	int err = pinger_reload(h->pinger, h->conf);
+
+	if (!err)
+		devices_changed(&h->devices);
+	return err;
+}
+
+void health_device(const struct health *h, uint32_t i, struct ping_report *ret)
+{
+	pinger_device(h->pinger, i, ret);
+}
+
+void health_server(const struct health *h, uint32_t slot, struct ping_report *ret)
+{
+	pinger_server(h->pinger, slot, ret);
+}
+
+void health_refused(const struct health *h, uint64_t *ret_strangers, uint64_t *ret_malformed)
+{
+	struct pinger_counts c;
+
+	pinger_counts(h->pinger, &c);
+	*ret_strangers = c.strangers;
+	*ret_malformed = c.malformed;
 }
 
 uint32_t health_vip_news(const struct health *h, uint32_t slot)

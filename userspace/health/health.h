@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "core/conf.h"
+#include "core/ping.h"
 #include "core/service.h"
 #include "sys/loop.h"
 
@@ -59,5 +60,14 @@ uint64_t health_turn(struct health *h, uint64_t now_ns);
 
 /* Is the carrier of @dev there, by the newest rtnetlink fact? One not in the configuration: false. */
 bool health_link_up(const struct health *h, const char *dev);
+
+/* conf.devices are others now. */
+int health_reload(struct health *h);
+
+/* Does it answer? @i: index in conf.devices. */
+void health_device(const struct health *h, uint32_t i, struct ping_report *ret);
+void health_server(const struct health *h, uint32_t slot, struct ping_report *ret);
+/* Datagrams that came instead of answers. */
+void health_refused(const struct health *h, uint64_t *ret_strangers, uint64_t *ret_malformed);
 
 #endif
