@@ -11,6 +11,7 @@
 #include "gate.h"
 #include "maps_tc.h"
 #include "parse.h"
+#include "tos.h"
 #include "vip.h"
 
 #define HEADERS 128	/* enough for all headers and the first bytes of SIP, but for long chains */
@@ -77,7 +78,8 @@ static __always_inline bool goes_to_own(const struct frame *f)
 	return vip && group_is_open(vip->group, bpf_ktime_get_boot_ns());
 }
 
-static __always_inline enum bt_tc_exit decide(const struct frame *f)
+/* @ret_group is that of the VIP it leaves from, if it leaves. */
+static __always_inline enum bt_tc_exit decide(const struct frame *f, __u32 *ret_group)
 {
 	struct bt_vip *vip;
 	struct who_has who;
@@ -90,8 +92,10 @@ static __always_inline enum bt_tc_exit decide(const struct frame *f)
 	if (goes_to_own(f))
 		return BT_T_VIP_OWN;
 	vip = vip_of(f, true);
-	if (vip)
+	if (vip) {
+		*ret_group = vip->group;
 		return vip_out(f, vip);
+	}
 	return f->h.broken || f->h.deep ? BT_T_TRUNCATED : BT_T_NOT_OURS;
 }
 
@@ -102,10 +106,17 @@ __noinline int read_frame(struct __sk_buff *skb, struct headers *ret)
 	return 0;
 }
 
+__noinline int mark_frame(struct __sk_buff *skb, struct headers *h, __u32 group)
+{
+	if (h)
+		tos_set(skb, h, group);
+	return 0;
+}
+
 SEC("tc")
 int baton_tc(struct __sk_buff *skb)
 {
-	__u32 len = skb->len, exit;
+	__u32 len = skb->len, exit, group = 0;
 	struct frame f = {};
 
 	count_exit(&st_count_tc, BT_T_TOTAL, len);
@@ -115,8 +126,10 @@ int baton_tc(struct __sk_buff *skb)
 	read_frame(skb, &f.h);
 	f.data = (void *)(long)skb->data;
 	f.data_end = (void *)(long)skb->data_end;
-	exit = decide(&f);
+	exit = decide(&f, &group);
 	count_exit(&st_count_tc, exit, len);
+	if (exit == BT_T_VIP_SENT || exit == BT_T_VIP_LINGER || exit == BT_T_VIP_RESET)
+		mark_frame(skb, &f.h, group);	/* packet pointers are void from here on */
 	return exit < BT_T__N ? verdicts[exit] : TC_ACT_SHOT;
 }
 

@@ -97,6 +97,9 @@ struct bt_port {
 /* bt_group.flags: the kernel may judge by the listening socket (`listener = auto`). */
 #define BT_GROUP_LISTENER	(1u << 0)
 
+/* bt_group.tos: the byte in the low bits counts; 0, as in maps made before there was one: leave it as it is. */
+#define BT_TOS_SET		(1u << 8)
+
 /* Map cfg_group, BT_GROUPS_MAX entries. Writer: batond. */
 struct bt_group {
 	__be32 name_hash;	/* 0: unused. As on the wire, pulse_wire.h */
@@ -104,7 +107,7 @@ struct bt_group {
 	__u32 health;		/* PULSE_F_*, what our pulses say of this group */
 	__u32 linger_ms;	/* how long after letting go SIP responses may still leave */
 	__u32 flags;		/* BT_GROUP_* */
-	__u32 zero;
+	__u32 tos;		/* of SIP that leaves from its VIPs: BT_TOS_SET and the byte */
 	struct bt_port port[BT_PORTS_MAX];
 	__u8  name[BT_NAME_MAX];
 };

@@ -372,6 +372,11 @@ void rig_xdp_counts(uint64_t ret[BT_X__N])
 
 uint32_t rig_tc(const struct packet *in, int *ret_verdict)
 {
+	return rig_tc_frame(in, NULL, ret_verdict);
+}
+
+uint32_t rig_tc_frame(const struct packet *in, struct packet *out, int *ret_verdict)
+{
 	static const int verdicts[BT_T__N] = {
 #define VERDICT(name, verdict, text) [BT_T_##name] = TC_ACT_##verdict,
 		BT_TC_EXITS(VERDICT)
@@ -382,7 +387,7 @@ uint32_t rig_tc(const struct packet *in, int *ret_verdict)
 	int verdict;
 
 	counts("st_count_tc", before, BT_T__N);
-	verdict = run(rig_prog("tc"), in, NULL);
+	verdict = run(rig_prog("tc"), in, out);
 	counts("st_count_tc", after, BT_T__N);
 	exit = moved(before, after, BT_T__N, in->len);
 	CHECK(verdict == verdicts[exit], "verdict %d at %s", verdict, rig_tc_name(exit));

@@ -77,6 +77,7 @@ uint32_t rig_xdp(const struct packet *in, struct packet *out, uint32_t *verdict)
 uint32_t rig_verdict(const struct packet *in, struct packet *out);
 void rig_xdp_counts(uint64_t ret[BT_X__N]);
 uint32_t rig_tc(const struct packet *in, int *verdict);
+uint32_t rig_tc_frame(const struct packet *in, struct packet *out, int *verdict);	/* @out (may be NULL) gets the frame as it left */
 const char *rig_xdp_name(uint32_t exit);
 const char *rig_tc_name(uint32_t exit);
 int rig_prog(const char *which);	/* "xdp" or "tc" */

@@ -3,6 +3,8 @@
 
 import pytest
 
+from lab import PORT, VIP, wait_until
+
 SETTINGS = {
     "TServer": {"sip-error-codes-overflow": "487,50X", "network-monitoring-timeout": "2"},
     "site": {"dr-forward": "oos", "dr-peer-trunk": "gw"},
@@ -87,3 +89,58 @@ def test_lines_defaults_and_what_does_not_act(pair):
     a.cli("reload")
     left = [key for key, row in rows(a).items() if row["wanted"]]
     assert not left, f"still wanted after the file went back: {left}"
+
+
+# Asks the VIP by UDP and TCP; prints the type of service of each frame that the VIP sends.
+WITNESS = """
+import select, socket, sys, time
+vip, port = sys.argv[1], int(sys.argv[2])
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+wire.bind(("eth0", 0))
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.sendto("\\r\\n".join([f"OPTIONS sip:{vip} SIP/2.0", "Via: SIP/2.0/UDP c;branch=z9hG4bK1;rport", "From: <sip:c@c>;tag=1",
+                         f"To: <sip:{vip}>", "Call-ID: 1@c", "CSeq: 1 OPTIONS", "", ""]).encode(), (vip, port))
+tcp = socket.create_connection((vip, port), 3)
+tcp.sendall(b"ping")
+seen, until = {}, time.monotonic() + 3
+while time.monotonic() < until and set(seen) != {6, 17}:
+    if select.select([wire], [], [], 0.1)[0]:
+        frame = wire.recv(2000)
+        data = 14 + (frame[14] & 15) * 4
+        if socket.inet_ntoa(frame[26:30]) != vip or not (frame[23] == 17 or frame[23] == 6 and b"pong" in frame[data:]):
+            continue
+        total = sum(int.from_bytes(frame[i:i + 2], "big") for i in range(14, data, 2))
+        seen[frame[23]] = frame[15] if total % 0xffff == 0 else -1
+print(seen.get(17), seen.get(6))
+"""
+
+LISTENER = """
+import socket
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("0.0.0.0", 5060))
+s.listen()
+while True:
+    c, _ = s.accept()
+    c.recv(100)
+    c.sendall(b"pong")
+    c.close()
+"""
+
+
+def test_sip_ip_tos(lab, pair):
+    """As the server sends it, then as the option says, at once; a wrong checksum would show as -1."""
+    def tos():
+        return lab.c.run("/usr/bin/python3", "-c", WITNESS, VIP, str(PORT)).stdout.strip()
+
+    holder = pair[pair.primary]
+    for node in (lab.a, lab.b):
+        node.start("listener", "/usr/bin/python3", "-c", LISTENER)
+    wait_until(lambda: ":5060" in holder.node.run("ss", "-Hltn").stdout, 3, "the TCP listener")
+    assert tos() == "0 0"
+    for value, want in [("184", "184 184"), ("187", "187 184"), (None, "0 0")]:
+        holder.configure({"TServer": {"sip-ip-tos": value}})
+        with pair.nothing_moves():
+            holder.cli("reload")
+        expect(holder, "group sip", "sip-ip-tos", value or "", acts=True, wanted=None)
+        assert tos() == want, f"sip-ip-tos = {value}"

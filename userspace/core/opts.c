@@ -153,7 +153,7 @@ static const struct opt table[] = {
 	  SECONDS("4", 0, 32), IDLE,
 	  .help = "after the last call, how long BYEs may still be repeated" },
 	{ TSERVER("sip-ip-tos", AT_ONCE, OPT_UINT, sip_ip_tos), .unset = -1, NUMBER(NULL, 0, 255),
-	  IDLE, .help = "TOS byte of SIP that leaves from a VIP" },
+	  .help = "TOS byte, in IPv6 traffic class, of SIP that leaves from a VIP; of TCP the ECN bits stay. Unset: as the server sends it" },
 	{ TSERVER("sip-tls-cert", AT_RESTART, OPT_FILE, sip_tls_cert),
 	  IDLE, .help = "certificate to be checked on both hosts" },
 

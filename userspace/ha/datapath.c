@@ -63,12 +63,17 @@ static struct bt_port make_port(const struct conf_port *c)
 	};
 }
 
+static __u32 make_tos(const struct conf_group *c)
+{
+	return c->opt.sip_ip_tos < 0 ? 0 : BT_TOS_SET | (__u32)c->opt.sip_ip_tos;
+}
+
 static void make_group(const struct ha *ha, const struct conf_group *c, struct bt_group *ret)
 {
 	*ret = (struct bt_group){
 		.name_hash = htonl(conf_name_hash(c->name)), .digest = htonl(conf_digest(ha->conf, c)),
 		.linger_ms = (uint32_t)(c->linger_ns / NS_PER_MS),
-		.flags = c->listener_auto ? BT_GROUP_LISTENER : 0,
+		.flags = c->listener_auto ? BT_GROUP_LISTENER : 0, .tos = make_tos(c),
 	};
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		ret->port[i] = make_port(&c->ports[i]);
@@ -241,6 +246,7 @@ int datapath_refill(struct ha *ha)
 	for (uint32_t i = 0; i < ha->n_groups && !err; i++) {
 		err = dp_get_group(ha->dp, i, &row);
 		row.linger_ms = (uint32_t)(ha->group[i].conf->linger_ns / NS_PER_MS);
+		row.tos = make_tos(ha->group[i].conf);
 		if (!err)
 			err = dp_set_group(ha->dp, i, &row);
 	}
