@@ -8,7 +8,7 @@ LIBEXEC ?= $(PREFIX)/lib/baton
 CC      ?= gcc
 CLANG   ?= clang
 
-PKGS    := libmnl libnftnl jansson libsystemd libcrypto libbpf libcurl libosip2
+PKGS    := libmnl libnftnl jansson libsystemd libcrypto libbpf libcurl libosip2 libmicrohttpd
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Werror
 comma   := ,
 SANFLAGS := $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -O1)
@@ -64,8 +64,10 @@ $O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $O/tests/bpf/rig.o $(CORE
 
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.
 # The control socket before a conductor made of cardboard: no ha/.
-$O/tests/sys/test_ctl: $O/tests/sys/test_ctl.o $(CORE) $(filter $O/userspace/ctl/% %/loop.o %/log.o %/clock.o,$(DAEMON))
-	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -ljansson -linih -o $@)
+$O/tests/sys/test_ctl: $O/tests/sys/test_ctl.o $(CORE) $(filter $O/userspace/ctl/% %/loop.o %/log.o %/clock.o %/httpd.o,$(DAEMON))
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -ljansson -linih -lmicrohttpd -o $@)
+$O/tests/sys/test_http: $O/tests/sys/test_http.o $(CORE) $(filter %/ctl/http.o %/ctl/page.o %/httpd.o %/clock.o,$(DAEMON))
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -lmicrohttpd -linih -o $@)
 $O/tests/sys/%: $O/tests/sys/%.o $(filter-out %/main.o,$(DAEMON))
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@)
 

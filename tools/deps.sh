@@ -9,7 +9,7 @@
 set -euo pipefail
 
 build="gcc libc6-dev make pkg-config clang libbpf-dev linux-libc-dev libmnl-dev libnftnl-dev libjansson-dev
-       libinih-dev libsystemd-dev libssl-dev libcurl4-openssl-dev libosip2-dev scdoc"
+       libinih-dev libsystemd-dev libssl-dev libcurl4-openssl-dev libosip2-dev libmicrohttpd-dev scdoc"
 tests="libcmocka-dev bpftool iproute2 iputils-ping ethtool nftables procps util-linux python3
        python3-pytest python3-jsonschema sip-tester keepalived kamailio
        qemu-system-x86 busybox-static cpio etcd-server etcd-client spin"

@@ -21,6 +21,7 @@
 
 #include "core/conf.h"
 #include "ctl/ctl.h"
+#include "ctl/http.h"
 #include "ha/ha.h"
 #include "ha/script_check.h"
 #include "sys/clock.h"
@@ -37,6 +38,7 @@ struct life {
 	struct loop loop;
 	struct ha *ha;
 	struct ctl *ctl;
+	struct http *http;
 	struct src signals;
 	char self[PATH_MAX];	/* this program's file, or what has been put in its place */
 	bool again;		/* to be started once more, in place */
@@ -175,6 +177,7 @@ static uint64_t turn(void *arg)
 {
 	struct life *life = arg;
 	uint64_t now = clock_now_ns(), next = ha_turn(life->ha, now), at = ctl_turn(life->ctl, now);
+	uint64_t http = http_turn(life->http, now);
 
 	if (ha_stopped(life->ha))
 		loop_stop(&life->loop);
@@ -182,6 +185,7 @@ static uint64_t turn(void *arg)
 		sd_notify(0, "WATCHDOG=1");
 		life->watchdog_at_ns = now + life->watchdog_ns / 3;
 	}
+	at = http < at ? http : at;
 	return at < next ? at : next;
 }
 
@@ -197,6 +201,7 @@ static void changed(void *arg)
 	struct life *life = arg;
 
 	ctl_changed(life->ctl);
+	http_changed(life->http);
 }
 
 /* Memory comes last: to lock it takes tens of milliseconds on a busy host. */
@@ -247,16 +252,23 @@ static int live(struct life *life, struct conf *conf, const struct ha_options *o
 	set_priority(opt->pin_dir ? opt->pin_dir : conf->pin_dir);
 	err = ctl_lock(run_dir, why, sizeof(why));
 	if (!err)
+		err = http_open(&life->http, conf, why, sizeof(why));
+	if (!err)
 		err = ha_open(&life->ha, &life->loop, conf, opt, why, sizeof(why));
 	else
 		free(conf);
-	if (err)
+	if (err) {
+		http_close(life->http);
 		return fail("batond", why);
+	}
 	ha_turn(life->ha, clock_now_ns());	/* pins found: their leases may have little time left */
 	if (ctl_open(&life->ctl, &life->loop, life->ha, run_dir, why, sizeof(why))) {
 		ha_close(life->ha);
+		http_close(life->http);
 		return fail("control socket", why);
 	}
+	if (http_start(life->http, life->ha, why, sizeof(why)))
+		log_event(LOG_ERR, "no http", "error=\"%s\"", why);	/* its thread is worth no role */
 	ha_on_change(life->ha, changed, life);
 	be_prompt();
 	lock_memory();
@@ -271,6 +283,8 @@ static int live(struct life *life, struct conf *conf, const struct ha_options *o
 	ha_on_change(life->ha, NULL, NULL);
 	ctl_close(life->ctl);
 	ha_close(life->ha);
+	if (!life->again)		/* its thread may want a CPU first: another start does not wait for it */
+		http_close(life->http);
 	log_event(LOG_INFO, "stopped", "error=%d", -err);
 	return err ? 1 : 0;
 }

@@ -827,6 +827,17 @@ static void test_init_part_of_the_conductor(void **state)
 	expect_quiet(bed, 1500 * NS_PER_MS);
 }
 
+/* A socket that is there and a server that says nothing: no takeover would help. */
+static void test_init_server_does_not_answer(void **state)
+{
+	struct bed *bed = *state;
+
+	start(serve, &both);
+	begin_checked(bed);
+	expect(bed, false, "not-ready");
+	expect_detail(bed, init_part_text(INIT_SERVER));
+}
+
 static void test_init_off(void **state)
 {
 	struct bed *bed = *state;
@@ -873,7 +884,7 @@ int main(void)
 		T(test_missing_interface),
 		T(test_init_port_taken),
 		T(test_init_part_of_the_conductor),
-		T(test_init_off),
+		T(test_init_server_does_not_answer), T(test_init_off),
 		T(test_init_port_not_asked),
 	};
 

@@ -71,9 +71,9 @@ static const struct opt table[] = {
 	{ NODE("pin-dir", AT_RESTART, OPT_FILE, pin_dir), .def = "/sys/fs/bpf/baton",
 	  .help = "pinned maps and programs; must be root's alone" },
 	{ NODE("http-address", AT_RESTART, OPT_IP, http_address), .def = "127.0.0.1",
-	  IDLE, .help = "address the HTTP server listens on" },
+	  .help = "address the HTTP server listens on; whoever reaches it may read" },
 	{ NODE("http-port", AT_RESTART, OPT_UINT, http_port), NUMBER("0", 1, 65535), .zero = true,
-	  IDLE, .help = "readiness, metrics and status page; 0: no HTTP" },
+	  .help = "readiness, metrics and status page; 0: no HTTP" },
 	{ NODE("log-level", AT_ONCE, OPT_WORD, log_level), .words = levels, .def = "info",
 	  .help = "the least grave lines that are logged" },
 

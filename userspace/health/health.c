@@ -140,7 +140,10 @@ static enum fact_health weigh_init(struct health *h, uint32_t slot, const struct
 {
 	struct group *g = &h->groups[slot];
 	struct init_seen seen = { .primary = g->in.primary, .peer_heard = g->in.peer_heard, .missing = g->in.unready };
+	struct ping_report own;
 
+	pinger_server(h->pinger, slot, &own);
+	seen.server_answers = own.state == PING_IN_SERVICE;
 	if (!service_judge(facts).running)
 		seen.missing |= INIT_BIT(INIT_MONITORS);
 	return init_fact(&g->init, &seen, now_ns);

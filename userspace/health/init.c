@@ -11,6 +11,7 @@
 #include "sys/loop.h"
 
 #define SLICE		16		/* ports looked at in a turn */
+#define AGAIN_NS	NS_PER_S	/* between two looks for the server */
 #define SLICE_GAP_NS	(20 * NS_PER_MS)
 
 /* Every VIP has every port twice: UDP, then TCP. */
@@ -39,6 +40,11 @@ static bool entry(const struct init *i, uint32_t at, struct diag_at *ret)
 static bool tries_ports(const struct conf_group *g)
 {
 	return g->opt.backup_sip_port_check && !g->opt.control_vip_scripts && g->listener_auto && g->mode == MODE_TAKEOVER;
+}
+
+static bool ports_are_due(const struct init *i)
+{
+	return tries_ports(i->group) && !i->ports_tried;
 }
 
 void init_open(struct init *i, const struct conf *conf, const struct conf_group *group)
@@ -99,15 +105,48 @@ static void try_slice(struct init *i, uint64_t now_ns)
 	i->try_ns = now_ns + (i->at == end ? SLICE_GAP_NS : (every_s ? every_s : 1) * NS_PER_S);
 }
 
+/* Where the own server is asked (health/pinger.h): its first VIP and UDP port. */
+static bool asked_at(const struct init *i, struct diag_at *ret)
+{
+	for (uint32_t p = 0; p < i->group->n_ports && i->group->listener_auto; p++)
+		if (entry(i, 2 * p, ret))
+			return true;
+	return false;
+}
+
+static void look_for_server(struct init *i, uint64_t now_ns)
+{
+	struct diag_at at;
+
+	i->serves_udp = asked_at(i, &at) && somebody_listens(i, &at);
+	i->looked = true;
+	i->look_ns = now_ns + AGAIN_NS;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t init_turn(struct init *i, uint64_t now_ns)
 {
 	uint64_t next = i->verdict.next_ns ? i->verdict.next_ns : LOOP_NEVER;
 
-	if (!i->group->opt.backup_init_check || !tries_ports(i->group) || i->ports_tried || !i->check.backup)
+	if (!i->group->opt.backup_init_check || !i->check.backup || i->check.done)
 		return next;
-	if (now_ns >= i->try_ns)
+	if (now_ns >= i->look_ns)
+		look_for_server(i, now_ns);
+	if (ports_are_due(i) && now_ns >= i->try_ns)
 		try_slice(i, now_ns);
-	return !i->ports_tried && i->try_ns < next ? i->try_ns : next;
+	return earlier(earlier(next, i->look_ns), ports_are_due(i) ? i->try_ns : LOOP_NEVER);
+}
+
+static void forget(struct init *i)
+{
+	i->ports_tried = i->looked = false;
+	i->at = 0;
+	i->try_ns = i->look_ns = 0;
+	i->port[0] = '\0';
 }
 
 enum fact_health init_fact(struct init *i, const struct init_seen *seen, uint64_t now_ns)
@@ -119,14 +158,12 @@ enum fact_health init_fact(struct init *i, const struct init_seen *seen, uint64_
 
 	if (!i->group->opt.backup_init_check)
 		return FACT_NOT_WATCHED;
-	if (seen->primary) {		/* the next time it is a backup every port is tried anew */
-		i->ports_tried = false;
-		i->at = 0;
-		i->try_ns = 0;
-		i->port[0] = '\0';
-	}
-	if (tries_ports(i->group) && !i->ports_tried)
+	if (seen->primary)		/* the next time it is a backup everything is looked at anew */
+		forget(i);
+	if (ports_are_due(i))
 		f.missing |= INIT_BIT(INIT_PORTS);
+	if (!i->looked || (i->serves_udp && !seen->server_answers))
+		f.missing |= INIT_BIT(INIT_SERVER);
 	i->verdict = init_judge(&i->check, &f);
 	return i->verdict.fact;
 }

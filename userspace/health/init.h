@@ -5,7 +5,8 @@
  * Collects the parts: some the conductor sees, some the other monitors; the SIP ports it tries itself
  * (backup-sip-port-check): where nobody listens a socket is bound and closed at once, once a
  * network-monitoring-timeout and only until each could be bound once. What follows is core/init_check's to say.
- * A listener that is there counts as the watched server's: whose it is the kernel does not say.
+ * A listener that is there counts as the watched server's: whose it is the kernel does not say. One on UDP must answer
+ * OPTIONS, too.
  * Blocks:  a few netlink answers of a lookup a turn, while ports are tried.
  */
 #ifndef BATON_INIT_H
@@ -23,6 +24,7 @@
 /* What others know. */
 struct init_seen {
 	bool primary, peer_heard;
+	bool server_answers;	/* the last OPTIONS to the own server were answered */
 	uint32_t missing;	/* INIT_BIT of parts that the caller knows of */
 };
 
@@ -35,6 +37,8 @@ struct init {
 	bool ports_tried;	/* each could be opened, or has its listener */
 	uint32_t at;		/* the next to be tried: VIP, port, UDP or TCP */
 	uint64_t try_ns;
+	bool looked, serves_udp;	/* at the address where the own server is asked */
+	uint64_t look_ns;
 	char port[INIT_DETAIL];	/* the one that could not, and why; "" */
 };
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #define THREAD_STACK	(256 * 1024)
+#define THREAD_NAME	16
 
 /* @priority: SCHED_FIFO 1..99, 0 for an ordinary thread. @ret_realtime may be NULL. */
 int thread_start(pthread_t *ret, const char *name, int priority, void *(*run)(void *arg), void *arg, bool *ret_realtime);
