@@ -294,7 +294,10 @@ static void show_alarms(const json_t *doc)
 	json_array_foreach(json_object_get(doc, "alarms"), i, a) {
 		char since[LINE_CAP] = "";
 
-		add(since, "%" JSON_INTEGER_FORMAT " s", num(a, "since_s"));
+		if (json_is_true(json_object_get(a, "before_boot")))
+			add(since, "before the last boot");
+		else
+			add(since, "%" JSON_INTEGER_FORMAT " s", num(a, "since_s"));
 		table_add(&t, str(a, "id"), since, str(a, "text"));
 	}
 	table_print(&t);

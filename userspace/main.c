@@ -26,6 +26,7 @@
 #include "ha/script_check.h"
 #include "sys/clock.h"
 #include "sys/file.h"
+#include "sys/journal.h"
 #include "sys/log.h"
 #include "sys/loop.h"
 #include "sys/spawn.h"
@@ -308,6 +309,8 @@ int main(int argc, char **argv)
 		return conf ? 0 : 1;
 	}
 	log_set_level(conf->log_level);
+	if (journal_is_stderr())
+		(void)journal_open(JOURNAL_SOCKET);	/* else stderr it is */
 	o.ha.obj_dir = find_objects(objects, life.self);
 	if (clock_check())
 		return fail("clock", "a time namespace shifts CLOCK_BOOTTIME against the kernel's: leases would lie");

@@ -138,3 +138,48 @@ def test_a_peer_never_heard_has_no_age(lab, servers):
     wait_until(lambda: "to=down" in alone.log(), 5, "the peer to be found down")
     assert "heard_ago_ms=never" in alone.log(), alone.log()
     assert "peer_heard_us_ago=never" in alone.log(), alone.log()
+
+
+def test_alarms_survive_a_restart(lab, servers):
+    """Kept with their age and told to nobody a second time; what a person cleared stays away; what is over ends."""
+    a = Batond(lab, "a")
+    path, out = script(a)
+    a.configure({"group sip": {"alarm-notify": path}})
+    a.start()
+    wait_until(lambda: lines(out) == ["raised|peer-down"], 10, f"the script to be told: {lines(out)}")
+    age = a.json("alarms")["alarms"][0]["since_s"]
+    wait_until(lambda: os.path.exists(os.path.join(a.state_dir, "alarms")), 5, "it to be on disk")
+
+    def again():
+        found = "peer change peer=b from=unknown to=down"
+        before = a.log().count(found)
+        a.kill()
+        a.start()
+        wait_until(lambda: a.log().count(found) > before, 10, "the peer to be found down again")
+    again()
+    alarm = a.json("alarms")["alarms"][0]
+    assert alarm["id"] == "peer-down" and alarm["since_s"] >= age and not alarm["before_boot"], alarm
+    assert a.log().count("alarm raised") == 1 and lines(out) == ["raised|peer-down"], lines(out)
+
+    assert a.cli("alarms", "clear", "peer-down").returncode == 0
+    wait_until(lambda: lines(out) == ["raised|peer-down", "cleared|peer-down"], 10, f"it to be told: {lines(out)}")
+    wait_until(lambda: b"cleared " in open(os.path.join(a.state_dir, "alarms"), "rb").read(), 5, "that to be on disk")
+    again()
+    assert not texts(a) and len(lines(out)) == 2, (texts(a), lines(out))
+
+    b = Batond(lab, "b").start()		# its cause goes, and comes again
+    wait_until(lambda: a.status()["peer"]["state"] == "up", 10, "the peer to be heard")
+    b.stop()
+    wait_until(lambda: lines(out)[2:] == ["raised|peer-down"], 10, f"it to be raised again: {lines(out)}")
+    wait_until(lambda: b"raised " in open(os.path.join(a.state_dir, "alarms"), "rb").read(), 5, "that to be on disk")
+    a.kill()
+    b.start()
+    a.start()
+    wait_until(lambda: lines(out)[3:] == ["cleared|peer-down"], 20, f"what does not stand any more to end: {lines(out)}")
+    assert "alarm cleared id=\"peer-down\" event=peer-down" in a.log()
+
+    a.stop()
+    with open(os.path.join(a.state_dir, "alarms"), "w", encoding="ascii") as f:
+        f.write("baton-alarms 1\nboot x\nraised 1 fire\tthe house burns\ncheck 0123456789abcdef\n")
+    a.start()
+    assert "alarms refused file=" in a.log() and "fire" not in texts(a), a.log()

@@ -250,7 +250,9 @@ json_t *doc_alarms(const struct ha *ha, const char *cleared)
 		o = json_object();
 		put(o, "id", text(alarms[i].id));
 		put(o, "text", text(alarms[i].text));
+		put(o, "event", text(alarms[i].event));
 		put(o, "since_s", number_u64(alarms[i].since_s));
+		put(o, "before_boot", json_boolean(alarms[i].before_boot));
 		json_array_append_new(a, o);
 	}
 	put(doc, "alarms", a);

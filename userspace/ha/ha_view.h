@@ -85,7 +85,9 @@ bool ha_vip_present(const struct ha *ha, uint32_t vip_index);	/* index in ha_con
 struct ha_alarm_view {
 	char id[64];			/* "00-52029 sip" */
 	char text[HA_TEXT];
-	uint64_t since_s;		/* seconds ago */
+	char event[64];			/* "00-52029": the log event's number, or the id's word */
+	uint64_t since_s;		/* seconds ago, */
+	bool before_boot;		/* or before the last boot, so many seconds at least */
 };
 uint32_t ha_alarms(const struct ha *ha, struct ha_alarm_view ret[HA_ALARMS_MAX]);
 int ha_alarm_clear(struct ha *ha, const char *id);	/* -ENOENT */

@@ -127,6 +127,7 @@ static int open_store(struct ha *ha, const struct ha_say *say)
 
 	if (err)
 		return ha_fail(say, err, "store", store_why());
+	alarm_recall(&ha->alarms, ha->started_ns);
 	err = chronicle_open(ha);
 	if (err)
 		return ha_fail(say, err, "history", strerror(-err));

@@ -39,7 +39,11 @@ struct store {
 	uint32_t n;
 	size_t history_waits;		/* bytes, 0: none */
 	char history[HISTORY_BYTES], writing[HISTORY_BYTES];
+	size_t alarms_wait;
+	char alarms[ALARM_FILE_MAX];
 };
+
+_Static_assert(ALARM_FILE_MAX <= HISTORY_BYTES, "both are written from the same place");
 
 static char why[CONF_PATH_MAX + 128];
 
@@ -128,6 +132,18 @@ static void history_one(struct store *s)
 	pthread_mutex_lock(&s->lock);
 }
 
+/* The same: without it a restart raises them anew. */
+static void alarms_one(struct store *s)
+{
+	size_t len = s->alarms_wait;
+
+	memcpy(s->writing, s->alarms, len);
+	s->alarms_wait = 0;
+	pthread_mutex_unlock(&s->lock);
+	(void)file_replace(s->dir, "alarms", s->writing, len, 0600);
+	pthread_mutex_lock(&s->lock);
+}
+
 static int probe(const struct store *s)
 {
 	return file_replace(s->dir, "probe", "writable\n", 9, 0600);
@@ -152,9 +168,11 @@ static void *run(void *arg)
 	try_now(s);
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
-		while ((slot = next_waiting(s)) || s->history_waits) {
+		while ((slot = next_waiting(s)) || s->history_waits || s->alarms_wait) {
 			if (slot)
 				work_one(s, slot);
+			else if (s->alarms_wait)
+				alarms_one(s);
 			else
 				history_one(s);
 		}
@@ -295,6 +313,15 @@ void store_ask_history(struct store *s, const void *data, size_t len)
 	pthread_mutex_lock(&s->lock);
 	memcpy(s->history, data, len);
 	s->history_waits = len;
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void store_ask_alarms(struct store *s, const void *data, size_t len)
+{
+	pthread_mutex_lock(&s->lock);
+	memcpy(s->alarms, data, len);
+	s->alarms_wait = len;
 	pthread_cond_signal(&s->work);
 	pthread_mutex_unlock(&s->lock);
 }

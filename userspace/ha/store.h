@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/alarm_file.h"
 #include "core/conf.h"
 #include "core/history.h"
 #include "core/term_file.h"
@@ -37,6 +38,9 @@ uint32_t store_reserved(struct store *s, uint32_t slot, int *ret_err);
 
 /* Have STATE_DIR/history replaced by @data soon, HISTORY_BYTES at most; when nothing else waits. */
 void store_ask_history(struct store *s, const void *data, size_t len);
+
+/* The same for STATE_DIR/alarms, ALARM_FILE_MAX at most. */
+void store_ask_alarms(struct store *s, const void *data, size_t len);
 
 /* The same for a fence by hand, on or off. */
 void store_ask_fence(struct store *s, uint32_t slot, bool on);

@@ -134,7 +134,7 @@ void ha_view(struct ha *ha, struct ha_view *v)
 		if (f.peer == PEER_STALLED || ha->mute)
 			v->peer_state = peer_state_text(PEER_STALLED);
 	}
-	v->alarms = ha->alarms.n;
+	v->alarms = alarm_count(&ha->alarms);
 }
 
 uint32_t ha_alarms(const struct ha *ha, struct ha_alarm_view ret[HA_ALARMS_MAX])

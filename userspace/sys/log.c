@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
+#include "sys/journal.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log_line kept[LOG_KEEP];
@@ -48,12 +49,14 @@ static bool stderr_has_room(void)
 	return poll(&out, 1, 0) > 0;
 }
 
-static void print_line(int level, const char *text)
+static void print_line(int level, const char *event, const char *text)
 {
 	char line[LOG_LINE_MAX + 16];
 	int n = getenv("JOURNAL_STREAM") ? snprintf(line, sizeof(line), "<%d>%s\n", level, text)
 					 : snprintf(line, sizeof(line), "%s\n", text);
 
+	if (journal_send(level, event, text))
+		return;
 	if (!stderr_has_room() || write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;		/* nowhere to complain; `baton events` still has the line */
 }
@@ -81,7 +84,7 @@ void log_event(int level, const char *event, const char *fmt, ...)
 	va_end(ap);
 
 	if (level <= max_level)
-		print_line(level, text);
+		print_line(level, event, text);
 	if (level > LOG_INFO)
 		return;
 	pthread_mutex_lock(&lock);

@@ -3,7 +3,8 @@
  * log: one line per event, key=value, to stderr; the last ones kept for `baton events`.
  *
  * Format:  `event key=value ...`, values with blanks quoted by the caller with "%s" in quotes.
- *          Under systemd ($JOURNAL_STREAM) each line has its priority prefix <N> (sd-daemon(3)).
+ *          Once sys/journal is open, lines go there with their fields. What finds no room there goes to stderr too,
+ *          under systemd ($JOURNAL_STREAM) with its priority prefix <N> (sd-daemon(3)).
  * Levels:  LOG_ERR someone must act, LOG_WARNING we coped, LOG_INFO state changed, LOG_DEBUG the rest.
  * Threads: any. Allocates nothing. A reader of stderr that stands still costs lines, never time: they
  *          are left out while there is no room (a shared stderr cannot be set O_NONBLOCK).
