@@ -64,7 +64,7 @@ $O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $O/tests/bpf/rig.o $(CORE
 
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.
 # The control socket before a conductor made of cardboard: no ha/.
-$O/tests/sys/test_ctl: $O/tests/sys/test_ctl.o $(CORE) $(filter $O/userspace/ctl/% %/loop.o %/log.o %/clock.o %/httpd.o,$(DAEMON))
+$O/tests/sys/test_ctl: $O/tests/sys/test_ctl.o $(CORE) $(filter $O/userspace/ctl/% %/loop.o %/log.o %/journal.o %/clock.o %/httpd.o,$(DAEMON))
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -ljansson -linih -lmicrohttpd -o $@)
 $O/tests/sys/test_http: $O/tests/sys/test_http.o $(CORE) $(filter %/ctl/http.o %/ctl/page.o %/httpd.o %/clock.o,$(DAEMON))
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -lmicrohttpd -linih -o $@)
