@@ -95,6 +95,12 @@ int ha_alarm_clear(struct ha *h, const char *id)
 	return strcmp(id, "00-52029 sip") ? -ENOENT : 0;
 }
 
+static const struct ha_ping_view pinged = { .state = "unknown", .since_s = -1 };
+
+void ha_device(const struct ha *h, uint32_t i, struct ha_ping_view *ret) { (void)h; (void)i; *ret = pinged; }
+void ha_server(const struct ha *h, uint32_t i, struct ha_ping_view *ret) { (void)h; (void)i; *ret = pinged; }
+void ha_ping_refused(const struct ha *h, uint64_t *s, uint64_t *m) { (void)h; *s = *m = 0; }
+
 int ha_counts(struct ha *h, struct bt_count x[BT_X__N], struct bt_count t[BT_T__N])
 {
 	if (h->count_err)
