@@ -295,3 +295,28 @@ plant("worker-old-answer", "an answer to a question of before", "userspace/core/
       "	if (heard->answered_to_ns >= w->since_ns)", "	if (heard->answered_to_ns + 1000000000 >= w->since_ns)", "unit:worker")
 plant("worker-second-death-unasked", "the first answer covers a later death", "userspace/core/worker.c",
       "		w->more = true;", "		w->more = false;", "unit:worker")
+
+# ---- the network monitors ------------------------------------------------------------------------------
+
+NETWORK, PLACER, FAULT = "userspace/health/network.c", "userspace/ha/placer.c", "userspace/core/fault.c"
+
+plant("fault-counts-each-look", "one fault seen three times is three", FAULT,
+      "	return !f->bad || now_ns - f->bad_ns >= rule->apart_ns - rule->apart_ns / 4;", "	(void)rule;\n	(void)now_ns;\n	return true;", "unit:fault")
+plant("fault-never-settles", "what flaps is told each time", FAULT,
+      "	uint32_t doubled = f->times ? f->times - 1 : 0;", "	uint32_t doubled = f->times ? 0 : 0;", "unit:fault")
+plant("nic-address-anywhere", "the right address on the wrong NIC", NETWORK,
+      "!memcmp(&w->own[i], &a.ip, sizeof(a.ip)) && nic_has(&n->nic, w->nics, a.ifindex))", "!memcmp(&w->own[i], &a.ip, sizeof(a.ip)))", "sys:network")
+plant("nic-address-by-period-only", "an address's loss waits for the period", NETWORK,
+      "	else if (nic_has(&n->nic, UINT64_MAX, a.ifindex))\n		n->dirty = true;\n", "", "sys:network")
+plant("management-any-family", "an IPv6 address serves a path of IPv4", NETWORK,
+      " &&\n			    conf_is_v4(&a.ip) == conf_is_v4(&n->conf->paths[p].peer))", ")", "sys:network")
+plant("management-is-the-sip-nic", "one NIC for all counts as a management NIC", NETWORK,
+      "		if (w->paths[p] & w->nics)\n			w->paths[p] = 0;\n", "", "sys:network")
+plant("vip-not-mended-at-once", "a VIP is put back at the period only", PLACER,
+      "	s->news = false;\n	if (!*routine)\n		return news;", "	s->news = false;\n	if (!*routine && news)\n		s->at_once = 0;\n	if (!*routine)\n		return false;", "net:cannot_be_kept or touches")
+plant("vip-never-given-up", "a VIP that cannot be kept is no trouble", PLACER,
+      "	s->report.failed = s->fault.failed;", "	s->report.failed = false;", "net:cannot_be_kept")
+plant("vip-of-another-length-left", "what somebody puts on the backup stays", PLACER,
+      "	*err = note(r, vip_evict(&p->nl, s->vips, s->conf->n_vips), \"cannot remove\", vip_why());\n", "	(void)vip_evict;\n", "net:touches")
+plant("port-missing-without-peer", "a container's port counts as one that could not be opened", "userspace/health/health.c",
+      " && g->in.peer_fresh &&\n		       g->in.peer_flags & PULSE_F_PORTS;", ";", "net:only_one_host_can_open")

@@ -409,6 +409,17 @@ static void a_router_that_is_asked_is_named(void **state)
 	expect(GOOD "[arbiter]\ntype = etcd\n", "");
 }
 
+static void nic_address_is_no_vip(void **state)
+{
+	(void)state;
+	expect(GOOD "sip-nic-address = 10.77.0.100\n",
+	       "conf:10: sip-nic-address: 10.77.0.100 is the VIP in line 8; this one must be there in every role\n");
+	expect(GOOD "[TServer]\nsip-nic-address = 10.77.0.100\n",
+	       "conf:11: sip-nic-address: 10.77.0.100 is the VIP in line 8; this one must be there in every role\n");
+	expect(GOOD "sip-nic-address = 10.77.0.1\n", "");
+	expect(GOOD "sip-nic-address = sip-a.example\n", "");
+}
+
 static void preferred_host_is_of_the_pair(void **state)
 {
 	(void)state;
@@ -711,7 +722,7 @@ int main(void)
 		TEST(section_names_have_rules), TEST(tables_have_an_end),
 		TEST(names_of_the_pair_differ), TEST(paths_are_two_ways),
 		TEST(lease_outlives_four_pulses), TEST(what_is_not_built_is_refused),
-		TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once),
+		TEST(nic_address_is_no_vip), TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once),
 		TEST(vips_are_nobody_elses), TEST(addresses_that_no_host_has_are_refused),
 		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked), TEST(sites_are_checked),
 		TEST(a_router_that_is_asked_is_named), TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),

@@ -87,6 +87,7 @@ static void test_a_long_time_forgives(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_true(fault_look(&f, &once, false, (i * 100 + 1) * S));
 		fault_look(&f, &once, true, (i * 100 + 2) * S);
+		assert_int_equal(fault_due(&f, &once), (i * 100 + 2 + (1 << i)) * S);
 		assert_true(fault_look(&f, &once, true, (i * 100 + 50) * S));
 	}
 	assert_int_equal(f.times, 3);

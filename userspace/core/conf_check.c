@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/conf_addr.h"
 #include "core/conf_value.h"
 #include "core/where.h"
 
@@ -171,12 +172,29 @@ static void check_scripts(const struct check *k, const struct conf_group *g)
 			blame(k, line, "control-vip-scripts: [group %s] has no '%s'", g->name, conf_script_name(s));
 }
 
+/* It must be there whatever the role: an address that comes and goes with it is no sign of a NIC. */
+static void check_nic_address(const struct check *k, const struct conf_group *g)
+{
+	unsigned line = group_line(k, g, "sip-nic-address");
+	char why[CONF_WHY];
+	struct in6_addr ip;
+
+	if (!g->opt.sip_nic_address[0] || !addr_host(g->opt.sip_nic_address, &ip, why))
+		return;		/* a name */
+	for (uint32_t v = 0; v < k->c->n_vips; v++)
+		if (IN6_ARE_ADDR_EQUAL(&k->c->vips[v].addr.ip, &ip))
+			blame(k, line ? line : line_of(k, SEC_TSERVER, 0, "sip-nic-address"),
+			      "sip-nic-address: %s is the VIP in line %u; this one must be there in every role",
+			      g->opt.sip_nic_address, k->c->where.vip[v]);
+}
+
 static void check_groups(const struct check *k)
 {
 	for (uint32_t i = 0; i < k->c->n_groups; i++) {
 		check_mode(k, &k->c->groups[i]);
 		check_prefer(k, &k->c->groups[i]);
 		check_server(k, &k->c->groups[i]);
+		check_nic_address(k, &k->c->groups[i]);
 		check_scripts(k, &k->c->groups[i]);
 	}
 }

@@ -89,14 +89,14 @@ static void tell_ended(struct group *g, const struct place_report *r)
 		log_event(LOG_INFO, "tcp ended", "group=%s connections=%u", g->conf->name, r->ended);
 }
 
-/* Three reasons, one alarm: it stands while any of them does. */
+/* Three reasons, one alarm: it stands while any of them does. Only with sip-iptakeover-monitoring the first is the service's, too. */
 void group_tell_vip(struct ha *ha, const struct group *g, const struct place_report *r)
 {
-	bool failed = g->service.trouble == TROUBLE_VIP;
+	bool failed = g->service.trouble == TROUBLE_VIP || r->failed;
 	char text[HA_TEXT];
 
 	if (failed)
-		snprintf(text, sizeof(text), "%s: %s%s%.120s", g->service.reason, service_text(TROUBLE_VIP), r->why[0] ? ": " : "", r->why);
+		snprintf(text, sizeof(text), "vip-failed: %s%s%.120s", service_text(TROUBLE_VIP), r->why[0] ? ": " : "", r->why);
 	else if (r->err)
 		snprintf(text, sizeof(text), "%s", r->why);
 	else
