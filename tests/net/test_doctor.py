@@ -235,6 +235,7 @@ def test_what_belongs_to_the_machine(lab, servers):
 
     put(os.path.join(stage, "core_pattern"), "|/usr/lib/systemd/systemd-coredump %P\n")
     assert "/usr/lib/systemd/systemd-coredump: a crashed" in row(a, "cores")["text"], row(a, "cores")
+    expect(a, "warn", "crash", "", "no group names its server", "server-unit")
 
     vlans = f"/proc/{a.pid()}/net/vlan/config"
     sees(a, "warn", "vlan", "eth0", lambda: put(inside(a, vlans), "eth0.100       | 100  | eth0\n"),

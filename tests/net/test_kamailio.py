@@ -100,6 +100,9 @@ def test_crash_of_its_only_worker_moves_the_role_before_its_sockets_vanish(lab, 
     holder = unserved.settle().primary
     asked = probe()
     asked.wait_answered_by(holder)
+    row, = unserved[holder].doctor("crash")
+    if "does not tell" in row["text"]:
+        pytest.skip(row["text"])
     room.wait_until(lambda: "server answers " in unserved[holder].log(), 30, f"Kamailio of {holder} to answer an OPTIONS")
     kamailios[holder].kill_worker()
     asked.wait_answered_by(controller.other(holder), 10)

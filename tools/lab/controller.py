@@ -146,6 +146,11 @@ class Batond:
     def json(self, *verb):
         return json.loads(self.cli("-j", *verb).stdout)
 
+    def doctor(self, check):
+        """The rows of `baton doctor` that are called so; it ends with 1 where anything is bad."""
+        rows = json.loads(self.cli("-j", "doctor", check=False).stdout)["checks"]
+        return [row for row in rows if row["check"] == check]
+
     def status(self):
         return self.json("status")
 
