@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where does each option's value come from, what does a reload change, and what acts?"""
 
+import json
+import os
+import subprocess
+
+import controller
 import pytest
 
 from lab import PORT, VIP, wait_until
@@ -144,3 +149,40 @@ def test_sip_ip_tos(lab, pair):
             holder.cli("reload")
         expect(holder, "group sip", "sip-ip-tos", value or "", acts=True, wanted=None)
         assert tos() == want, f"sip-ip-tos = {value}"
+
+
+def certificate(path, days, vip=None):
+    """Self-signed, good for that many days from now; with the VIP's address in it or another name."""
+    name = f"subjectAltName=IP:{vip}" if vip else "subjectAltName=DNS:elsewhere.example"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=sip",
+                    "-days", str(days), "-addext", name, "-keyout", "/dev/null", "-out", path + ".new"],
+                   check=True, capture_output=True)
+    os.rename(path + ".new", path)
+
+
+def test_sip_tls_cert(lab, servers):
+    """Each host tells of its own file; a better one is seen by itself, here sooner because a reload asks."""
+    path = os.path.join(lab.dir, "sip.pem")
+    pair = controller.Pair(lab, {"group sip": {"sip-tls-cert": path}})
+    pair.start()
+    a = pair.a
+
+    def told(batond):
+        return next((row["text"] for row in batond.json("alarms")["alarms"] if row["id"] == "tls-cert sip"), "")
+
+    def doctor():
+        return next(row for row in json.loads(a.cli("-j", "doctor", check=False).stdout)["checks"] if row["check"] == "tls-cert")
+
+    for batond in (pair.a, pair.b):
+        wait_until(lambda: "No such file" in told(batond), 5, "both hosts to miss the certificate")
+    with pair.nothing_moves():
+        for make, alarm, level in [(lambda: certificate(path, 3, VIP), "ends in ", "bad"),
+                                   (lambda: certificate(path, 20, VIP), "", "warn"),
+                                   (lambda: open(path, "w").close(), "holds no certificate", "bad"),
+                                   (lambda: certificate(path, 400, VIP), "", "ok")]:
+            make()
+            a.cli("reload")
+            wait_until(lambda: doctor()["level"] == level and (alarm in told(a) if alarm else not told(a)), 10,
+                       f"level {level}, alarm '{alarm}'; doctor: {doctor()}, alarms: {told(a)}")
+        assert "names the VIP's address" in doctor()["text"], doctor()
+    assert 'alarm cleared id="tls-cert sip"' in a.log()

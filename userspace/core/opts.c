@@ -155,7 +155,7 @@ static const struct opt table[] = {
 	{ TSERVER("sip-ip-tos", AT_ONCE, OPT_UINT, sip_ip_tos), .unset = -1, NUMBER(NULL, 0, 255),
 	  .help = "TOS byte, in IPv6 traffic class, of SIP that leaves from a VIP; of TCP the ECN bits stay. Unset: as the server sends it" },
 	{ TSERVER("sip-tls-cert", AT_RESTART, OPT_FILE, sip_tls_cert),
-	  IDLE, .help = "certificate to be checked on both hosts" },
+	  .help = "PEM file looked at on both hosts each minute: readable, naming the VIP, days left; an alarm when fewer than 7" },
 
 	{ SYNC("protocol", AT_LINK_UP, OPT_WORD, protocol), .words = protocols, .def = "addp",
 	  IDLE, .help = "keep-alive on the peer link" },

@@ -146,6 +146,22 @@ void doctor_idle(struct ha *ha, const struct rows *r)
 	opts_each_idle(ha->conf, on_idle, (void *)r);
 }
 
+void doctor_certs(struct ha *ha, const struct rows *r)
+{
+	static const char *const levels[] = { [CERT_WELL] = "ok", [CERT_WARN] = "warn", [CERT_ALARM] = "bad" };
+	char text[HA_TEXT];
+	struct certs_report c;
+
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		certs_report(ha->certs, i, &c);
+		if (!c.known)
+			continue;
+		snprintf(text, sizeof(text), "%s: %.*s", ha->group[i].conf->name, (int)sizeof(text) - BT_NAME_MAX - 3, c.text);
+		doctor_say(r, levels[c.level], "tls-cert", text, c.level == CERT_WELL ? "" :
+			   "put a new one there, on both hosts; it is looked at each minute and by `baton reload`");
+	}
+}
+
 /* ---- the gate, by what its threads have found ---- */
 
 static void doctor_door(const struct door *door, const struct rows *r)

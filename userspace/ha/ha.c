@@ -212,6 +212,24 @@ static uint64_t next_deadline(struct ha *ha)
 	return next;
 }
 
+/* A certificate that ends moves no role: the peer's would not be better for it. */
+static void tell_certs(struct ha *ha)
+{
+	uint64_t version = certs_version(ha->certs, ha->turn_ns);
+	struct certs_report r;
+
+	if (version == ha->certs_told)
+		return;
+	ha->certs_told = version;
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		const struct conf_group *c = ha->group[i].conf;
+
+		certs_report(ha->certs, i, &r);
+		alarm_set(&ha->alarms, r.known && r.level == CERT_ALARM, "tls-cert", c->name, r.text, c->alarm_notify, ha->turn_ns);
+	}
+	ha_note_change(ha);
+}
+
 uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 {
 	uint64_t health_ns, asked_ns, strays_ns, arbiter_ns, exam_ns;
@@ -235,6 +253,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	chronicle_turn(ha);
 	alarm_turn(&ha->alarms, ha->store, now_ns);
 	exam_ns = examine_turn(ha);
+	tell_certs(ha);
 	strays_ns = neighbours_turn(ha);
 	asked_ns = earlier(asked_ns, exam_ns);
 	return earlier(earlier(next_deadline(ha), arbiter_ns), earlier(strays_ns, earlier(health_ns, asked_ns)));

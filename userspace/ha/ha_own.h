@@ -14,6 +14,7 @@
 #include "ha/alarm.h"
 #include "ha/announce.h"
 #include "ha/arbiter.h"
+#include "ha/certs.h"
 #include "ha/fence.h"
 #include "ha/ha.h"
 #include "ha/placer.h"
@@ -142,6 +143,8 @@ struct ha {
 	struct arbiter *arbiter;
 	struct fence *fence;
 	struct fence_report fence_told;	/* as last told */
+	struct certs *certs;	/* NULL: no group names one */
+	uint64_t certs_told;	/* version of the reports that alarms stand for */
 	struct alarms alarms;
 	struct src pulse_src, store_src, placer_src, arbiter_src, fence_src, event_src;
 	struct group group[BT_GROUPS_MAX];

@@ -305,6 +305,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		n = take_all(ha, next) + take_devices(ha, next);
 		ha_tell_idle(next);
 		taken = true;
+		certs_look(ha->certs);
 		pulse_retime(ha->pulse, ha->conf->pulse_interval_ns, ha->conf->pulse_misses);
 		placer_retime(ha->placer);
 		fence_retime(ha->fence);

@@ -250,6 +250,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = guard_open(ha, say);
 	if (!err)
 		err = watch_all(ha, say);
+	if (!err && (err = certs_open(&ha->certs, ha->conf)))
+		err = ha_fail(say, err, "thread", strerror(-err));
 	if (!err && (err = examine_open(ha)))
 		err = ha_fail(say, err, "thread", strerror(-err));
 	if (err)
@@ -332,6 +334,7 @@ void ha_close(struct ha *ha)
 
 	renew_stop(ha);
 	examine_close(ha);
+	certs_close(ha->certs);
 	pulse_close(ha->pulse);
 	health_close(ha->health);
 	placer_close(ha->placer);
