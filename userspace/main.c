@@ -170,6 +170,7 @@ static int open_signals(struct life *life)
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);	/* before any thread is made: all inherit it */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);	/* whoever started us may have ignored it: then no script's end could be told */
 	life->signals = (struct src){ .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .name = "signals", .ready = on_signal };
 	return life->signals.fd < 0 ? -errno : loop_add(&life->loop, &life->signals, EPOLLIN);
 }

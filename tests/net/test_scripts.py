@@ -155,6 +155,7 @@ def test_a_hanging_vip_script_stops_no_other_group(lab, servers):
     wait_until(lab.nodes["a"].holds, 10, "group sip to have its address")
     assert "00-52029 two" not in alarms(a) and not lab.nodes["a"].holds("10.77.0.101")
     wait_until(lambda: "00-52029 two" in alarms(a), 60, f"its failure to be told: {ran(a)}")
+    assert "what=vip-script group=\"two\"" in a.log() and "timeout_s=3 signal=TERM" in a.log(), "vip-state-change-timeout is 3 s"
     assert "after 3 runs" in alarms(a)["00-52029 two"] and "(exit 137)" in alarms(a)["00-52029 two"], alarms(a)
     lab.nodes["a"].run("ip", "addr", "add", "10.77.0.101/32", "dev", "eth0")
     wait_until(lambda: "00-52029 two" not in alarms(a), 10, f"what is well by hand to be well: {alarms(a)}")

@@ -85,7 +85,7 @@ class Batond:
             self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=5):
+    def wait_ready(self, timeout=15):
         """Until it answers on its socket; an early end is told with its last words."""
         def answers():
             if not self.process.alive:
