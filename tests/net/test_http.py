@@ -7,6 +7,7 @@ import http.client
 import json
 import pathlib
 import re
+import signal
 import threading
 
 import jsonschema
@@ -60,6 +61,13 @@ def server(node):
     doc = json.loads(text)
     jsonschema.validate(doc, json.loads(SCHEMA.read_text()))
     return doc["sipServer"]
+
+
+def answers(node):
+    """Refused or ended: not now."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return get(node, "/server?sipServer")[0] == 200
+    return False
 
 
 def metric(node, name, **labels):
@@ -116,10 +124,11 @@ def test_a_pair_over_http(lab, pair, settings):
         answered = asked = 0
         while any(c.alive for c in crowd):
             asked += 1
-            with contextlib.suppress(OSError, http.client.HTTPException):	# in such a crowd one may be ended for the next
-                answered += get(pair.a.node, "/server?sipServer")[0] == 200
+            answered += answers(pair.a.node)	# in such a crowd one may be ended for the next
         assert answered, f"of {asked} questions beside the crowd none was answered"
-    wait_until(lambda: server(pair.a.node), 10, "HTTP when the crowd has gone")
+    pair.a.signal(signal.SIGUSR1)	# a restart in place finds its port free again
+    wait_until(lambda: pair.a.log().count("\nstarted node=a ") == 2, 20, f"the second start: {pair.a.log()[-1500:]}")
+    wait_until(lambda: answers(pair.a.node), 10, "HTTP when the crowd has gone and batond has started again")
 
 
 def test_a_port_that_somebody_has(lab, servers):

@@ -90,8 +90,8 @@ static void doctor_group(struct ha *ha, const struct group *g, const struct rows
 	int err = 0;
 
 	facts_of(ha, g, &f);
-	snprintf(text, sizeof(text), "%s: %s%s%s", g->conf->name, g->service.running ? "running" : "unavailable",
-		 g->service.reason[0] ? ", " : "", g->service.reason);
+	snprintf(text, sizeof(text), "%s: %s%s%s%s%s", g->conf->name, g->service.running ? "running" : "unavailable",
+		 g->service.reason[0] ? ", " : "", g->service.reason, g->service.detail[0] ? ": " : "", g->service.detail);
 	doctor_say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text,
 	    g->service.running && !g->service.reason[0] ? "" : "see to the SIP server of this host: does it run and listen on sip-port?");
 	why = g->role == ROLE_PRIMARY ? judge_refusal(&f) : BT_WORD_MODE(f.word) != BT_ARMED ? "not armed" :
