@@ -143,6 +143,8 @@ static __always_inline void seen_request(__u32 group, __u32 method, bool udp, __
 		return;
 	due->requests++;
 	due->wants += udp && method != BT_M_ACK;
+	if (READ_ONCE(seen->asked_ns) <= READ_ONCE(seen->response_ns))	/* once a response told, so once a millisecond */
+		WRITE_ONCE(seen->asked_ns, now);
 	due_tell(due, seen, now);
 }
 

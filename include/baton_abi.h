@@ -281,7 +281,7 @@ struct bt_seen {
 	__u64 first_ns;		/* first since the gate opened; 0: none yet. Whoever opens zeroes it before */
 	__u64 wants;		/* SIP requests that came in and want a final response: all but ACK */
 	__u64 finals;		/* SIP final responses that left */
-	__u64 zero;
+	__u64 asked_ns;		/* first SIP request that came in after response_ns; not above it: none yet */
 };
 
 #define BT_ACCEPT_LAG_NS	100000

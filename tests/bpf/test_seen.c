@@ -174,11 +174,37 @@ static void test_wants_and_finals(void **state)
 	      (long)(seen().finals + due().finals));
 }
 
+/* When did the first request come in that nothing has answered? */
+static void test_asked(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	stay_here();
+	rig_reset();
+	rig_open_gate(0);
+	in(REQUEST(OPTIONS), 0, BT_X_VIP_ACCEPTED);
+	first = seen().asked_ns;
+	CHECK(first && first <= rig_now(), "asked at %lu", (long)first);
+	in(REQUEST(INVITE), IPPROTO_TCP, BT_X_VIP_ACCEPTED);
+	in("no request, sixteen bytes", 0, BT_X_VIP_ACCEPTED);
+	CHECK(seen().asked_ns == first, "a later one is noted: %lu after %lu", (long)seen().asked_ns, (long)first);
+	out(RESPONSE(200), 0);
+	CHECK(seen().response_ns > first && seen().asked_ns == first, "answered at %lu, asked at %lu", (long)seen().response_ns,
+	      (long)seen().asked_ns);
+	in("no request, sixteen bytes", 0, BT_X_VIP_ACCEPTED);
+	CHECK(seen().asked_ns == first, "what is no request is noted");
+	in(REQUEST(OPTIONS), 0, BT_X_VIP_ACCEPTED);
+	CHECK(seen().asked_ns > seen().response_ns, "the first since the answer is not noted: %lu, answered %lu",
+	      (long)seen().asked_ns, (long)seen().response_ns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_accepted), cmocka_unit_test(test_clock_ahead),
 		cmocka_unit_test(test_first_is_of_this_opening), cmocka_unit_test(test_wants_and_finals),
+		cmocka_unit_test(test_asked),
 	};
 
 	return cmocka_run_group_tests(tests, rig_open, rig_close);
