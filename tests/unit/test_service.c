@@ -148,6 +148,7 @@ static void test_words(void **state)
 	} rows[] = {
 		{ FACTS(PROCESS_NOT_WATCHED, LISTENER_NOT_WATCHED, true), true, "" },
 		{ FACTS(PROCESS_ALIVE, LISTENER_THERE, true), true, "" },
+		{ { PROCESS_ALIVE, LISTENER_THERE, true, .mute = true }, true, "options-unanswered" },
 		{ FACTS(PROCESS_ALIVE, LISTENER_THERE, false), false, "link-down" },
 		{ FACTS(PROCESS_NOT_WATCHED, LISTENER_NEVER_SEEN, true), true, "listener-not-seen-yet" },
 		{ FACTS(PROCESS_ALIVE, LISTENER_NEVER_SEEN, true), true, "listener-not-seen-yet" },

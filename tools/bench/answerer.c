@@ -9,8 +9,9 @@
  *           its buffer is dropped too.
  * Source:   RFC 3261 §8.2.6, §18.2.2.
  *
- * answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [ADDRESS ...]    (no address: any, IPv4 and IPv6)
+ * answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [-x TEXT] [ADDRESS ...]    (no address: any, IPv4 and IPv6)
  * -m: so much memory of its own, for a core of that size.
+ * -x: a request with TEXT anywhere in it is dropped, as servers do with scanners.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -70,6 +71,7 @@ struct slot {
 static struct slot slots[BATCH];
 static const char *tag = "answerer";
 static unsigned delay_us;
+static const char *unwanted;
 static volatile sig_atomic_t stopped;
 
 static void on_stop(int number)
@@ -246,6 +248,8 @@ static void answer_batch(int fd, struct mmsghdr *msgs, struct iovec *io, int n)
 		struct slot *s = &slots[i];
 		struct msghdr *in = &msgs[i].msg_hdr;
 
+		if (unwanted && memmem(s->request, msgs[i].msg_len, unwanted, strlen(unwanted)))
+			continue;
 		if ((in->msg_flags & MSG_TRUNC) || !answer_request(&s->answer, s->request, msgs[i].msg_len))
 			continue;
 		io[out] = (struct iovec){ s->answer.text, s->answer.len };
@@ -339,7 +343,7 @@ static void grow(size_t megabytes)
 
 static int usage(void)
 {
-	fputs("usage: answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [ADDRESS ...]\n", stderr);
+	fputs("usage: answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [-x TEXT] [ADDRESS ...]\n", stderr);
 	return 2;
 }
 
@@ -351,12 +355,13 @@ int main(int argc, char **argv)
 	nfds_t n = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:p:d:m:")) != -1) {
+	while ((opt = getopt(argc, argv, "t:p:d:m:x:")) != -1) {
 		switch (opt) {
 		case 't': tag = optarg; break;
 		case 'p': port = (uint16_t)atoi(optarg); break;
 		case 'd': delay_us = (unsigned)atoi(optarg); break;
 		case 'm': grow((size_t)atoi(optarg)); break;
+		case 'x': unwanted = optarg; break;
 		default: return usage();
 		}
 	}

@@ -419,9 +419,16 @@ class Lab:
     def revive(self, host):
         self._port_states(host, 3)
 
-    def _port_states(self, host, state):
+    def port_dead(self, host, path=0):
+        """One port of the switch forwards nothing, and the host at it sees its carrier all the same."""
+        self._port_states(host, 0, [f"{host}{path}"])
+
+    def port_revive(self, host, path=0):
+        self._port_states(host, 3, [f"{host}{path}"])
+
+    def _port_states(self, host, state, ports=None):
         _run(["bridge", "-n", self.switch.netns, "-batch", "-"],
-             "".join(f"link set dev {port} state {state}\n" for port in self.ports(host)))
+             "".join(f"link set dev {port} state {state}\n" for port in ports or self.ports(host)))
 
     def controller_kill(self, host):
         self.controller(host).kill()

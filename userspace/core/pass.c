@@ -99,6 +99,7 @@ void pass_turn(struct pass *p, const struct pass_seen *seen, uint64_t now_ns, st
 		return;
 	if (!p->on)
 		*p = (struct pass){ .on = true, .on_ns = now_ns };
+	p->period_ns = seen->period_ns;
 	if (seen->primary) {
 		begin_hold(p, seen);
 		hold(p, seen, now_ns, ret);

@@ -43,7 +43,8 @@ struct pass_says {
 struct pass {
 	bool on, primary;
 	uint64_t on_ns, hold_ns;	/* the option is on, this host holds the role, since */
-	uint32_t doubled;		/* the period is x1, x2, x4 */
+	uint64_t period_ns;		/* as last told, */
+	uint32_t doubled;		/* and it is x1, x2, x4 */
 	uint64_t given_ns;		/* the verdict; 0: none in this hold */
 	uint64_t lost_ns;		/* when the role was gone */
 	bool failed;			/* as said to the judge */

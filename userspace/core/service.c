@@ -50,7 +50,9 @@ static const char *remark(const struct service_facts *facts)
 {
 	if (facts->process == PROCESS_GONE)
 		return "main-process-gone";
-	return facts->listener == LISTENER_NEVER_SEEN ? "listener-not-seen-yet" : "";
+	if (facts->listener == LISTENER_NEVER_SEEN)
+		return "listener-not-seen-yet";
+	return facts->mute ? "options-unanswered" : "";
 }
 
 struct service_verdict service_judge(const struct service_facts *facts)

@@ -54,6 +54,7 @@ struct service_facts {
 	const char *worker;		/* which one crashed while the server goes on; NULL or "": none */
 	enum fact_health port;		/* backup-sip-port-check, and a port that could never be opened */
 	enum fact_health answers;	/* failed: hung, and the peer's server is not */
+	bool mute;			/* it answers no OPTIONS: that it hangs could not be told */
 	enum fact_health nic;		/* sip-nic-monitoring */
 	enum fact_health management;	/* tlib-nic-monitoring */
 	enum fact_health vip;		/* sip-iptakeover-monitoring */

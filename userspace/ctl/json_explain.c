@@ -74,6 +74,8 @@ static json_t *peer_then(const struct history_evidence *e)
 	put(o, "service", text(e->flags & PULSE_F_RUNNING ? "running" : "unavailable"));
 	put(o, "fenced", json_boolean(e->flags & PULSE_F_FENCED));
 	put(o, "stopping", json_boolean(e->flags & PULSE_F_STOPPING));
+	put(o, "answers", json_boolean(e->flags & PULSE_F_ANSWERS));
+	put(o, "no_sip", json_boolean(e->flags & PULSE_F_NO_SIP));
 	put(o, "last_response_ms", age(e->resp_age_ms));
 	return o;
 }

@@ -124,7 +124,8 @@ static void know(const struct ha *ha, const struct group *g, uint64_t now_ns, st
 	e->flags = h->flags;
 	e->resp_age_ms = h->at_ns ? h->resp_age_ms : HISTORY_NEVER;
 	e->running = g->service.running;
-	snprintf(e->service, sizeof(e->service), "%s", g->service.reason ? g->service.reason : "");
+	snprintf(e->service, sizeof(e->service), "%.22s%s%.68s", g->service.reason ? g->service.reason : "",
+		 g->service.detail[0] ? ": " : "", g->service.detail);
 	snprintf(e->peer, sizeof(e->peer), "%s", peer_state_text(ha->peer));
 	e->n_paths = ha->report.n_paths;
 	for (uint32_t i = 0; i < e->n_paths; i++)

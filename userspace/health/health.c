@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "health/answers.h"
 #include "health/crash.h"
 #include "health/devices.h"
 #include "health/init.h"
@@ -17,6 +18,7 @@
 #include "health/nic.h"
 #include "health/pinger.h"
 #include "health/process.h"
+#include "health/traffic.h"
 #include "pulse_wire.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -42,6 +44,8 @@ struct group {
 	struct health_input in;
 	uint32_t evidence;
 	struct init init;
+	struct answers answers;
+	struct traffic traffic;
 };
 
 struct health {
@@ -149,13 +153,26 @@ static enum fact_health weigh_init(struct health *h, uint32_t slot, const struct
 	return init_fact(&g->init, &seen, now_ns);
 }
 
+/* One that was asked for a worker's death, or for its silence. */
+static enum fact_health weigh_answers(struct health *h, uint32_t slot, const struct service_facts *facts, uint64_t now_ns)
+{
+	struct answers *a = &h->groups[slot].answers;
+
+	answers_note_server(a, facts->process != PROCESS_GONE && facts->listener != LISTENER_LOST, now_ns);
+	return answers_fact(a) == FACT_FAILED ? FACT_FAILED : crash_answers(&h->crash, slot);
+}
+
 /* What the sentence that goes with the trouble leaves open. */
 static void add_detail(struct health *h, uint32_t slot, struct service_verdict *v)
 {
 	if (v->trouble == TROUBLE_NOT_READY)
 		snprintf(v->detail, sizeof(v->detail), "%s", init_missing(&h->groups[slot].init));
-	else if (v->trouble == TROUBLE_HUNG && crash_answers(&h->crash, slot) == FACT_FAILED)
+	else if (v->trouble == TROUBLE_HUNG && answers_fact(&h->groups[slot].answers) == FACT_FAILED)
+		answers_detail(&h->groups[slot].answers, v->detail, sizeof(v->detail));
+	else if (v->trouble == TROUBLE_HUNG)
 		snprintf(v->detail, sizeof(v->detail), "%s", crash_found(&h->crash, slot));
+	else if (v->trouble == TROUBLE_TRAFFIC)
+		traffic_detail(&h->groups[slot].traffic, v->detail, sizeof(v->detail));
 	else if (v->trouble == TROUBLE_NIC)
 		snprintf(v->detail, sizeof(v->detail), "%s", network_nic_why(h->network, slot));
 	else if (v->trouble == TROUBLE_MGMT)
@@ -173,9 +190,11 @@ static void judge(struct health *h, uint32_t slot, uint64_t now_ns)
 	facts.listener = listener_fact(h->listener, slot);
 	facts.dumping = crash_is_dumping(&h->crash, slot);
 	facts.worker = crash_worker(&h->crash, slot);
-	facts.answers = crash_answers(&h->crash, slot);
 	facts.trunks = devices_fact(&h->devices, slot, DEVICES_TRUNKS);
 	facts.msml = devices_fact(&h->devices, slot, DEVICES_MSML);
+	facts.answers = weigh_answers(h, slot, &facts, now_ns);
+	facts.mute = answers_is_mute(&h->groups[slot].answers);
+	facts.traffic = traffic_fact(&h->groups[slot].traffic);
 	facts.link_up = nic_all_up(&h->nic, h->groups[slot].nics);
 	facts.port = weigh_ports(h, slot, &facts, now_ns);
 	note_evidence(&h->groups[slot], PULSE_F_PORTS, facts.listener == LISTENER_THERE && !listener_unseen(h->listener, slot));
@@ -218,6 +237,19 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+#define TURNED	(PULSE_F_ASKING | PULSE_F_ANSWERS | PULSE_F_NO_SIP | 3 << PULSE_F_PASS_SHIFT)
+
+/* Those that go by what the peer says, and tell it something. */
+static uint64_t turn_evidence(struct health *h, uint32_t slot, uint64_t now_ns)
+{
+	struct group *g = &h->groups[slot];
+	uint64_t next = answers_turn(&g->answers, &g->in, now_ns);
+
+	next = earlier(next, traffic_turn(&g->traffic, &g->in, now_ns));
+	g->evidence = (g->evidence & ~TURNED) | answers_evidence(&g->answers) | traffic_evidence(&g->traffic);
+	return next;
+}
+
 /* The deadlines are collected last: a judgement may look for a listener and so make a new one. */
 uint64_t health_turn(struct health *h, uint64_t now_ns)
 {
@@ -231,6 +263,8 @@ uint64_t health_turn(struct health *h, uint64_t now_ns)
 		next = earlier(next, process_turn(&h->groups[s].process, now_ns));
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		next = earlier(next, init_turn(&h->groups[s].init, now_ns));
+	for (uint32_t s = 0; s < h->conf->n_groups; s++)
+		next = earlier(next, turn_evidence(h, s, now_ns));
 	next = earlier(next, crash_turn(&h->crash, h->pinger, now_ns));
 	for (uint32_t s = 0; s < h->conf->n_groups; s++)
 		devices_hear(&h->devices, s, h->groups[s].in.peer_fresh, h->groups[s].in.peer_flags);
@@ -310,6 +344,10 @@ static int begin(struct health *h, struct loop *loop)
 			     conf->groups[s].server_unit, on_change, h);
 	for (uint32_t s = 0; s < conf->n_groups; s++)
 		init_open(&h->groups[s].init, conf, &conf->groups[s]);
+	for (uint32_t s = 0; s < conf->n_groups; s++) {
+		answers_open(&h->groups[s].answers, &conf->groups[s], s, h->dp, h->pinger);
+		traffic_open(&h->groups[s].traffic, conf, s, h->dp, h->pinger);
+	}
 	crash_open(&h->crash, loop, on_change, h);
 	for (uint32_t s = 0; s < conf->n_groups; s++)
 		crash_watch(&h->crash, s, conf->groups[s].name, &h->groups[s].process);
