@@ -122,7 +122,7 @@ def test_scripts_place_the_vip(lab, servers):
 
 def test_a_script_that_fails_lets_nobody_serve(lab, servers, probe):
     """a's down script fails three times: an alarm, the address stays, and is of no use. b's server well, a's gone: b asks
-    for one more try, and by then the script works."""
+    for one more try (control-remote-vip-scripts), and by then the script works."""
     pair = scripted(lab, down='echo "down $*" >> $out; echo cannot; exit 7').start()
     wait_until(lab.nodes["a"].holds, 10, "the address on a")
     pair.make_primary("b")
