@@ -306,12 +306,21 @@ static void a_server_without_udp_is_not_asked(void **state)
 	assert_int_equal(own.asked_ns, 0);
 }
 
+static uint32_t in_service(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf.n_devices; i++)
+		n += device(i).state == PING_IN_SERVICE;
+	return n;
+}
+
 static void a_thousand_are_asked_one_after_the_other(void **state)
 {
 	uint16_t port;
 	int fd = device_at("127.0.0.50", &port), size = 4 << 20;
+	uint64_t began_ns = clock_now_ns(), until = began_ns + 3 * SHOULD_NS;
 	struct request r;
-	uint64_t first_ns = 0, last_ns = 0;
 	char name[16];
 
 	(void)state;
@@ -321,15 +330,11 @@ static void a_thousand_are_asked_one_after_the_other(void **state)
 		add_device(name, "127.0.0.50", port, 5, 5);
 	}
 	start();
-	for (uint32_t i = 0; i < 1000; i++) {
-		expect_question(fd, &r);
-		answer_from(fd, &r, "200 OK");
-		last_ns = clock_now_ns();
-		first_ns = first_ns ? first_ns : last_ns;
-	}
-	for (uint32_t i = 0; i < 1000; i++)
-		expect_state(i, PING_IN_SERVICE);
-	assert_true(last_ns - first_ns > 4 * NS_PER_S);		/* 5 ms apart; never sooner, whatever the machine does */
+	while (in_service() < 1000 && clock_now_ns() < until)
+		for (int i = 0; i < 50 && hears(fd, &r, 100); i++)
+			answer_from(fd, &r, "200 OK");
+	assert_int_equal(in_service(), 1000);
+	assert_true(clock_now_ns() - began_ns > 4 * NS_PER_S);	/* 5 ms apart; never sooner, whatever the machine does */
 	close(fd);
 }
 

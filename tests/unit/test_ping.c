@@ -57,6 +57,7 @@ static void run_until(uint64_t until)
 		switch (ping_turn(&p, now, &changed)) {
 		case PING_ASK:
 			asked++;
+			ping_left(&p, p.serial, now);
 			if (rtt) {
 				to = p.serial;
 				answer_at = now + rtt;
@@ -64,6 +65,7 @@ static void run_until(uint64_t until)
 			break;
 		case PING_REPEAT:
 			repeated++;
+			ping_left(&p, p.serial, now);
 			break;
 		case PING_REST:
 			break;
@@ -141,6 +143,17 @@ static void a_question_is_repeated_as_the_rfc_has_it(void **state)
 	ping_answered(&p, p.serial, 200, now, &changed);
 	run_until(START + 59 * S);
 	assert_int_equal(repeated, 6);
+}
+
+/* Repetitions do not make it younger. */
+static void the_verdict_comes_force_after_the_first_departure(void **state)
+{
+	(void)state;
+	ping_set(&p, 60 * S, 30 * S, START);
+	run_until(START + 30 * S + 1);
+	assert_int_equal(repeated, 9);
+	assert_int_equal(p.seen.state, PING_OUT_OF_SERVICE);
+	assert_int_equal(p.seen.silent_to_ns, START);
 }
 
 static void any_final_answer_is_life_a_provisional_none(void **state)
@@ -276,6 +289,7 @@ static void a_burst_waits_for_what_left_late(void **state)
 	ping_burst(&p, 1, 50 * MS, now);
 	assert_int_equal(ping_turn(&p, now, &changed), PING_ASK);
 	ping_left(&p, p.serial, now + 200 * MS);
+	ping_left(&p, p.serial, now + 900 * MS);
 	changed = false;
 	run_until(START + S + 250 * MS);
 	assert_true(p.burst);
@@ -318,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup(who_does_not_is_out_after_force_and_asked_every_force, setup),
 		cmocka_unit_test_setup(death_is_seen_after_check_and_force_and_life_at_the_next_question, setup),
 		cmocka_unit_test_setup(a_question_is_repeated_as_the_rfc_has_it, setup),
+		cmocka_unit_test_setup(the_verdict_comes_force_after_the_first_departure, setup),
 		cmocka_unit_test_setup(any_final_answer_is_life_a_provisional_none, setup),
 		cmocka_unit_test_setup(answers_to_nothing_asked_are_told_from_copies, setup),
 		cmocka_unit_test_setup(an_answer_after_the_verdict_comes_too_late, setup),

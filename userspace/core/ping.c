@@ -124,7 +124,7 @@ static enum ping_act ask(struct ping *p, uint64_t now_ns)
 	close_question(p, now_ns);
 	p->serial++;
 	*departure(p, p->serial) = p->seen.asked_ns = now_ns;
-	p->open = true;
+	p->open = p->leaving = true;
 	p->hurry = false;
 	if (!p->run_ns)
 		p->run_ns = now_ns;
@@ -162,8 +162,9 @@ enum ping_act ping_turn(struct ping *p, uint64_t now_ns, bool *changed)
 
 void ping_left(struct ping *p, uint32_t serial, uint64_t now_ns)
 {
-	if (serial != p->serial || !p->open)
+	if (serial != p->serial || !p->leaving)
 		return;
+	p->leaving = false;
 	if (p->run_ns == asked_ns(p))
 		p->run_ns = now_ns;
 	*departure(p, serial) = p->seen.asked_ns = now_ns;

@@ -39,6 +39,7 @@ struct ping {
 	uint64_t left_ns[PING_KEPT];	/* departures, by serial */
 	uint32_t serial;		/* of the newest OPTIONS, from 1 */
 	bool open;			/* it has no answer yet */
+	bool leaving;			/* and was not said to have left */
 	bool hurry;			/* next_ns is out of turn */
 	uint32_t burst_left;		/* questions to come */
 	bool burst;			/* those, and a gap after the last */
@@ -65,7 +66,7 @@ uint64_t ping_due(const struct ping *p);
  * the state changes or a burst ends.
  */
 enum ping_act ping_turn(struct ping *p, uint64_t now_ns, bool *changed);
-/* It has really left by now. */
+/* It has really left by now; of one that is repeated the first time counts. */
 void ping_left(struct ping *p, uint32_t serial, uint64_t now_ns);
 /* A final or provisional answer to @serial; false: to nothing that was asked lately. */
 bool ping_answered(struct ping *p, uint32_t serial, uint16_t status, uint64_t now_ns, bool *changed);

@@ -18,6 +18,8 @@
 #include "sys/udp.h"
 
 #define PACE_NS		(5 * NS_PER_MS)	/* between the first questions to two devices: theirs are spread ever after */
+#define TICK_NS		(20 * NS_PER_MS)	/* devices wait for the next: several are asked each time the thread wakes */
+#define SOURCE_KEPT	16		/* questions to one that answers, before it is looked up anew where they leave from */
 #define BATCH		16		/* questions before answers are read again */
 #define TOKEN_TEXT	32		/* token, id and serial in hexadecimal */
 #define WHERE_TEXT	(INET6_ADDRSTRLEN + 8)
@@ -35,6 +37,7 @@ struct target {
 	uint32_t id;			/* of its questions */
 	uint32_t sock;
 	struct udp_addr at;
+	struct in6_addr source;		/* of the last question, for its Via: RFC 3581 mends one that is out of date */
 	char name[BT_NAME_MAX];
 	struct ping ping;
 };
@@ -58,8 +61,9 @@ struct pinger {
 /* What the thread takes with it when it lets the lock go. */
 struct question {
 	uint32_t i, id, serial, sock;
-	bool own;
+	bool own, sourced;
 	struct udp_addr at;
+	struct in6_addr source;
 };
 
 /* ---- with the lock held -------------------------------------------------------------------------- */
@@ -105,21 +109,32 @@ static bool next_question(struct pinger *p, uint64_t now_ns, struct question *re
 			continue;
 		found = ping_turn(&t->ping, now_ns, &changed) != PING_REST;
 		refresh(p, i);
-		*ret = (struct question){ .i = i, .id = t->id, .serial = t->ping.serial, .sock = t->sock,
-					  .own = i < p->n_own, .at = t->at };
+		*ret = (struct question){ .i = i, .id = t->id, .serial = t->ping.serial, .sock = t->sock, .own = i < p->n_own,
+					  .at = t->at, .source = t->source };
+		ret->sourced = t->ping.seen.state == PING_IN_SERVICE && !t->ping.seen.unanswered && t->ping.serial % SOURCE_KEPT;
 	}
 	if (changed)
 		tell(p);
 	return found;
 }
 
-static uint64_t next_due(const struct pinger *p)
+static uint64_t soonest(const struct pinger *p, uint32_t from, uint32_t to)
 {
 	uint64_t next = PING_NEVER;
 
-	for (uint32_t i = 0; i < p->n; i++)
+	for (uint32_t i = from; i < to; i++)
 		next = p->due[i] < next ? p->due[i] : next;
 	return next;
+}
+
+/* The own server is asked on time: a burst may be under way. */
+static uint64_t next_due(const struct pinger *p)
+{
+	uint64_t own = soonest(p, 0, p->n_own), device = soonest(p, p->n_own, p->n);
+
+	if (device != PING_NEVER)
+		device = (device / TICK_NS + 1) * TICK_NS;
+	return own < device ? own : device;
 }
 
 /* ---- asking -------------------------------------------------------------------------------------- */
@@ -144,18 +159,17 @@ static void write_call_id(const struct pinger *p, uint32_t id, char buf[TOKEN_TE
 	write_token(p, id, 0, buf);
 }
 
-static int write_question(struct pinger *p, const struct question *q, char *buf, size_t cap)
+static int write_question(struct pinger *p, struct question *q, char *buf, size_t cap)
 {
 	char to[WHERE_TEXT], from[WHERE_TEXT], token[TOKEN_TEXT + 1], id[TOKEN_TEXT + 1], branch[TOKEN_TEXT + 8];
 	struct sipmsg_ask ask = { .to = to, .from = from, .branch = branch, .call_id = id, .tag = id + TOKEN_TEXT / 2,
 				  .cseq = q->serial, .max_forwards = q->own ? FORWARDS_OWN : FORWARDS };
-	struct in6_addr source = q->at.ip;
-	int err = q->own ? 0 : udp_source(p->asker[q->sock], &q->at, &source);
+	int err = q->own || q->sourced ? 0 : udp_source(p->asker[q->sock], &q->at, &q->source);
 
 	if (err)
 		return err;
 	where(&q->at.ip, q->at.port, to);
-	where(&source, p->sock[q->sock].port, from);
+	where(q->own ? &q->at.ip : &q->source, p->sock[q->sock].port, from);
 	write_token(p, q->id, q->serial, token);
 	write_call_id(p, q->id, id);
 	snprintf(branch, sizeof(branch), SIPMSG_COOKIE "%s", token);
@@ -163,7 +177,7 @@ static int write_question(struct pinger *p, const struct question *q, char *buf,
 }
 
 /* One that cannot leave goes unanswered, whatever stands in its way. */
-static void send_question(struct pinger *p, const struct question *q)
+static void send_question(struct pinger *p, struct question *q)
 {
 	char buf[1024];
 	int n = write_question(p, q, buf, sizeof(buf));
@@ -176,6 +190,7 @@ static void note_left(struct pinger *p, const struct question *q)
 {
 	if (q->i < p->n && p->target[q->i].id == q->id) {
 		ping_left(&p->target[q->i].ping, q->serial, clock_now_ns());
+		p->target[q->i].source = q->source;
 		refresh(p, q->i);
 	}
 	p->counts.asked++;
