@@ -261,5 +261,5 @@ def test_without_the_rights_it_needs(lab, servers):
     expect(a, "warn", "memory", "", "LimitMEMLOCK")
     expect(a, "warn", "supervisor", "", "WatchdogSec")
     a.stop()
-    alone = Batond(lab, "b").start()
-    expect(alone, "ok", "memory")
+    if os.path.basename(BUILD) != "san":	# ASan does not let a process lock its memory
+        expect(Batond(lab, "b").start(), "ok", "memory")

@@ -7,12 +7,13 @@ a call outlives whatever happens: none may fail.
 """
 
 import contextlib
+import time
 
 import pytest
 
 import traffic
 from controller import Pair
-from lab import HOSTS, VIP, wait_until
+from lab import BUILD, HOSTS, PORT, VIP, wait_until
 
 RATE, TALK_MS = 10, 300			# a call lasts 1.2 s: about 12 are under way at any time
 UNDER_WAY = 5
@@ -52,7 +53,7 @@ class Site:
         wait_until(lambda: set(ids) <= set(self.alarms(host)), 5, f"alarms {ids} at {host}; there are {self.alarms(host)}")
 
     def quiet(self):
-        wait_until(lambda: not any(self.alarms(h) for h in HOSTS), 10,
+        wait_until(lambda: not any(self.alarms(h) for h in HOSTS), 20,
                    f"every alarm to clear: {({h: self.alarms(h) for h in HOSTS})}")
 
     def logged(self, host, *words):
@@ -115,6 +116,20 @@ def test_primary_server_failure(site):
         site.roles(primary="b", backup="a")
     site.quiet()
     site.logged("a", "alarm cleared", "00-04200")
+    site.no_call_failed()
+
+
+def test_primary_server_hangs(site):
+    """The guide does not know it: the process lives, its port is open, and nothing is answered."""
+    site.lab.hang("a")
+    site.raised("a", "service-unavailable sip")
+    wait_until(lambda: site.pair.b.role == "primary", 5, f"b to be primary: {site.pair.b.group()}")
+    site.address_at("b")
+    site.calls_go_on()
+    with no_role_moves(site):
+        site.lab.unhang("a")
+        site.roles(primary="b", backup="a")
+    site.quiet()
     site.no_call_failed()
 
 
@@ -232,3 +247,39 @@ def test_network_status_monitoring(lab, servers):
     site.roles(primary="a", backup="b")
     site.quiet()
     site.no_call_failed()
+
+
+# ---- SIP traffic monitoring ------------------------------------------------------------------------------
+
+# The shortest that the guide allows: oos-check of 1 s, and an oos-force that counts as 5.
+PASS_S = 6
+PASS_CHECKED = {"TServer": {"sip-pass-check": "true"},
+                "device gateway": {"contact": f"10.77.0.9:{PORT}", "oos-check": "1", "oos-force": "1"}}
+
+
+@pytest.mark.parametrize("settings", [PASS_CHECKED])
+def test_sip_traffic_lost_on_both(lab, servers, settings):
+    """'Double switchover': the role is tried on the other host, and not to and fro all the time."""
+    gateway = lab.c.start("gateway", f"{BUILD}/tools/answerer", "-t", "gateway", "-p", str(PORT), lab.c.ip4)
+    wait_until(lambda: "serves port" in gateway.text(), 5, "the gateway to serve")
+    pair = Pair(lab, settings).start()
+    pair.make_primary("a")
+    site = Site(lab, pair)
+    site.calls_go_on()
+    # 1. No SIP message comes in any more, and the checked device does not answer: seen from either host.
+    site.no_call_failed()
+    gateway.kill()
+    # 2.-3. After the out-of-service time the primary reports its service as unavailable, and the roles change once.
+    wait_until(lambda: pair.b.role == "primary" and pair.a.role == "backup", 5 * PASS_S,
+               f"the roles to move: {[pair[h].group() for h in HOSTS]}")
+    site.logged("a", "alarm raised", "no-sip-traffic sip")
+    site.address_at("b")
+    # 4. The new primary hears nothing either, but now it takes twice that time. Half of it is quiet enough to see.
+    with no_role_moves(site):
+        site.roles(primary="b", backup="a")
+        time.sleep(PASS_S / 2)
+        # 5. Traffic is back: whoever hears it goes on as the primary, and every alarm clears.
+        again = Site(lab, pair)
+        again.calls_go_on()
+    again.quiet()
+    again.no_call_failed()
