@@ -44,13 +44,13 @@ class Site:
     def address_at(self, *hosts):
         def now():
             return [h for h in HOSTS if self.lab.nodes[h].holds(VIP)]
-        wait_until(lambda: now() == list(hosts), 5, f"the virtual address to be at {hosts}; it is at {now()}")
+        wait_until(lambda: now() == list(hosts), 10, f"the virtual address to be at {hosts}; it is at {now()}")
 
     def alarms(self, host):
         return [row["id"] for row in self.pair[host].json("alarms")["alarms"]]
 
     def raised(self, host, *ids):
-        wait_until(lambda: set(ids) <= set(self.alarms(host)), 5, f"alarms {ids} at {host}; there are {self.alarms(host)}")
+        wait_until(lambda: set(ids) <= set(self.alarms(host)), 10, f"alarms {ids} at {host}; there are {self.alarms(host)}")
 
     def quiet(self):
         wait_until(lambda: not any(self.alarms(h) for h in HOSTS), 20,
@@ -60,7 +60,7 @@ class Site:
         """A log line of that host with all these words."""
         def there():
             return any(all(w in line for w in words) for line in self.pair[host].log().splitlines())
-        wait_until(there, 5, f"the log of {host} to tell {words}")
+        wait_until(there, 10, f"the log of {host} to tell {words}")
 
     def calls_go_on(self):
         """Some that were made after now end well."""
@@ -106,7 +106,7 @@ def test_primary_server_failure(site):
     site.lab.crash("a")
     site.raised("a", "00-04200 sip")
     # 3. The backup goes into primary mode. 4.-5. The address is disabled on host 1, enabled on host 2.
-    wait_until(lambda: site.pair.b.role == "primary", 5, f"b to be primary: {site.pair.b.group()}")
+    wait_until(lambda: site.pair.b.role == "primary", 10, f"b to be primary: {site.pair.b.group()}")
     site.address_at("b")
     assert site.pair.a.group()["service"] == "unavailable", site.pair.a.group()
     site.calls_go_on()
@@ -123,7 +123,7 @@ def test_primary_server_hangs(site):
     """The guide does not know it: the process lives, its port is open, and nothing is answered."""
     site.lab.hang("a")
     site.raised("a", "service-unavailable sip")
-    wait_until(lambda: site.pair.b.role == "primary", 5, f"b to be primary: {site.pair.b.group()}")
+    wait_until(lambda: site.pair.b.role == "primary", 10, f"b to be primary: {site.pair.b.group()}")
     site.address_at("b")
     site.calls_go_on()
     with no_role_moves(site):
@@ -136,7 +136,7 @@ def test_primary_server_hangs(site):
 def test_primary_disconnected_and_restored(site):
     # 1. The connection to host 1 is lost. 2. The backup goes into primary mode. 3. The address is enabled on host 2.
     site.lab.death("a")
-    wait_until(lambda: site.pair.b.role == "primary", 5, f"b to be primary: {site.pair.b.group()}")
+    wait_until(lambda: site.pair.b.role == "primary", 10, f"b to be primary: {site.pair.b.group()}")
     assert site.pair.b.group()["reason"] == "peer-lost", site.pair.b.group()
     site.raised("b", "peer-down")
     # Host 1 could not be told to disable the address: it still has it, for nobody.
@@ -154,7 +154,7 @@ def test_stop_of_the_primary_and_of_the_backup(site):
     """Test 3 of the verification; and the guide's rule, that who is to be stopped must first be made the backup."""
     # The primary is stopped in order: it hands over before it goes.
     assert site.pair.a.stop() == 0
-    wait_until(lambda: site.pair.b.role == "primary", 5, f"b to be primary: {site.pair.b.group()}")
+    wait_until(lambda: site.pair.b.role == "primary", 10, f"b to be primary: {site.pair.b.group()}")
     site.address_at("b")
     site.raised("b", "peer-down")
     site.calls_go_on()
@@ -184,7 +184,7 @@ def test_sip_cable_pulled_while_management_lives(site):
     site.lab.link_down("a", 0)
     site.raised("a", "00-52027 sip")
     # 3. The primary goes into backup mode, the backup into primary mode. 4. The address moves.
-    wait_until(lambda: site.pair.b.role == "primary" and site.pair.a.role == "backup", 5,
+    wait_until(lambda: site.pair.b.role == "primary" and site.pair.a.role == "backup", 10,
                f"the roles to move: {[site.pair[h].group() for h in HOSTS]}")
     site.address_at("b")
     assert path(site.pair.b, "eth1") == "up", "management lives"
@@ -203,11 +203,11 @@ def test_management_cable_pulled_while_sip_lives(site):
     """Without tlib-nic-monitoring it is no reason to move."""
     with no_role_moves(site):
         site.lab.link_down("a", 1)
-        wait_until(lambda: path(site.pair.a, "eth1") == "link-down" and path(site.pair.b, "eth1") == "down", 5,
+        wait_until(lambda: path(site.pair.a, "eth1") == "link-down" and path(site.pair.b, "eth1") == "down", 10,
                    f"both to see the path gone: {[site.pair[h].status()['peer'] for h in HOSTS]}")
         site.calls_go_on()
         site.lab.link_up("a", 1)
-        wait_until(lambda: path(site.pair.a, "eth1") == path(site.pair.b, "eth1") == "up", 5, "the path to come back")
+        wait_until(lambda: path(site.pair.a, "eth1") == path(site.pair.b, "eth1") == "up", 10, "the path to come back")
         site.roles(primary="a", backup="b")
     site.quiet()
     site.no_call_failed()
@@ -229,7 +229,7 @@ def test_network_status_monitoring(lab, servers):
     # NIC status monitoring: the cable of the management NIC is pulled, and the role is given up, SIP NIC or not.
     lab.link_down("a", 1)
     site.raised("a", "management-nic sip")
-    wait_until(lambda: pair.b.role == "primary" and pair.a.role == "backup", 5,
+    wait_until(lambda: pair.b.role == "primary" and pair.a.role == "backup", 10,
                f"the roles to move: {[pair[h].group() for h in HOSTS]}")
     site.address_at("b")
     site.calls_go_on()
@@ -240,7 +240,7 @@ def test_network_status_monitoring(lab, servers):
     # SIP NIC status monitoring: so it goes back when that of the SIP NIC is pulled on the other host.
     lab.link_down("b", 0)
     site.raised("b", "00-52027 sip")
-    wait_until(lambda: pair.a.role == "primary", 5, f"a to be primary: {pair.a.group()}")
+    wait_until(lambda: pair.a.role == "primary", 10, f"a to be primary: {pair.a.group()}")
     site.address_at("a")
     site.calls_go_on()
     lab.link_up("b", 0)
