@@ -33,6 +33,7 @@
 
 struct ha {
 	struct conf conf;
+	const struct conf *wanted;
 	int switchovers, fences, unfences, reloads, forgotten, asked;	/* asked: anything at all */
 	char group[BT_NAME_MAX];
 	bool force, answer_later, reload_fails;
@@ -79,7 +80,7 @@ void ha_view(struct ha *h, struct ha_view *ret)
 }
 
 const struct conf *ha_conf(const struct ha *h) { return &h->conf; }
-const struct conf *ha_wanted(const struct ha *h) { (void)h; return NULL; }
+const struct conf *ha_wanted(const struct ha *h) { return h->wanted; }
 bool ha_vip_present(const struct ha *h, uint32_t vip) { (void)h; return vip == 0; }
 
 uint32_t ha_alarms(const struct ha *h, struct ha_alarm_view ret[HA_ALARMS_MAX])
@@ -484,6 +485,40 @@ static void test_options(void **state)
 		of_group += !strcmp(json_string_value(json_object_get(row, "section")), "group web") &&
 			    !strcmp(json_string_value(json_object_get(row, "name")), "sip-pass-check");
 	assert_int_equal(of_group, 1);
+	json_decref(reply);
+}
+
+/* A thousand devices are more than one slice. Each has its rows once, also one that a reload has brought and one it took. */
+static void test_many_devices(void **state)
+{
+	static struct conf wanted;
+	unsigned contacts[1001] = { 0 };
+	json_t *reply, *row;
+	size_t i;
+
+	(void)state;
+	wanted = ha.conf;
+	ha.conf.n_devices = wanted.n_devices = 1000;
+	for (unsigned d = 0; d < 1000; d++) {
+		snprintf(ha.conf.devices[d].name, sizeof(ha.conf.devices[d].name), "d%u", d);
+		snprintf(wanted.devices[d].name, sizeof(wanted.devices[d].name), "d%u", d + 1);
+	}
+	ha.wanted = &wanted;
+	reply = ask("{\"verb\":\"options\"}");
+	assert_int_equal(exit_of(reply), 0);
+	json_array_foreach(json_object_get(json_object_get(reply, "doc"), "options"), i, row) {
+		const char *section = json_string_value(json_object_get(row, "section"));
+		unsigned d;
+
+		if (sscanf(section, "device d%u", &d) == 1 && !strcmp(json_string_value(json_object_get(row, "name")), "contact"))
+			contacts[d]++;
+	}
+	for (unsigned d = 0; d <= 1000; d++)
+		if (contacts[d] != 1)
+			fail_msg("the contact of d%u is there %u times", d, contacts[d]);
+	json_decref(reply);
+	reply = ask("{\"verb\":\"devices\"}");
+	assert_int_equal(json_array_size(json_object_get(json_object_get(reply, "doc"), "devices")), 1000);
 	json_decref(reply);
 }
 
@@ -1055,7 +1090,7 @@ static void test_bad_run_dirs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_status), T(test_counters), T(test_alarms), T(test_doctor), T(test_options), T(test_reload),
+		T(test_status), T(test_counters), T(test_alarms), T(test_doctor), T(test_options), T(test_many_devices), T(test_reload),
 		T(test_neighbours), T(test_explain), T(test_fence), T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
 		T(test_watch), T(test_slow_watcher_is_cut), T(test_events), T(test_slow_follower_loses_lines),
 		T(test_refusals), T(test_hostile_bytes), T(test_partial_lines), T(test_byte_by_byte),

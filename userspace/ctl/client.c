@@ -42,7 +42,7 @@ void client_close(struct client *c)
 /* Nothing more is read once the request is there; a client that hangs up is told of anyway. */
 void client_wants(struct client *c)
 {
-	uint32_t events = c->state == READING ? EPOLLIN : client_unsent(c) || c->state == COUNTING ? EPOLLOUT : 0;
+	uint32_t events = c->state == READING ? EPOLLIN : client_unsent(c) || c->state == LISTING ? EPOLLOUT : 0;
 
 	if (loop_mod(c->ctl->loop, &c->src, events))
 		client_close(c);

@@ -227,7 +227,7 @@ static uint64_t patience_ns(const struct client *c)
 {
 	if (c->state == READING)
 		return S_TO_NS(CTL_REQUEST_S);
-	if (c->state == LEAVING || c->state == COUNTING)
+	if (c->state == LEAVING || c->state == LISTING)
 		return S_TO_NS(CTL_STALL_S);
 	return 0;
 }

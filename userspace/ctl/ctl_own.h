@@ -22,11 +22,16 @@ struct ha;
 enum client_state {
 	READING,	/* its request is not complete */
 	WAITING,	/* asked the conductor, no answer yet */
-	COUNTING,	/* gets counters, a slice a turn */
+	LISTING,	/* gets a long list, a slice a turn */
 	LEAVING,	/* answered: closed when it has taken the answer */
 	WATCHING,	/* gets the status at every change */
 	FOLLOWING,	/* gets log lines */
 };
+
+struct client;
+
+/* The rows from c->next_row on, which goes on by them; empty: that was all. NULL: they cannot be had. */
+typedef json_t *client_rows_fn(struct client *c);
 
 struct client {
 	struct src src;		/* first; fd -1: this place is free */
@@ -35,7 +40,9 @@ struct client {
 	struct ucred who;
 	uint64_t deadline_ns;	/* 0: starts with the next turn */
 	uint64_t next_line;	/* FOLLOWING: sequence number in the log */
-	uint32_t next_vip;	/* COUNTING: index in the configuration */
+	client_rows_fn *rows;	/* LISTING: what gives the next slice; from where: */
+	uint32_t next_row;
+	bool listed;		/* a slice has left */
 	char in[CTL_REQUEST_MAX];
 	size_t n_in;
 	char *out;		/* what it has not taken yet is out[taken .. n_out) */

@@ -395,11 +395,9 @@ static json_t *server(const struct ha *ha, uint32_t i)
 
 json_t *doc_devices(const struct ha *ha)
 {
-	json_t *doc = document(), *devices = json_array(), *servers = json_array();
+	json_t *doc = document(), *servers = json_array();
 	uint64_t strangers, malformed;
 
-	for (uint32_t i = 0; i < ha_conf(ha)->n_devices; i++)
-		json_array_append_new(devices, device(ha, i));
 	for (uint32_t i = 0; i < ha_conf(ha)->n_groups; i++)
 		json_array_append_new(servers, server(ha, i));
 	ha_ping_refused(ha, &strangers, &malformed);
@@ -407,8 +405,17 @@ json_t *doc_devices(const struct ha *ha)
 	put(doc, "strangers", number_u64(strangers));
 	put(doc, "malformed", number_u64(malformed));
 	put(doc, "servers", servers);
-	put(doc, "devices", devices);
+	put(doc, "devices", json_array());
 	return doc;
+}
+
+json_t *doc_devices_rows(const struct ha *ha, uint32_t first, uint32_t n)
+{
+	json_t *devices = json_array();
+
+	for (uint32_t i = first; i < ha_conf(ha)->n_devices && i < first + n; i++)
+		json_array_append_new(devices, device(ha, i));
+	return devices;
 }
 
 /* ---- neighbours ---- */
@@ -677,31 +684,52 @@ static void options_of(json_t *rows, const struct options *both, const struct pl
 			json_array_append_new(rows, option(opts_get(row), both, at, label));
 }
 
-/* Those that run, then those that want a restart to begin. */
-static void options_of_kind(json_t *rows, const struct options *both, enum opt_section section)
+/* The @k-th section: of each kind those that run, then those that were read later. False: there is none. */
+static bool place_at(const struct options *both, uint32_t k, struct place *ret)
 {
-	struct place at = { .section = section };
+	for (int s = 0; s < SEC__N; s++) {
+		uint32_t now = opts_instances(both->now, s), wanted = both->wanted ? opts_instances(both->wanted, s) : 0;
 
-	for (at.now = 0; at.now < opts_instances(both->now, section); at.now++) {
-		at.wanted = NONE;
-		if (both->wanted)
-			opts_instance(both->wanted, section, opts_instance_name(both->now, section, at.now), &at.wanted);
-		options_of(rows, both, &at);
+		*ret = (struct place){ s, k < now ? k : NONE, k < now ? NONE : k - now };
+		if (k < now + wanted)
+			return true;
+		k -= now + wanted;
 	}
-	for (at.wanted = 0; both->wanted && at.wanted < opts_instances(both->wanted, section); at.wanted++)
-		if (!opts_instance(both->now, section, opts_instance_name(both->wanted, section, at.wanted), &at.now)) {
-			at.now = NONE;
-			options_of(rows, both, &at);
-		}
+	return false;
 }
 
-json_t *doc_options(const struct conf *now, const struct conf *last_read)
+/* Each once: what runs, beside what was read of it; what was read and does not run by itself. */
+static void options_at(json_t *rows, const struct options *both, struct place *at)
+{
+	uint32_t running;
+
+	if (at->now == NONE) {
+		if (!opts_instance(both->now, at->section, opts_instance_name(both->wanted, at->section, at->wanted), &running))
+			options_of(rows, both, at);
+		return;
+	}
+	if (both->wanted)
+		opts_instance(both->wanted, at->section, opts_instance_name(both->now, at->section, at->now), &at->wanted);
+	options_of(rows, both, at);
+}
+
+json_t *doc_options_rows(const struct conf *now, const struct conf *last_read, uint32_t *next, uint32_t n)
 {
 	const struct options both = { now, last_read };
-	json_t *doc = document(), *rows = json_array();
+	json_t *rows = json_array();
+	struct place at;
 
-	for (int section = 0; section < SEC__N; section++)
-		options_of_kind(rows, &both, section);
-	put(doc, "options", rows);
+	for (uint32_t i = 0; (i < n || !json_array_size(rows)) && place_at(&both, *next, &at); i++) {
+		options_at(rows, &both, &at);
+		++*next;
+	}
+	return rows;
+}
+
+json_t *doc_options(void)
+{
+	json_t *doc = document();
+
+	put(doc, "options", json_array());
 	return doc;
 }

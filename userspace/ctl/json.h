@@ -22,24 +22,28 @@ json_t *doc_status(struct ha *ha);
 json_t *doc_alarms(const struct ha *ha, const char *cleared);	/* @cleared: id, or NULL */
 json_t *doc_events(void);
 json_t *doc_event(const struct log_line *line);
-/* @last_read: by a reload; NULL: none since the start. */
-json_t *doc_options(const struct conf *now, const struct conf *last_read);
 json_t *doc_done(const char *text);				/* switchover, reload */
 /* @term 0: every change on record. NULL: there is none of @term, or no memory; @why says which. */
 json_t *doc_explain(const struct ha *ha, uint32_t term, char *why, size_t cap);
 json_t *doc_neighbours(struct ha *ha, int *ret_err);		/* NULL: negative errno */
-json_t *doc_devices(const struct ha *ha);
 /* @ret_why: of the first group that is not ready, "" when all are. */
 json_t *doc_ready(struct ha *ha, bool upgrade, char *ret_why, size_t cap);
 json_t *doc_doctor(struct ha *ha, unsigned *ret_bad);		/* how many rows are bad */
 
 /*
- * Counters of a thousand VIPs take longer than the loop may stand: doc_counters() leaves "vips", its
- * last key, empty; doc_counters_vips() gives what belongs there, an array of @n from @first, in
- * slices. NULL with negative errno.
+ * A list of a thousand rows takes longer than the loop may stand: a document leaves the list that is its last
+ * key empty, and _vips() or _rows() give what belongs there, in slices. NULL: negative errno, or no memory.
  */
 json_t *doc_counters(struct ha *ha, int *ret_err);
 json_t *doc_counters_vips(struct ha *ha, uint32_t first, uint32_t n, int *ret_err);
+json_t *doc_devices(const struct ha *ha);
+json_t *doc_devices_rows(const struct ha *ha, uint32_t first, uint32_t n);
+/*
+ * @last_read: by a reload; NULL: none since the start. @next: of the sections of either, how many are done, and
+ * how many then; @n more at most, and more only to find one that has something to show.
+ */
+json_t *doc_options(void);
+json_t *doc_options_rows(const struct conf *now, const struct conf *last_read, uint32_t *next, uint32_t n);
 
 /* {"exit":..,"doc":..,"error":..}, one line. Takes @doc; either may be NULL. To be freed by the caller. */
 char *reply_line(int exit_code, json_t *doc, const char *error);

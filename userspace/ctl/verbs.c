@@ -14,8 +14,11 @@
 
 #define WHY_MAX		256
 #define FOLLOW_ROOM	(32 * 1024)	/* log lines wait in the log, not in a client's buffer */
-#define VIPS_A_TURN	16		/* about half a millisecond of counters */
-#define COUNTERS_END	"]}}\n"		/* what closes "vips" in a line of counters */
+/* About half a millisecond of each list: a thousand rows take longer than the loop may stand. */
+#define VIPS_A_TURN	16
+#define PLACES_A_TURN	8		/* sections of the configuration */
+#define DEVICES_A_TURN	64
+#define LIST_END	"]}}\n"		/* what closes the list that is a document's last key */
 
 /* A document, or the one reason that leaves none. */
 static void client_answer_doc(struct client *c, json_t *doc)
@@ -129,12 +132,6 @@ static void verb_neighbours(struct client *c, const struct request *r)
 	client_answer(c, CTL_REFUSED, NULL, why);
 }
 
-static void verb_devices(struct client *c, const struct request *r)
-{
-	(void)r;
-	client_answer_doc(c, doc_devices(c->ctl->ha));
-}
-
 static void verb_status(struct client *c, const struct request *r)
 {
 	(void)r;
@@ -169,54 +166,90 @@ static void verb_events(struct client *c, const struct request *r)
 	client_follow(c);
 }
 
-/* The next VIPs, or the end of the line. What fails now can no longer be said: half a line tells it. */
-static void client_count(struct client *c)
+/* The next rows, or the end of the line. What fails now can no longer be said: half a line tells it. */
+static void client_list(struct client *c)
 {
-	int err = 0;
-	json_t *vips = doc_counters_vips(c->ctl->ha, c->next_vip, VIPS_A_TURN, &err);
-	char *text = json_array_size(vips) ? json_dumps(vips, JSON_COMPACT) : NULL;
-	bool first = !c->next_vip;
+	json_t *rows = c->rows(c);
+	char *text = json_array_size(rows) ? json_dumps(rows, JSON_COMPACT) : NULL;
+	bool first = !c->listed;
 
-	c->next_vip += (uint32_t)json_array_size(vips);
 	if (text) {
 		text[0] = ',';	/* [a,b] is pushed as a,b or ,a,b */
+		c->listed = true;
 		client_push(c, text + first, strlen(text) - 1 - first);
-	} else if (vips && !json_array_size(vips)) {
+	} else if (rows && !json_array_size(rows)) {
 		c->state = LEAVING;
-		client_push(c, COUNTERS_END, strlen(COUNTERS_END));
+		client_push(c, LIST_END, strlen(LIST_END));
 	} else {
 		client_close(c);
 	}
 	free(text);
-	json_decref(vips);
+	json_decref(rows);
 }
 
-static void verb_counters(struct client *c, const struct request *r)
+/* All of @doc but its last key, an empty list; that follows by and by. Takes @doc. */
+static void client_begin_list(struct client *c, json_t *doc, client_rows_fn *rows)
 {
-	char why[WHY_MAX], *line;
-	int err = 0;
-	json_t *doc = doc_counters(c->ctl->ha, &err);
+	char *line = reply_line(CTL_DONE, doc, NULL);
 
-	(void)r;
-	if (!doc) {
-		snprintf(why, sizeof(why), "cannot read the data path's counters: %s", strerror(-err));
-		client_answer(c, CTL_REFUSED, NULL, why);
-		return;
-	}
-	line = reply_line(CTL_DONE, doc, NULL);
-	c->state = COUNTING;
-	c->next_vip = 0;
+	c->state = LISTING;
+	c->rows = rows;
+	c->next_row = 0;
+	c->listed = false;
 	if (line)
-		client_push(c, line, strlen(line) - strlen(COUNTERS_END));
+		client_push(c, line, strlen(line) - strlen(LIST_END));
 	else
 		client_close(c);
 	free(line);
 }
 
+static json_t *next_vips(struct client *c)
+{
+	int err = 0;
+	json_t *vips = doc_counters_vips(c->ctl->ha, c->next_row, VIPS_A_TURN, &err);
+
+	c->next_row += (uint32_t)json_array_size(vips);
+	return vips;
+}
+
+static json_t *next_devices(struct client *c)
+{
+	json_t *devices = doc_devices_rows(c->ctl->ha, c->next_row, DEVICES_A_TURN);
+
+	c->next_row += (uint32_t)json_array_size(devices);
+	return devices;
+}
+
+static json_t *next_options(struct client *c)
+{
+	return doc_options_rows(ha_conf(c->ctl->ha), ha_wanted(c->ctl->ha), &c->next_row, PLACES_A_TURN);
+}
+
+static void verb_counters(struct client *c, const struct request *r)
+{
+	char why[WHY_MAX];
+	int err = 0;
+	json_t *doc = doc_counters(c->ctl->ha, &err);
+
+	(void)r;
+	if (doc) {
+		client_begin_list(c, doc, next_vips);
+		return;
+	}
+	snprintf(why, sizeof(why), "cannot read the data path's counters: %s", strerror(-err));
+	client_answer(c, CTL_REFUSED, NULL, why);
+}
+
 static void verb_options(struct client *c, const struct request *r)
 {
 	(void)r;
-	client_answer_doc(c, doc_options(ha_conf(c->ctl->ha), ha_wanted(c->ctl->ha)));
+	client_begin_list(c, doc_options(), next_options);
+}
+
+static void verb_devices(struct client *c, const struct request *r)
+{
+	(void)r;
+	client_begin_list(c, doc_devices(c->ctl->ha), next_devices);
 }
 
 static void verb_alarms(struct client *c, const struct request *r)
@@ -300,6 +333,6 @@ void verb_go_on(struct client *c)
 {
 	if (c->state == FOLLOWING)
 		client_follow(c);
-	else if (c->state == COUNTING && !client_unsent(c))
-		client_count(c);
+	else if (c->state == LISTING && !client_unsent(c))
+		client_list(c);
 }
