@@ -77,6 +77,7 @@ def test_it_ends_there(lab, pair, probe):
     assert [s["tag"] for s in seen["segments"]] == [holder, other(holder)], seen["segments"]
 
 
+@pytest.mark.parametrize("settings", [{"group sip": {"sip-hang-timeout": "0"}}])
 def test_a_busy_server_is_not_gone(lab, pair, probe):
     """Hung, it answers nothing, but its socket is there: nothing for the kernel to judge."""
     asked, holder = probe(), pair.primary
