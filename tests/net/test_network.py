@@ -108,6 +108,25 @@ def test_nics_that_fail_and_are_well_again(lab, watched, probe):
 
 
 @pytest.mark.parametrize("paths", [2])
+def test_a_management_switch_that_is_dead_leaves_the_clients_a_server(lab, watched, probe):
+    """Both hosts are unavailable for the same reason, and whoever holds the role has to let go: the other is better than
+    nobody. When the switch is back nobody moves."""
+    pair = watched
+    lab.switch.ip("link set a1 down", "link set b1 down")
+    wait_until(lambda: all(alarm(b, "management-nic") for b in (pair.a, pair.b)), 10, "both to notice")
+    holder = wait_until(lambda: next((h for h in "ab" if pair[h].group()["role"] == "primary"), None), 15,
+                        f"one to serve: {pair.a.group()} {pair.b.group()}")
+    other = "b" if holder == "a" else "a"
+    assert pair[holder].cli("fence", "sip", "--force").returncode == 0
+    pair[other].wait_role("primary", 15)
+    probe().wait_answered_by(other)
+    assert pair[holder].cli("unfence", "sip").returncode == 0
+    quiet(pair, 2)
+    lab.switch.ip("link set a1 up", "link set b1 up")
+    wait_until(lambda: pair.settled() == other, 20, f"a pair again: {pair.a.group()} {pair.b.group()}")
+
+
+@pytest.mark.parametrize("paths", [2])
 def test_a_switch_that_dies_moves_nothing_to_and_fro(lab, watched, probe):
     """Both hosts lose the SIP network at once and see each other by the other one. Whoever notices first may hand over
     once, for he cannot know; then neither is better, and when the switch is back nobody moves either."""

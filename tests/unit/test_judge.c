@@ -176,6 +176,57 @@ static void a_role_on_the_ground_is_picked_up_once(void **state)
 	expect(&f, 0, NULL);
 }
 
+/*
+ * A switch that both management NICs hang on dies: one lets go to the other, which closes at that moment for the same
+ * reason. Both servers are well.
+ */
+static void of_two_that_are_ill_one_that_is_able_serves(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.word = BT_WORD(7, ME, BT_RELAY);
+	f.said.word = BT_WORD(7, ME, BT_SHUT);
+	f.prefers_me = f.able = true;
+	f.running = f.said.running = false;
+	f.nobody_ns = 1000 * MS;		/* one of them may get well */
+	f.rested = false;
+	expect(&f, 0, NULL);
+	f.nobody_ns = 1031 * MS;
+	expect(&f, WORD_CLAIM, "nobody-holds");
+	f.able = false;				/* its server is what is ill */
+	expect(&f, 0, NULL);
+	f.able = f.said.running = true;		/* the peer will */
+	expect(&f, 0, NULL);
+	f.said.stopping = true;			/* ... not */
+	expect(&f, WORD_CLAIM, "nobody-holds");
+	f.link_up = false;
+	expect(&f, 0, NULL);
+	f.link_up = true;
+	f.said.word = BT_WORD(7, PEER, BT_OPEN);
+	expect(&f, 0, NULL);
+}
+
+static void its_claim_stands_and_the_role_stays(void **state)
+{
+	struct judge_facts f = backup();
+
+	(void)state;
+	f.word = BT_WORD(8, ME, BT_ARMED);
+	f.said.word = BT_WORD(7, ME, BT_SHUT);
+	f.able = true;
+	f.running = f.said.running = false;
+	expect(&f, 0, NULL);
+	f.said.running = true;
+	expect(&f, WORD_CLOSE, "service-unavailable");
+	f = primary();
+	f.able = true;
+	f.running = f.said.running = false;
+	expect(&f, 0, NULL);
+	f.said.running = true;
+	expect(&f, WORD_LEAVE, "service-unavailable");
+}
+
 /* A while on the ground that ended in this very look is no cause: somebody was quicker. */
 static void a_role_picked_up_meanwhile_is_left(void **state)
 {
@@ -627,6 +678,8 @@ int main(void)
 		cmocka_unit_test(terms_go_to_disk_first), cmocka_unit_test(illness_hands_over_only_to_a_ready_peer),
 		cmocka_unit_test(an_ill_backup_is_not_armed), cmocka_unit_test(no_preemption), cmocka_unit_test(first_start),
 		cmocka_unit_test(a_role_on_the_ground_is_picked_up_once),
+		cmocka_unit_test(of_two_that_are_ill_one_that_is_able_serves),
+		cmocka_unit_test(its_claim_stands_and_the_role_stays),
 		cmocka_unit_test(a_role_picked_up_meanwhile_is_left), cmocka_unit_test(a_claim_without_a_lease_is_nobodys),
 		cmocka_unit_test(what_was_handed_over_is_not_pulled_back),
 		cmocka_unit_test(rearming_waits_for_health),

@@ -108,6 +108,7 @@ static void test_monitors(void **state)
 			v = service_judge(&f);
 			CHECK(v.running == !bad && v.unfit == bad && !strcmp(v.reason, bad ? rows[i].word : ""), &f, &v);
 			CHECK(!strcmp(service_event(v.trouble), bad ? rows[i].event : ""), &f, &v);
+			CHECK(v.able == (!bad || v.trouble > TROUBLE_HUNG), &f, &v);
 			CHECK(!bad == !service_text(v.trouble)[0], &f, &v);
 		}
 }
@@ -119,7 +120,7 @@ static void test_core_dump(void **state)
 	struct service_verdict v = service_judge(&f);
 
 	(void)state;
-	CHECK(!v.running && v.unfit && !v.orphaned && !strcmp(v.reason, "core-dump"), &f, &v);
+	CHECK(!v.running && v.unfit && !v.able && !v.orphaned && !strcmp(v.reason, "core-dump"), &f, &v);
 	f.process = PROCESS_GONE;
 	v = service_judge(&f);
 	CHECK(!v.running && !v.orphaned && !strcmp(v.reason, "core-dump"), &f, &v);

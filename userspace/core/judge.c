@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #define FIRST_START_NS	UINT64_C(1000000000)	/* for the preferred host to lead when both are new */
+#define BOTH_ILL_NS	UINT64_C(1000000000)	/* for one of two that are ill to get well */
 #define VIP_SILENT_NS	UINT64_C(300000000)	/* so long no answer: nobody has the VIP */
 #define VIP_SECOND_NS	UINT64_C(900000000)	/* the same, for whoever lets another go first */
 
@@ -171,11 +172,26 @@ static bool lies_on_the_ground(const struct judge_facts *f)
 	       f->peer != PEER_UNAUTHENTIC;
 }
 
+/* Neither is fit, perhaps for a reason both share: a server that is well itself is better than none. */
+static bool must_serve(const struct judge_facts *f)
+{
+	return f->able && f->link_up && f->said.fresh && f->said.known &&
+	       (!f->said.running || f->said.stopping || f->said.fenced);
+}
+
+static bool lies_there_for_good(const struct judge_facts *f)
+{
+	return must_serve(f) && judge_nobody_holds(f) && f->nobody_ns > BOTH_ILL_NS + patience(f) &&
+	       f->peer != PEER_UNAUTHENTIC;
+}
+
 /* Causes to claim that hold in every mode that does not hold the role already. */
 static struct judgement judge_claim(const struct judge_facts *f)
 {
-	if (f->stopping || f->fenced || !may_serve(f))
+	if (f->stopping || f->fenced)
 		return stay;
+	if (!may_serve(f))
+		return lies_there_for_good(f) ? change(f, WORD_CLAIM, "nobody-holds") : stay;
 	if (may_claim_alone(f))
 		return change(f, WORD_CLAIM, gone_why(f));
 	if (f->peer == PEER_STALLED && f->said.known && BT_WORD_MODE(f->said.word) == BT_OPEN)
@@ -247,7 +263,7 @@ static struct judgement judge_claiming(const struct judge_facts *f)
 {
 	if (f->fenced)
 		return change(f, WORD_CLOSE, "fence");
-	if (f->stopping || !may_serve(f))
+	if (f->stopping || !(may_serve(f) || must_serve(f)))
 		return change(f, WORD_CLOSE, f->stopping ? "stop" : f->link_up ? "service-unavailable" : "link-down");
 	if (may_open_alone(f))
 		return change(f, WORD_OPEN_ALONE, gone_why(f));

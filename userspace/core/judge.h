@@ -44,7 +44,8 @@ struct judge_facts {
 	uint64_t word;
 	uint64_t seen;		/* word with the highest number this host ever saw or used */
 	uint8_t me, peer_id;
-	bool running;		/* the local SIP server is well */
+	bool running;		/* the local SIP server is well, and so are the monitors */
+	bool able;		/* the server is, whatever the monitors say */
 	bool link_up;		/* clients can reach the group's interface */
 	bool rested;		/* a second since the last move: the old server has said what it had to */
 	bool settled;		/* and well all that time */

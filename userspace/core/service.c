@@ -60,6 +60,7 @@ struct service_verdict service_judge(const struct service_facts *facts)
 	struct service_verdict v = { .trouble = first_trouble(facts), .worker = facts->worker ? facts->worker : "" };
 
 	v.unfit = v.trouble != TROUBLE_NONE;
+	v.able = v.trouble == TROUBLE_NONE || v.trouble > TROUBLE_HUNG;
 	v.running = !v.unfit && facts->link_up;
 	v.orphaned = facts->process == PROCESS_GONE && facts->listener == LISTENER_THERE && !facts->dumping;
 	v.wounded = v.worker[0] != '\0';

@@ -20,7 +20,7 @@ enum fact_health { FACT_NOT_WATCHED, FACT_WELL, FACT_FAILED };
 /*
  * What makes a service unavailable: name, the stable word for status and logs, the event number that is
  * raised with it (the guide's, where it has one), a sentence. The first that is found is told: causes stand before
- * their effects. The link, which the role is judged by too, comes last.
+ * their effects. Down to HUNG they are the server's own. The link, which the role is judged by too, comes last.
  */
 #define SERVICE_TROUBLES(X) \
 	X(CORE_DUMP,	"core-dump",	     "service-unavailable", "the SIP server has crashed and writes its core") \
@@ -69,6 +69,7 @@ struct service_facts {
 struct service_verdict {
 	bool running;
 	bool unfit;			/* unavailable for more than the link, which is a fact of its own */
+	bool able;			/* the server itself is well: what is wrong is around it */
 	bool orphaned;			/* alarm: main process gone, a listener still serves */
 	bool wounded;			/* alarm: it has lost a worker, */
 	const char *worker;		/* this one; else "" */

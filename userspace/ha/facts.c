@@ -266,7 +266,7 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 
 	*f = (struct judge_facts){
 		.word = group_word(ha, g), .seen = g->seen, .me = ha->me, .peer_id = ha->peer_id,
-		.running = g->service.running || !g->service.unfit,
+		.running = g->service.running || !g->service.unfit, .able = g->service.able,
 		.link_up = health_link_up(ha->health, g->conf->dev),
 		.stopping = ha->stopping, .asked = g->asked, .forced = g->forced,
 		.prefers_me = conf_prefers_me(ha->conf, g->conf),
