@@ -249,6 +249,42 @@ static void test_both_hang(void **state)
 	assert_int_equal(w.host[0].says.answers, FACT_FAILED);
 }
 
+/*
+ * What is behind both stands still for a minute: whoever serves blocks, and is well again some seconds after it serves no
+ * more. The idle one answers OPTIONS all the while.
+ */
+static void test_shared_behind_them(void **state)
+{
+	struct world w;
+	uint32_t moves = 0;
+	uint64_t moved_ns, well_ns = 0;
+
+	(void)state;
+	world_init(&w);
+	run(&w, SEC);
+	moved_ns = w.now;
+	for (uint64_t end = w.now + 60 * SEC; w.now < end; ) {
+		struct host *holder = &w.host[!w.host[0].seen.primary], *other = &w.host[!!w.host[0].seen.primary];
+
+		holder->server.hung = true;
+		other->server.hung = moves && w.now < moved_ns + 3 * SEC;
+		tick(&w);
+		if (other->says.answers == FACT_FAILED)
+			well_ns = w.now;
+		if (holder->says.answers != FACT_FAILED || w.now < well_ns + SEC)	/* not armed yet */
+			continue;
+		holder->seen.primary = false;
+		other->seen.primary = true;
+		moved_ns = w.now;
+		moves++;
+	}
+	if (moves != 1)
+		fail_msg("the role moved %u times in 60 s, to and fro", moves);
+	w.host[0].server.hung = false;		/* the other hangs by itself, long after */
+	run(&w, HANG_DOUBT_NS);
+	assert_int_equal(w.host[1].says.answers, FACT_FAILED);
+}
+
 static void test_scanners(void **state)
 {
 	struct world w;
@@ -428,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_recovers),
 		cmocka_unit_test(test_started_anew),
 		cmocka_unit_test(test_both_hang),
+		cmocka_unit_test(test_shared_behind_them),
 		cmocka_unit_test(test_scanners),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_never_answers_options),

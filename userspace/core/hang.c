@@ -148,6 +148,7 @@ static void hung(struct hang *h, const struct hang_seen *seen, uint64_t now_ns, 
 {
 	if (has_answered(h, seen)) {
 		calm_down(h, seen, 0);
+		h->over_ns = now_ns;
 		return;
 	}
 	if (now_ns >= h->again_ns)
@@ -156,6 +157,12 @@ static void hung(struct hang *h, const struct hang_seen *seen, uint64_t now_ns, 
 }
 
 /* ---- on the backup: the peer wants to know ------------------------------------------------------------- */
+
+/* Idle it answers again; under the peer's traffic it would hang as it did: the role would go to and fro. */
+static bool vouches(const struct hang *h, uint64_t now_ns)
+{
+	return !h->over_ns || now_ns >= h->over_ns + HANG_DOUBT_NS;
+}
 
 static void help(struct hang *h, const struct hang_seen *seen, uint64_t now_ns, struct hang_says *says)
 {
@@ -172,7 +179,7 @@ static void help(struct hang *h, const struct hang_seen *seen, uint64_t now_ns, 
 	}
 	/* What left since the last asking; while it runs the one before it speaks. */
 	if (h->asked_ns && seen->answered_to_ns >= h->asked_ns)
-		h->helped = true;
+		h->helped = vouches(h, now_ns);
 	else if (seen->ended)
 		h->helped = false;
 	if (now_ns >= h->again_ns)

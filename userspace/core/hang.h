@@ -6,7 +6,8 @@
  * Requests coming in and no response going out for sip-hang-timeout is no verdict: scanners are dropped in silence. It only
  * asks, three OPTIONS to the own server and the peer (PULSE_F_ASKING) to do the same with its own. Hung is who leaves
  * those unanswered too although it ever answered one since it started, while the peer's server answers: what both
- * share, a slow database behind them, moves nothing. Hung it is until it answers an OPTIONS.
+ * share, a slow database behind them, moves nothing. Hung it is until it answers an OPTIONS. Where only who serves blocks
+ * on that database the role moves once: a server that hung within HANG_DOUBT_NS is no proof against the peer's.
  * Stale: an answer counts only if the peer gave it to this asking. ASKING is not said before the peer is heard with
  *        ANSWERS clear; a peer that missed that the last asking ended clears it then.
  * Limit: a server that never answers OPTIONS cannot be found hung (hang_says.mute tells).
@@ -24,6 +25,7 @@
 #define HANG_ASKS	3			/* OPTIONS of one asking ... */
 #define HANG_GAP_NS	UINT64_C(50000000)	/* ... and the time each has */
 #define HANG_AGAIN_NS	UINT64_C(1000000000)	/* between askings while nothing has changed */
+#define HANG_DOUBT_NS	UINT64_C(60000000000)	/* a server that hung so lately is no better than the peer's */
 #define HANG_MUTE_NS	UINT64_C(16000000000)	/* three of the OPTIONS that go to it all the while have had their time */
 
 enum hang_state { HANG_CALM, HANG_SUSPECT, HANG_HUNG };
@@ -64,6 +66,7 @@ struct hang {
 	bool silent;			/* as many as an asking has went unanswered, */
 	bool peer_was_clear;		/* and the peer has said since that it does not know yet: ASKING is said */
 	bool helping, helped;		/* the peer asks; our server answers */
+	uint64_t over_ns;		/* it was found hung until then; 0: never */
 	bool mute;
 };
 
