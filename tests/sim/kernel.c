@@ -281,7 +281,7 @@ long bpf_l3_csum_replace(struct __sk_buff *skb, __u32 off, __u64 from, __u64 to,
 }
 
 /* The server's socket; it listens at every address of its host. */
-static int socket_there;
+static struct bpf_sock socket_there = { .state = BPF_TCP_LISTEN };
 
 struct bpf_sock *bpf_sk_lookup_udp(void *ctx, struct bpf_sock_tuple *tuple, __u32 size, __u64 netns, __u64 flags)
 {
@@ -291,7 +291,7 @@ struct bpf_sock *bpf_sk_lookup_udp(void *ctx, struct bpf_sock_tuple *tuple, __u3
 	(void)flags;
 	if (!kernel_of->server || tuple->ipv4.dport != __builtin_bswap16(SIP_PORT))
 		return NULL;
-	return (struct bpf_sock *)(void *)&socket_there;
+	return &socket_there;
 }
 
 struct bpf_sock *bpf_sk_lookup_tcp(void *ctx, struct bpf_sock_tuple *tuple, __u32 size, __u64 netns, __u64 flags)

@@ -844,9 +844,10 @@ int certs_open(struct certs **ret, const struct conf *conf)
 	return 0;
 }
 
-void certs_close(struct certs *c)
+void certs_close(struct certs *c, bool hurry)
 {
 	(void)c;
+	(void)hurry;
 }
 
 uint64_t certs_version(struct certs *c, uint64_t now_ns)

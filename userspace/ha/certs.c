@@ -238,8 +238,8 @@ int certs_open(struct certs **ret, const struct conf *conf)
 	return err;
 }
 
-/* One that hangs is left behind with what it holds: this process is about to end. */
-void certs_close(struct certs *c)
+/* One that hangs is left behind with what it holds: this process is about to end. Before another start leases wait for us. */
+void certs_close(struct certs *c, bool hurry)
 {
 	struct timespec until;
 
@@ -249,8 +249,8 @@ void certs_close(struct certs *c)
 	c->quit = true;
 	pthread_cond_signal(&c->work);
 	pthread_mutex_unlock(&c->lock);
-	clock_gettime(CLOCK_REALTIME, &until);	/* what pthread_timedjoin_np() counts by */
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += LEAVE_S;
-	if (!pthread_timedjoin_np(c->thread, NULL, &until))
+	if (!hurry && !pthread_clockjoin_np(c->thread, NULL, CLOCK_MONOTONIC, &until))
 		destroy(c);
 }

@@ -25,7 +25,7 @@ struct certs_report {
 
 /* *@ret is NULL when no group has one; NULL is fine for all others. */
 int certs_open(struct certs **ret, const struct conf *conf);
-void certs_close(struct certs *c);
+void certs_close(struct certs *c, bool hurry);	/* hurry: a file or a resolver that hangs is not waited for, not even a second */
 void certs_look(struct certs *c);	/* now, not only in a minute */
 /* Changes whenever a report may read differently. */
 uint64_t certs_version(struct certs *c, uint64_t now_ns);

@@ -286,7 +286,7 @@ int examine_open(struct ha *ha)
 	return 0;
 }
 
-/* One that hangs is not waited for: the process ends, and with it the thread. */
+/* One that hangs is not waited for: the process ends, and with it the thread. Before another start leases wait for us. */
 void examine_close(struct ha *ha)
 {
 	struct examiner *e = ha->examiner;
@@ -300,9 +300,9 @@ void examine_close(struct ha *ha)
 	pthread_cond_signal(&e->work);
 	pthread_mutex_unlock(&e->lock);
 	loop_del(ha->loop, &e->src);
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec++;
-	if (pthread_timedjoin_np(e->thread, NULL, &until))
+	if (ha->leaving || pthread_clockjoin_np(e->thread, NULL, CLOCK_MONOTONIC, &until))
 		return;
 	close(e->src.fd);
 	explicit_bzero(e, sizeof(*e));

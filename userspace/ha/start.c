@@ -334,7 +334,7 @@ void ha_close(struct ha *ha)
 
 	renew_stop(ha);
 	examine_close(ha);
-	certs_close(ha->certs);
+	certs_close(ha->certs, ha->leaving);
 	pulse_close(ha->pulse);
 	health_close(ha->health);
 	placer_close(ha->placer);
