@@ -281,11 +281,10 @@ static void the_own_server_is_asked_in_bursts(void **state)
 	pinger_server(pinger, 0, &own);
 	assert_true(own.answered_to_ns < since && own.asked_ns >= since);
 	pinger_ask(pinger, 0, 3, 10 * NS_PER_S, &since);
-	expect_question(fd, &r);
-	answer_from(fd, &r, "503 Busy");
-	until = clock_now_ns() + SHOULD_NS / 2;
+	until = clock_now_ns() + SHOULD_NS / 4;		/* repetitions of earlier questions may be waiting here */
 	while (!pinger_burst_ended(pinger, 0) && clock_now_ns() < until)
-		usleep(2000);
+		if (hears(fd, &r, 10))
+			answer_from(fd, &r, "503 Busy");
 	pinger_server(pinger, 0, &own);
 	assert_true(pinger_burst_ended(pinger, 0) && own.answered_to_ns >= since);
 	assert_int_equal(own.status, 503);

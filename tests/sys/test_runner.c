@@ -347,6 +347,35 @@ static void what_was_asked_for_is_still_run_at_the_end(void **state)
 	assert_int_equal(runner_open(&r), 0);
 }
 
+/* As when batond is stopped, or started again in place, while a script runs. */
+static void one_that_is_left_behind_goes_on(void **state)
+{
+	(void)state;
+	ask(script("left", "touch left-began; while [ ! -e go3 ]; do sleep 0.02; done; echo one; echo two; touch left-ended"));
+	WAIT_FOR(is_there("left-began"));
+	runner_close(r, 0);
+	close(open(path_of("go3"), O_CREAT | O_WRONLY, 0600));
+	WAIT_FOR(is_there("left-ended"));
+	assert_int_equal(runner_open(&r), 0);
+}
+
+static void children_of_an_earlier_life_are_buried(void **state)
+{
+	pid_t stranger = fork();
+
+	(void)state;
+	if (!stranger)
+		_exit(0);
+	assert_true(stranger > 0);
+	script("any", "exit 0");
+	for (int i = 0; !kill(stranger, 0) && i < 400; i++) {	/* each time a script has ended they are looked for */
+		ask(path_of("any"));
+		usleep(50000);
+	}
+	if (!kill(stranger, 0))
+		fail_msg("in 20 s nobody waited for child %d", (int)stranger);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +390,8 @@ int main(int argc, char **argv)
 		TEST(only_roots_own_files_are_run),
 		TEST(it_is_looked_at_again_before_the_run),
 		TEST(what_was_asked_for_is_still_run_at_the_end),
+		TEST(one_that_is_left_behind_goes_on),
+		TEST(children_of_an_earlier_life_are_buried),
 	};
 
 	if (argc > 2 && !strcmp(argv[1], SPAWN_WORD))

@@ -312,6 +312,23 @@ static void end_late(struct runner *r, struct lane *l, uint64_t now_ns)
 
 /* ---- the thread --------------------------------------------------------------------------------- */
 
+static bool is_ours(const struct runner *r, pid_t pid)
+{
+	for (const struct lane *l = r->lane; l < r->lane + LANES; l++)
+		if (l->job != NONE && l->child.pid == pid)
+			return true;
+	return false;
+}
+
+/* Scripts that ran on while batond was started again in place: nobody else waits for them. */
+static void bury_strangers(const struct runner *r)
+{
+	pid_t pid;
+
+	while ((pid = spawn_ended()) && !is_ours(r, pid))
+		spawn_forget(pid);
+}
+
 /* With the lock held: everything that can be done now. Returns how many run. */
 static uint32_t turn(struct runner *r)
 {
@@ -325,6 +342,7 @@ static uint32_t turn(struct runner *r)
 			start(r, l);
 		running += l->job != NONE;
 	}
+	bury_strangers(r);
 	return running;
 }
 

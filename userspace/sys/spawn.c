@@ -138,6 +138,23 @@ static int start(struct spawn *s, int out, char *const *argv, char *const *env)
 	return -err;
 }
 
+/* Who writes can read it as well: a script that we leave behind is ended by no SIGPIPE at the next thing it says. */
+static int open_output(int ends[2])
+{
+	char path[32];
+	int both;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[1]);
+	both = open(path, O_RDWR | O_CLOEXEC);
+	if (both >= 0) {
+		close(ends[1]);
+		ends[1] = both;
+	}
+	return 0;
+}
+
 int spawn_script(const char *path, const char *const *args, const char *const *env, struct spawn *ret)
 {
 	char *argv[SPAWN_ARGS_MAX + 4] = { (char *)"baton-script", (char *)SPAWN_WORD, (char *)path };
@@ -150,7 +167,7 @@ int spawn_script(const char *path, const char *const *args, const char *const *e
 		argv[i + 3] = (char *)args[i];
 	for (int i = 0; i < SPAWN_ENV_MAX && env[i]; i++)
 		envp[i + 2] = (char *)env[i];
-	if (pipe2(ends, O_CLOEXEC))
+	if (open_output(ends))
 		return -errno;
 	err = start(&s, ends[1], argv, envp);
 	close(ends[1]);
@@ -185,4 +202,16 @@ bool spawn_reap(struct spawn *s, struct spawn_end *ret)
 	if (s->pidfd >= 0)
 		close(s->pidfd);
 	return true;
+}
+
+pid_t spawn_ended(void)
+{
+	siginfo_t si = { 0 };
+
+	return waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) ? 0 : si.si_pid;
+}
+
+void spawn_forget(pid_t pid)
+{
+	waitpid(pid, NULL, WNOHANG);
 }

@@ -4,6 +4,7 @@
  *
  * No shell. The script has a session of its own, ordinary priority, directory / and umask 022, no signal blocked or
  * ignored, nothing of our environment or descriptors; stdin is empty, stdout and stderr come back through a pipe.
+ * One that outlives us goes on: what it prints stays in the pipe, which holds 64 KB.
  * What is started first is this very program (spawn_child()): it looks at the script's file and becomes it. A disk that
  * hangs so hangs the child, which can be ended, and not whoever calls.
  * A script must be a regular executable file of root's, and nobody else may be able to write it, or to put another in
@@ -45,6 +46,10 @@ void spawn_signal(const struct spawn *s, int number);
 
 /* Has it ended? Then it is gone, its descriptors too. */
 bool spawn_reap(struct spawn *s, struct spawn_end *ret);
+
+/* One child that has ended and is not reaped, whoever started it; 0: none. A start in place inherits those of the last life. */
+pid_t spawn_ended(void);
+void spawn_forget(pid_t pid);
 
 /* The child's part: @argv begins with the script. Returns an exit code when it could not become it. */
 int spawn_child(char **argv);
