@@ -200,64 +200,6 @@ static unsigned take_all(struct ha *ha, struct conf *next)
 	return n;
 }
 
-/* ---- devices: any of them may come and go ---- */
-
-static const struct conf_device *device_of(const struct conf *c, const char *name)
-{
-	for (uint32_t i = 0; i < c->n_devices; i++)
-		if (!strcmp(c->devices[i].name, name))
-			return &c->devices[i];
-	return NULL;
-}
-
-static unsigned tell_device(const struct conf *now, uint32_t was_i, const struct conf *next, uint32_t is_i)
-{
-	char was[512], is[512];
-	unsigned n = 0;
-
-	for (uint32_t r = 0; r < opts_count(); r++) {
-		const struct opt *o = opts_get(r);
-
-		if (o->section != SEC_DEVICE)
-			continue;
-		opts_value_text(o, now, SEC_DEVICE, was_i, was, sizeof(was));
-		opts_value_text(o, next, SEC_DEVICE, is_i, is, sizeof(is));
-		if (!strcmp(was, is))
-			continue;
-		log_event(LOG_INFO, "option changed", "section=\"device %s\" option=%s from=\"%.100s\" to=\"%.100s\"",
-			  next->devices[is_i].name, o->name, was, is);
-		n++;
-	}
-	return n;
-}
-
-static unsigned tell_devices(const struct conf *now, const struct conf *next)
-{
-	unsigned n = 0;
-
-	for (uint32_t i = 0; i < next->n_devices; i++) {
-		const struct conf_device *d = &next->devices[i], *was = device_of(now, d->name);
-
-		if (was && memcmp(was, d, sizeof(*d)))
-			n += tell_device(now, (uint32_t)(was - now->devices), next, i);
-		else if (!was && ++n)
-			log_event(LOG_INFO, "device added", "name=%s", d->name);
-	}
-	for (uint32_t i = 0; i < now->n_devices; i++)
-		if (!device_of(next, now->devices[i].name) && ++n)
-			log_event(LOG_INFO, "device removed", "name=%s", now->devices[i].name);
-	return n;
-}
-
-static unsigned take_devices(struct ha *ha, const struct conf *next)
-{
-	unsigned n = tell_devices(ha->conf, next);
-
-	memcpy(ha->conf->devices, next->devices, sizeof(next->devices));
-	ha->conf->n_devices = next->n_devices;
-	return n;
-}
-
 static void on_idle(void *arg, const char *section, const char *name, const char *option, uint32_t line)
 {
 	const struct conf *conf = arg;
@@ -293,7 +235,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 	struct errors e = { text, len };
 	bool taken = false;
 	unsigned n = 0;
-	int err;
+	int err, devices_err;
 
 	text[0] = '\0';
 	err = next ? parse(ha, next, &e) : -ENOMEM;
@@ -302,7 +244,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		err = -EINVAL;
 	}
 	if (!err) {
-		n = take_all(ha, next) + take_devices(ha, next);
+		n = take_all(ha, next);
 		ha_tell_idle(next);
 		taken = true;
 		certs_look(ha->certs);
@@ -314,8 +256,10 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		err = datapath_refill(ha);
 		if (err)
 			snprintf(text, len, "data path: %s", dp_why(ha->dp));
-		if (!err && (err = health_reload(ha->health)))
-			snprintf(text, len, "devices: %s", strerror(-err));
+		devices_err = health_reload(ha->health);	/* whatever else failed: it counts devices as the new table does */
+		if (devices_err && !err)
+			snprintf(text, len, "devices: %s", strerror(-devices_err));
+		err = err ? err : devices_err;
 	}
 	log_event(err ? LOG_ERR : LOG_INFO, "reload", "file=%s result=%s changed=%u", ha->opt.conf_file,
 		  err ? "refused" : "done", n);
