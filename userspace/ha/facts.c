@@ -233,13 +233,18 @@ uint64_t facts_answered_ns(const struct ha *ha, const struct group *g)
 }
 
 /* For half of what silence is given, no answer said that the peer is at our number. It gets that time at the start. */
-bool facts_unconfirmed(const struct ha *ha, const struct group *g)
+uint64_t facts_unconfirmed_ns(const struct ha *ha, const struct group *g)
 {
 	uint64_t since = facts_answered_ns(ha, g);
 
 	if (since < ha->listening_ns)
 		since = ha->listening_ns;
-	return ha->turn_ns > since + facts_fresh_ns(ha);
+	return since + facts_fresh_ns(ha) + 1;
+}
+
+bool facts_unconfirmed(const struct ha *ha, const struct group *g)
+{
+	return ha->turn_ns >= facts_unconfirmed_ns(ha, g);
 }
 
 static void arbiter_said(const struct ha *ha, const struct group *g, struct judge_facts *f)

@@ -197,7 +197,9 @@ static uint64_t group_deadline(const struct ha *ha, const struct group *g)
 	uint64_t step = moving ? ha->conf->pulse_interval_ns : ha->conf->lease_ns / 10;
 
 	if (ha->conf->arbiter == ARBITER_ETCD && step > facts_fresh_ns(ha))
-		step = facts_fresh_ns(ha);	/* the holder asks for the lock before the other does */
+		step = facts_fresh_ns(ha);	/* the holder asks for the lock before the other does, */
+	if (ha->conf->arbiter == ARBITER_ETCD && facts_unconfirmed_ns(ha, g) > ha->turn_ns)
+		return earlier(ha->turn_ns + step, facts_unconfirmed_ns(ha, g));	/* and at once when it may */
 	return ha->turn_ns + step;
 }
 

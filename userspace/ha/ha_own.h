@@ -214,6 +214,8 @@ uint64_t facts_fresh_ns(const struct ha *ha);
 uint64_t facts_silence_ns(const struct ha *ha);
 void facts_note_links(struct ha *ha);	/* once a turn, before facts_peer() */
 bool facts_unconfirmed(const struct ha *ha, const struct group *g);
+/* The moment from which on it will be so, if no more is answered. */
+uint64_t facts_unconfirmed_ns(const struct ha *ha, const struct group *g);
 bool facts_peer_is_mute(const struct ha *ha);
 bool facts_peer_hears_us(const struct ha *ha);	/* by its newest message; that may be older than ours to it */
 
