@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/service.h"
 #include "tools/cli_table.h"
 
 #define LINE_CAP	1024
@@ -59,7 +60,6 @@ static const char *cause_text(const char *cause)
 		{ "stop",		"this host's controller was stopped" },
 		{ "first-start",	"both hosts were new, and this one is preferred" },
 		{ "nobody-holds",	"nobody held the role" },
-		{ "peer-let-go",	"the peer let go" },
 		{ "higher-number",	"the peer had a higher term" },
 		{ "renumber",		"the peer knew a higher term that nobody held" },
 		{ "not-heard",		"both hosts held the role, and the peer did not hear this one" },
@@ -72,6 +72,46 @@ static const char *cause_text(const char *cause)
 		if (!strcmp(cause, causes[i].word))
 			return causes[i].text;
 	return cause;
+}
+
+/* "core-dump" and "core-dump: what the monitor says" are one trouble. */
+static const char *trouble_text(const char *reason)
+{
+	static const struct {
+		const char *word, *text;
+	} troubles[] = {
+#define TROUBLE_ROW(name, word, event, text) { word, text },
+		SERVICE_TROUBLES(TROUBLE_ROW)
+#undef TROUBLE_ROW
+	};
+	size_t len = strcspn(reason, ":");
+
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
+		if (strlen(troubles[i].word) == len && !strncmp(reason, troubles[i].word, len))
+			return troubles[i].text;
+	return cause_text("service-unavailable");
+}
+
+/* Why it let go only the peer knows: the reader is sent there. */
+static void let_go_text(const json_t *c, const json_t *then, char *to, size_t len)
+{
+	const json_t *peer = json_object_get(then, "peer");
+
+	snprintf(to, len, "the peer %slet go: `baton explain %" JSON_INTEGER_FORMAT "` there says why",
+		 json_is_true(json_object_get(peer, "stopping")) ? "was being stopped and " :
+		 json_is_true(json_object_get(peer, "fenced")) ? "was fenced by hand and " :
+		 is(peer, "service", "unavailable") ? "was unavailable and " : "", num(c, "term"));
+}
+
+static void say_cause(const json_t *c, char *to, size_t len)
+{
+	const json_t *then = json_object_get(c, "then");
+
+	if (is(c, "cause", "peer-let-go"))
+		let_go_text(c, then, to, len);
+	else
+		snprintf(to, len, "%s", is(c, "cause", "service-unavailable") ? trouble_text(str(then, "service_reason")) :
+			 cause_text(str(c, "cause")));
 }
 
 static const char *head(const json_t *c)
@@ -151,7 +191,10 @@ static void say_outage(const json_t *c, const json_t *o)
 
 static void show_change(const json_t *c, const char *node)
 {
-	say("%s: the role %s %s because %s.", str(c, "group"), head(c), node, cause_text(str(c, "cause")));
+	char cause[LINE_CAP / 2];
+
+	say_cause(c, cause, sizeof(cause));
+	say("%s: the role %s %s because %s.", str(c, "group"), head(c), node, cause);
 	say("Term %" JSON_INTEGER_FORMAT "%s%s, %s; here %s -> %s (%s).", num(c, "term"), *str(c, "owner") ? " of " : "",
 	    str(c, "owner"), str(c, "time"), str(c, "from"), str(c, "to"), str(c, "cause"));
 	say_then(json_object_get(c, "then"));

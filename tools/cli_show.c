@@ -120,7 +120,8 @@ static void show_headline(const json_t *doc)
 	puts(colour() ? "\033[0m" : "");
 }
 
-static void add_group(struct table *t, const json_t *g)
+/* What a peer that is down said last may be long past. */
+static void add_group(struct table *t, const json_t *doc, const json_t *g)
 {
 	const json_t *peer = json_object_get(g, "peer"), *ready = json_object_get(g, "ready");
 	char service[LINE_CAP] = "", term[LINE_CAP] = "", there[LINE_CAP] = "", lease[LINE_CAP] = "", go[LINE_CAP] = "";
@@ -128,7 +129,7 @@ static void add_group(struct table *t, const json_t *g)
 	add(term, "%" JSON_INTEGER_FORMAT "%s%s", num(g, "term"), *str(g, "owner") ? " of " : "", str(g, "owner"));
 	add(lease, "%" JSON_INTEGER_FORMAT " ms", num(g, "lease_left_ms"));
 	add(service, "%s%s%s", str(g, "service"), *str(g, "service_reason") ? ": " : "", str(g, "service_reason"));
-	add(there, "%s, %s", str(peer, "role"), str(peer, "gate"));
+	add(there, "%s%s, %s", is(json_object_get(doc, "peer"), "state", "down") ? "last heard: " : "", str(peer, "role"), str(peer, "gate"));
 	add(go, "%s%s", is_true(ready, "switchover") ? "yes" : "no: ",
 	    is_true(ready, "switchover") ? "" : str(ready, "reason"));
 	table_add(t, str(g, "name"), str(g, "role"), *str(g, "reason") ? str(g, "reason") : "-",
@@ -143,7 +144,7 @@ static void show_groups(const json_t *doc)
 
 	table_open(&t, 9, "GROUP", "ROLE", "WHY", "GATE", "LEASE", "TERM", "SERVER", "ON THE PEER", "MAY SWITCH");
 	json_array_foreach(json_object_get(doc, "groups"), i, g)
-		add_group(&t, g);
+		add_group(&t, doc, g);
 	table_print(&t);
 }
 

@@ -274,6 +274,37 @@ def test_status_says_the_most_important_first(doc, first, cardboard):
     assert "\033" not in text and "no: peer fenced" in text and "up 1 d 01:01:01" in text
 
 
+@pytest.mark.parametrize("peer, old", [("down", True), ("up", False), ("stalled", False)])
+def test_status_does_not_pass_old_news_of_the_peer_for_new(peer, old, cardboard):
+    text = cardboard({"exit": 0, "doc": status(peer=peer, peer_gate="open")}).ask("status").stdout
+    assert ("last heard: backup, open" in text) == old, text
+
+
+def explained(cause, to, reason="", **peer):
+    said = {"state": "up", "said_us_ago": 12, "gate": "relay", "term": 8, "lease_left_us": 231000, "service": "running",
+            "fenced": False, "stopping": False, "last_response_ms": 2}
+    change = {"group": "sip", "term": 8, "owner": "b", "cause": cause, "from": "primary" if to == "backup" else "backup", "to": to,
+              "time": "2026-01-31T03:00:00.123Z", "boot_ms": 81234,
+              "then": {"service": "unavailable" if reason else "running", "service_reason": reason, "peer": {**said, **peer}, "paths": []},
+              "steps": [], "outage": {"measured": False, "outage_us": None}}
+    return {"schema": 1, "node": "a", "changes": [change]}
+
+
+@pytest.mark.parametrize("doc, first", [
+    (explained("service-unavailable", "backup", "core-dump: pid 7"), "left a because the SIP server has crashed and writes its core."),
+    (explained("service-unavailable", "backup", "management-nic-failed: no address"), "left a because the NIC of the management path has failed."),
+    (explained("service-unavailable", "backup", "word-of-tomorrow"), "left a because the SIP server here was unavailable."),
+    (explained("peer-let-go", "primary"), "came to a because the peer let go: `baton explain 8` there says why."),
+    (explained("peer-let-go", "primary", service="unavailable"),
+     "came to a because the peer was unavailable and let go: `baton explain 8` there says why."),
+    (explained("peer-let-go", "primary", stopping=True),
+     "came to a because the peer was being stopped and let go: `baton explain 8` there says why."),
+])
+def test_explain_names_the_cause_or_where_it_is_known(doc, first, cardboard):
+    text = cardboard({"exit": 0, "doc": doc}).ask("explain").stdout
+    assert text.splitlines()[0] == f"sip: the role {first}", text
+
+
 def test_status_counts_many_vips(cardboard):
     text = cardboard({"exit": 0, "doc": status(vips=1000)}).ask("status").stdout
     assert "and 984 more" in text and "983 yes, 1 no" in text and len(text.splitlines()) < 40

@@ -474,6 +474,8 @@ def test_reload_takes_at_once_what_it_can_and_names_the_rest(pair):
                       "peer": {"pulse-misses": "20"}})
     with pair.nothing_moves():
         assert hang_up(pair.a, "done").endswith("changed=1")
+        done = pair.a.cli("reload")
+    assert done.stdout == "configuration reloaded; what needs a restart of batond waits for it, see `baton options`\n", done.stdout
     assert value(pair.a, "group", "linger") == "5s"
     assert value(pair.a, "peer", "pulse-misses") == "10"
     for text in ('option changed section="group sip" option=linger from="32s" to="5s"',

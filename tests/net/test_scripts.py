@@ -146,6 +146,22 @@ def test_a_script_that_fails_lets_nobody_serve(lab, servers, probe):
     wait_until(lambda: "00-52029 sip" not in alarms(pair.a), 5, f"the alarm to end: {alarms(pair.a)}")
 
 
+def test_a_role_lost_to_a_script_names_the_script(lab, servers):
+    """With sip-iptakeover-monitoring a VIP that its script cannot place costs the role: whoever asks why is told the script's
+    name, also when nothing is wrong with the addresses any more, for the backup wants none."""
+    pair = scripted(lab, {"TServer": {"sip-iptakeover-monitoring": "true"}})
+    script(pair.a, "up", "exit 3")
+    pair.start(settle=False)
+    pair.b.wait_role("primary", 30)
+    pair.a.wait_role("backup", 10)
+    change = [c for c in pair.a.json("explain")["changes"] if c["from"] == "primary"][0]
+    assert change["then"]["service_reason"].startswith("vip-failed: sip-vip-script-up failed: "), change
+    assert "because the VIPs are not as the role wants them" in pair.a.cli("explain").stdout
+    told = [line for line in pair.a.log().splitlines() if 'alarm raised id="00-52029 sip"' in line]
+    text = alarms(pair.a).get("00-52029 sip", "sip-vip-script-up: cleared since")
+    assert "sip-vip-script-up" in told[0] and "sip-vip-script-up" in text, (told, text)
+
+
 def test_a_hanging_vip_script_stops_no_other_group(lab, servers):
     """Group two's script hangs: sip has its address, the role is taken and served, and what hangs is ended in time."""
     a = scripted(lab, {"group two": {"interface": "eth0", "sip-address": "10.77.0.101/24", "prefer": "a"}},

@@ -36,7 +36,7 @@ struct ha {
 	const struct conf *wanted;
 	int switchovers, fences, unfences, reloads, forgotten, asked;	/* asked: anything at all */
 	char group[BT_NAME_MAX];
-	bool force, answer_later, reload_fails;
+	bool force, answer_later, reload_fails, reload_waits;
 	uint64_t timeout_ns;
 	ha_done_fn *done;
 	void *done_arg;
@@ -184,8 +184,10 @@ int ha_reload(struct ha *h, char *text, size_t len)
 {
 	h->asked++;
 	h->reloads++;
-	if (!h->reload_fails)
+	if (!h->reload_fails) {
+		snprintf(text, len, "%s", h->reload_waits ? "x waits" : "");
 		return 0;
+	}
 	snprintf(text, len, "baton.conf:3: unknown key 'nmae'");
 	return -EINVAL;
 }
@@ -528,12 +530,17 @@ static void test_reload(void **state)
 
 	(void)state;
 	assert_int_equal(exit_of(reply), 0);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(reply, "doc"), "text")), "configuration reloaded");
+	json_decref(reply);
+	ha.reload_waits = true;
+	reply = ask("{\"verb\":\"reload\"}");
+	assert_string_equal(json_string_value(json_object_get(json_object_get(reply, "doc"), "text")), "configuration reloaded; x waits");
 	json_decref(reply);
 	ha.reload_fails = true;
 	reply = ask("{\"verb\":\"reload\"}");
 	assert_int_equal(exit_of(reply), CTL_REFUSED);
 	assert_string_equal(error_of(reply), "baton.conf:3: unknown key 'nmae'");
-	assert_int_equal(ha.reloads, 2);
+	assert_int_equal(ha.reloads, 3);
 	json_decref(reply);
 }
 

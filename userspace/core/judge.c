@@ -288,7 +288,7 @@ static struct judgement judge_ill(const struct judge_facts *f)
 
 	if (!judge_unready(f))
 		return change(f, WORD_LEAVE, why);
-	return (struct judgement){ .stuck = "unavailable here, but the peer cannot take the role: it stays" };
+	return (struct judgement){ .stuck = "unavailable here, but the peer cannot take the role (`baton status` says why): it stays" };
 }
 
 /* With a lock, a gate that is open without a lease has lost its role and does not know. */

@@ -295,14 +295,16 @@ static void verb_doctor(struct client *c, const struct request *r)
 
 static void verb_reload(struct client *c, const struct request *r)
 {
-	char why[CONF_PATH_MAX + WHY_MAX] = "";
+	char why[CONF_PATH_MAX + WHY_MAX] = "", text[sizeof(why) + 32];
 
 	(void)r;
 	log_request(c, "reload", "", false);
-	if (ha_reload(c->ctl->ha, why, sizeof(why)))
+	if (ha_reload(c->ctl->ha, why, sizeof(why))) {
 		client_answer(c, CTL_REFUSED, NULL, why[0] ? why : "the configuration was refused");
-	else
-		client_answer_doc(c, doc_done("configuration reloaded"));
+		return;
+	}
+	snprintf(text, sizeof(text), "configuration reloaded%s%s", why[0] ? "; " : "", why);
+	client_answer_doc(c, doc_done(text));
 }
 
 /* A verb without a row is one that request_read() refuses as not built. */

@@ -81,6 +81,26 @@ static const char *how_to_arm(const struct ha *ha, const struct group *g, const 
 	       "see the row `service`";
 }
 
+static const char *how_to_serve(const struct service_verdict *v)
+{
+	switch (v->trouble) {
+	case TROUBLE_NIC:
+	case TROUBLE_MGMT:
+	case TROUBLE_LINK:
+		return "see to that interface: its cable, the switch's port, its own address (`ip -s address`)";
+	case TROUBLE_VIP:
+		return "see to the VIP scripts, and to whoever else manages addresses here: `baton alarms`, `baton events`";
+	case TROUBLE_TRAFFIC:
+	case TROUBLE_TRUNKS:
+	case TROUBLE_MSML:
+		return "see to the network between them and this host: `baton devices`, `baton counters`";
+	case TROUBLE_NOT_READY:
+		return "see to the part that is named";
+	default:
+		return v->running && !v->reason[0] ? "" : "see to the SIP server of this host: does it run and listen on sip-port?";
+	}
+}
+
 static void doctor_group(struct ha *ha, const struct group *g, const struct rows *r)
 {
 	const char *why;
@@ -93,7 +113,7 @@ static void doctor_group(struct ha *ha, const struct group *g, const struct rows
 	snprintf(text, sizeof(text), "%s: %s%s%s%s%s", g->conf->name, g->service.running ? "running" : "unavailable",
 		 g->service.reason[0] ? ", " : "", g->service.reason, g->service.detail[0] ? ": " : "", g->service.detail);
 	doctor_say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text,
-	    g->service.running && !g->service.reason[0] ? "" : "see to the SIP server of this host: does it run and listen on sip-port?");
+	    how_to_serve(&g->service));
 	why = g->role == ROLE_PRIMARY ? judge_refusal(&f) : BT_WORD_MODE(f.word) != BT_ARMED ? "not armed" :
 	      f.leased ? NULL : "the peer does not answer this host";
 	snprintf(text, sizeof(text), "%s: %s", g->conf->name, why ? why : "a takeover would work");

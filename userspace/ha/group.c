@@ -90,13 +90,15 @@ static void tell_ended(struct group *g, const struct place_report *r)
 }
 
 /* Three reasons, one alarm: it stands while any of them does. Only with sip-iptakeover-monitoring the first is the service's, too. */
-void group_tell_vip(struct ha *ha, const struct group *g, const struct place_report *r)
+void group_tell_vip(struct ha *ha, struct group *g, const struct place_report *r)
 {
 	bool failed = g->service.trouble == TROUBLE_VIP || r->failed;
 	char text[HA_TEXT];
 
+	if (r->why[0] || !failed)	/* what was wrong with them is wanted as long as the failure stands */
+		snprintf(g->vip_why, sizeof(g->vip_why), "%s", r->why);
 	if (failed)
-		snprintf(text, sizeof(text), "vip-failed: %s%s%.120s", service_text(TROUBLE_VIP), r->why[0] ? ": " : "", r->why);
+		snprintf(text, sizeof(text), "vip-failed: %s%s%.120s", service_text(TROUBLE_VIP), g->vip_why[0] ? ": " : "", g->vip_why);
 	else if (r->err)
 		snprintf(text, sizeof(text), "%s", r->why);
 	else

@@ -55,6 +55,7 @@ static void note_peer(struct ha *ha)
 {
 	enum peer_state was = ha->peer;
 	char age[24] = "never";
+	uint64_t heard_ns;
 
 	pulse_report(ha->pulse, &ha->report);
 	facts_note_links(ha);
@@ -65,8 +66,9 @@ static void note_peer(struct ha *ha)
 	if (ha->peer == was)
 		return;
 	ha->peer_since_ns = ha->turn_ns;
-	if (facts_heard_ns(ha))
-		snprintf(age, sizeof(age), "%" PRIu64, (ha->turn_ns - facts_heard_ns(ha)) / NS_PER_MS);
+	heard_ns = facts_heard_ns(ha);
+	if (heard_ns)		/* a pulse may be younger than this turn */
+		snprintf(age, sizeof(age), "%" PRIu64, heard_ns < ha->turn_ns ? (ha->turn_ns - heard_ns) / NS_PER_MS : 0);
 	log_event(ha->peer == PEER_UP ? LOG_INFO : LOG_WARNING, "peer change", "peer=%s from=%s to=%s heard_ago_ms=%s",
 		  ha->conf->peer_name, peer_state_text(was), peer_state_text(ha->peer), age);
 	alarm_set(&ha->alarms, ha->peer == PEER_DOWN, "peer-down", NULL, "nothing is heard from the peer on any path",

@@ -102,6 +102,7 @@ struct group {
 	uint32_t repaired, lets;	/* of the placer's report, as last logged */
 	uint32_t vip_news;	/* as the placer was last told of */
 	bool vip_failed;	/* of the placer's report, as last logged */
+	char vip_why[160];	/* what was last wrong with the VIPs; "" when they are well */
 	uint64_t retry_ns;	/* when to try the disk again */
 	uint64_t peer_until_ns;	/* end of the peer's lease, about, by our clock */
 	uint64_t renewed_ns;	/* when that was last seen to move on */
@@ -226,7 +227,7 @@ void group_want_lock(struct ha *ha, struct group *g);
 void group_follow(struct ha *ha, struct group *g);	/* role after word, actions */
 void group_note_lost(struct group *g, uint64_t from);	/* the kernel found no listener and let go of word @from */
 bool group_decide(struct ha *ha, struct group *g);	/* judge, change the word; true: it changed */
-void group_tell_vip(struct ha *ha, const struct group *g, const struct place_report *r);	/* the VIPs' one alarm */
+void group_tell_vip(struct ha *ha, struct group *g, const struct place_report *r);	/* the VIPs' one alarm */
 void group_placed(struct ha *ha, struct group *g);	/* what the placer achieved */
 void group_say(struct ha *ha, const struct group *g);	/* health into our pulses */
 

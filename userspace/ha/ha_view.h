@@ -136,7 +136,10 @@ void ha_fence(struct ha *ha, const char *group, bool force, ha_done_fn *done, vo
 void ha_unfence(struct ha *ha, const char *group, ha_done_fn *done, void *arg);
 void ha_ask_forget(struct ha *ha, void *arg);
 
-/* Re-read the configuration. 0, or -EINVAL with the first error in @text (all are logged): nothing changed. */
+/*
+ * Re-read the configuration. 0, and in @text what waits for a restart, if anything does; or -EINVAL with the first error in
+ * @text (all are logged): nothing changed.
+ */
 int ha_reload(struct ha *ha, char *text, size_t len);
 
 /*

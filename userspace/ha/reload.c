@@ -51,6 +51,7 @@ struct both {
 	struct conf *now, *next;
 	enum opt_section section;
 	uint32_t i, j;		/* its number in each */
+	bool *waits;		/* set where a change wants a restart */
 };
 
 static char *field(const struct opt *o, struct conf *c, enum opt_section section, uint32_t i)
@@ -92,6 +93,7 @@ static unsigned take_one(const struct both *b, const struct opt *o)
 	same = !strcmp(was, is);
 	if (!same && o->effect == AT_RESTART) {
 		say(LOG_WARNING, "needs restart", b, o, was, is);
+		*b->waits = true;
 		return 0;
 	}
 	*where_slot(&b->now->where, b->section, b->i, o) = where_said(b->next, b->section, b->j, o);
@@ -118,20 +120,26 @@ static void say_section(int level, const char *what, const struct conf *c, enum 
 		  opts_instance_name(c, section, i), c->file, where_said(c, section, i, NULL));
 }
 
-/* [interface] and [pool]: one that comes or goes needs a restart, what both files have is looked at closely. */
-static unsigned take_named(struct ha *ha, struct conf *next, enum opt_section section)
+static void say_waiting(const char *what, const struct conf *c, enum opt_section section, uint32_t i, bool *waits)
 {
-	struct both b = { ha->conf, next, section, 0, 0 };
+	say_section(LOG_WARNING, what, c, section, i);
+	*waits = true;
+}
+
+/* [interface] and [pool]: one that comes or goes needs a restart, what both files have is looked at closely. */
+static unsigned take_named(struct ha *ha, struct conf *next, enum opt_section section, bool *waits)
+{
+	struct both b = { ha->conf, next, section, 0, 0, waits };
 	unsigned n = 0;
 
 	for (b.i = 0; b.i < opts_instances(b.now, section); b.i++)
 		if (opts_instance(next, section, opts_instance_name(b.now, section, b.i), &b.j))
 			n += take_section(&b);
 		else
-			say_section(LOG_WARNING, "section removed: needs restart", b.now, section, b.i);
+			say_waiting("section removed: needs restart", b.now, section, b.i, waits);
 	for (b.j = 0; b.j < opts_instances(next, section); b.j++)
 		if (!opts_instance(b.now, section, opts_instance_name(next, section, b.j), &b.i))
-			say_section(LOG_WARNING, "section added: needs restart", next, section, b.j);
+			say_waiting("section added: needs restart", next, section, b.j, waits);
 	return n;
 }
 
@@ -156,7 +164,7 @@ static unsigned tell_section(const struct both *b)
 /* [device] and [dn]: nothing of them needs a restart, so the new table is taken whole; here is what it changes. */
 static unsigned tell_changes(struct ha *ha, struct conf *next, enum opt_section section)
 {
-	struct both b = { ha->conf, next, section, 0, 0 };
+	struct both b = { ha->conf, next, section, 0, 0, NULL };
 	unsigned n = 0;
 
 	for (b.i = 0; b.i < opts_instances(b.now, section); b.i++)
@@ -188,15 +196,16 @@ static unsigned take_tables(struct ha *ha, struct conf *next)
 	return n;
 }
 
-static unsigned take_all(struct ha *ha, struct conf *next)
+static unsigned take_all(struct ha *ha, struct conf *next, bool *waits)
 {
 	static const enum opt_section single[] = { SEC_NODE, SEC_PEER, SEC_ARBITER, SEC_TSERVER, SEC_SYNC, SEC_SITE };
-	unsigned n = take_tables(ha, next) + take_named(ha, next, SEC_INTERFACE) + take_named(ha, next, SEC_POOL);
+	unsigned n = take_tables(ha, next) + take_named(ha, next, SEC_INTERFACE, waits) +
+		     take_named(ha, next, SEC_POOL, waits);
 
 	for (size_t s = 0; s < sizeof(single) / sizeof(single[0]); s++)
-		n += take_section(&(struct both){ ha->conf, next, single[s], 0, 0 });
+		n += take_section(&(struct both){ ha->conf, next, single[s], 0, 0, waits });
 	for (uint32_t i = 0; i < ha->n_groups; i++)
-		n += take_section(&(struct both){ ha->conf, next, SEC_GROUP, i, i });
+		n += take_section(&(struct both){ ha->conf, next, SEC_GROUP, i, i, waits });
 	return n;
 }
 
@@ -233,7 +242,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 {
 	struct conf *next = calloc(1, sizeof(*next));
 	struct errors e = { text, len };
-	bool taken = false;
+	bool taken = false, waits = false;
 	unsigned n = 0;
 	int err, devices_err;
 
@@ -244,7 +253,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		err = -EINVAL;
 	}
 	if (!err) {
-		n = take_all(ha, next);
+		n = take_all(ha, next, &waits);
 		ha_tell_idle(next);
 		taken = true;
 		certs_look(ha->certs);
@@ -260,6 +269,8 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		if (devices_err && !err)
 			snprintf(text, len, "devices: %s", strerror(-devices_err));
 		err = err ? err : devices_err;
+		if (!err && waits)
+			snprintf(text, len, "what needs a restart of batond waits for it, see `baton options`");
 	}
 	log_event(err ? LOG_ERR : LOG_INFO, "reload", "file=%s result=%s changed=%u", ha->opt.conf_file,
 		  err ? "refused" : "done", n);

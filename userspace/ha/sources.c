@@ -83,8 +83,11 @@ void sources_on_health(void *arg, uint32_t slot, const struct service_verdict *v
 	struct group *g = &ha->group[slot];
 
 	g->service = *v;
+	if (v->trouble == TROUBLE_VIP)		/* the placer knows more than the monitor; the last byte stays 0 */
+		memcpy(g->service.detail, g->vip_why, SERVICE_DETAIL - 1);
 	alarm_set(&ha->alarms, v->orphaned, "main-process-gone", g->conf->name,
-		  "the SIP server's main process is gone, its listener still serves: nothing is moved",
+		  "the process that server-pidfile or server-unit names has ended, but its SIP ports are served: nothing is moved; "
+		  "restart the SIP server in order when it suits",
 		  g->conf->alarm_notify, clock_now_ns());
 	alarm_set(&ha->alarms, v->wounded, "worker-died", g->conf->name, v->worker, g->conf->alarm_notify, clock_now_ns());
 	tell_troubles(ha, g);
