@@ -138,7 +138,7 @@ def test_the_outage_is_measured(lab, pair, probe):
 
 
 @pytest.mark.parametrize("settings", [{"peer": {"lease": "3s"}}])
-def test_a_crash_that_the_kernel_saw(lab, pair, probe):
+def test_a_crash_that_the_kernel_saw(lab, settings, pair, probe):
     """The controller stands still: it reads afterwards what its kernel did, and when. A long lease: else, on a busy machine, the
     peer claims before the server is killed."""
     p = probe()
