@@ -13,6 +13,10 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "health/network.h"
 #include "sys/clock.h"
@@ -197,6 +201,42 @@ static void test_events_alone_tell(void **state)
 	expect(bed, FACT_FAILED, FACT_NOT_WATCHED);
 }
 
+/* The socket that the thread asks by: the one of rtnetlink that hears no events. */
+static int find_asker(void)
+{
+	for (int fd = 0; fd < 256; fd++) {
+		struct sockaddr_nl at = { 0 };
+		socklen_t len = sizeof(at);
+
+		if (!getsockname(fd, (void *)&at, &len) && at.nl_family == AF_NETLINK && !at.nl_groups)
+			return fd;
+	}
+	return -1;
+}
+
+static bool is_failed(const struct bed *bed)
+{
+	return network_nic(bed->network, 0) == FACT_FAILED;
+}
+
+/* A list that could not be had, as when somebody holds the kernel's rtnl lock, says nothing of our address. */
+static void test_a_look_that_fails_is_no_fault(void **state)
+{
+	struct bed *bed = *state;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	watch_sip(bed, "10.9.0.1");
+	expect(bed, FACT_WELL, FACT_NOT_WATCHED);
+	assert_true(dup2(null, find_asker()) >= 0);
+	shell("ip addr add 10.9.0.7/24 dev nw-a");
+	run(bed, 4 * QUIET_NS, is_failed);
+	if (is_failed(bed))
+		fail_msg("no look at the addresses came to an end, and ours is said to be gone");
+	shell("ip addr flush dev nw-a");
+	expect(bed, FACT_FAILED, FACT_NOT_WATCHED);
+	close(null);
+}
+
 static void test_without_address_the_link_alone(void **state)
 {
 	struct bed *bed = *state;
@@ -322,7 +362,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_off_costs_nothing), T(test_sip_nic), T(test_the_right_address_in_the_wrong_place),
-		T(test_events_alone_tell), T(test_without_address_the_link_alone),
+		T(test_events_alone_tell), T(test_a_look_that_fails_is_no_fault), T(test_without_address_the_link_alone),
 		T(test_management_nic), T(test_one_nic_for_all_has_no_management_nic), T(test_news_of_a_vip), T(test_a_name),
 		T(test_a_name_that_nobody_knows), T(test_the_period_is_changed_at_once), T(test_an_interface_made_anew),
 	};

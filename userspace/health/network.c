@@ -23,7 +23,7 @@
 
 #define PRIORITY	30		/* below the main loop, as the placer */
 #define NAMELESS_NS	(10 * NS_PER_S)	/* until a name that nobody knew is asked for again */
-#define ASKING_NS	(100 * NS_PER_MS)
+#define AGAIN_NS	(100 * NS_PER_MS)	/* to a name that is asked for, and a look that failed */
 #define DUMP_TRIES	3
 #define WHY		96
 
@@ -81,7 +81,7 @@ struct network {
 	uint32_t news[BT_GROUPS_MAX];
 	struct vip_row *vips;		/* sorted */
 	uint32_t n_vips;
-	bool dirty;			/* an address of a NIC that is watched has come or gone */
+	bool dirty;			/* an address of a NIC that is watched has come or gone, or the last look failed */
 };
 
 /* ---- what the kernel says -------------------------------------------------------------------------- */
@@ -125,16 +125,15 @@ static void forget_addresses(struct network *n)
 	}
 }
 
-/* 0, or the list is not to be trusted: then the next look tells. */
+/* 0, or the list is not to be trusted. */
 static int look_at_addresses(struct network *n)
 {
-	int err = -EINTR;
+	int err = n->nic.ask.sock ? -EINTR : -EAGAIN;
 
 	for (int i = 0; i < DUMP_TRIES && err == -EINTR; i++) {
 		forget_addresses(n);
 		err = addr_dump(&n->nic.ask, on_address, n);
 	}
-	n->dirty = err;
 	return err;
 }
 
@@ -201,12 +200,15 @@ static void weigh_management(const struct network *n, const struct watch *w, str
 	say(f, well, why);
 }
 
+/* While a look fails what was found last stands: a list that could not be had says nothing of anybody's address. */
 static void publish(struct network *n)
 {
 	struct found found[BT_GROUPS_MAX];
 	uint64_t one = 1;
 	bool differs;
 
+	if (n->dirty)
+		return;
 	memset(found, 0, sizeof(found));
 	for (uint32_t s = 0; s < n->conf->n_groups; s++) {
 		if (n->watch[s].on[SIP_NIC])
@@ -266,8 +268,15 @@ static bool ask_names(struct network *n, uint64_t now)
 
 static void look(struct network *n)
 {
-	if (!nic_look(&n->nic))		/* it has a socket only then */
-		look_at_addresses(n);
+	n->dirty = nic_look(&n->nic) || look_at_addresses(n);
+}
+
+/* A late answer would be taken for the next: nic_look() opens another socket. */
+static void look_again(struct network *n)
+{
+	n->dirty = look_at_addresses(n);
+	if (n->dirty)
+		look(n);
 }
 
 static void news_of_all(struct network *n)
@@ -322,10 +331,10 @@ static void *run(void *arg)
 			look(n);
 			looked = now;
 		} else if (n->dirty) {
-			look_at_addresses(n);
+			look_again(n);
 		}
 		publish(n);
-		wait_for_news(n, waits ? now + ASKING_NS : looked + period);
+		wait_for_news(n, waits || n->dirty ? now + AGAIN_NS : looked + period);
 	}
 	return NULL;
 }
