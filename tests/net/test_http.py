@@ -104,10 +104,12 @@ print("done", flush=True)
 @pytest.mark.parametrize("settings", [HTTP])
 def test_a_pair_over_http(lab, pair, settings):
     primary, backup = pair[pair.primary], pair[pair.backup]
+    def why():
+        return server(primary.node)["groups"][0]["switchoverReason"]
+    wait_until(lambda: why().startswith("the pair is whole for "), 10, f"the copy that HTTP shows to be of a whole pair: {why()}")
     lead, stand = server(primary.node), server(backup.node)
     assert (lead["switchover"], lead["upgrade"], lead["groups"][0]["role"]) == (0, 0, "primary"), lead
-    assert lead["groups"][0]["switchoverReason"].startswith("the pair is whole for "), lead
-    wait_until(lambda: server(backup.node)["switchover"] == 1, 5, f"the backup to be ready: {stand}")
+    wait_until(lambda: server(backup.node)["switchover"] == 1, 10, f"the backup to be ready: {stand}")
     assert (server(backup.node)["upgrade"], stand["groups"][0]["service"]) == (1, "SERVICE_RUNNING"), stand
     assert metric(primary.node, "role", group="sip", role="primary") == 1
     assert metric(backup.node, "role", group="sip", role="primary") == 0
