@@ -141,12 +141,14 @@ plant("help-sent-on-again", "loops: help is helped again", RELAY,
 plant("help-of-the-flooded", "flooded frames are multiplied", RELAY,
       "	if (m->my_mac && m->to != m->my_mac)\n		return BT_X_VIP_FLOODED;\n", "", "bpf:relay")
 plant("relay-into-the-void", "H13: sent on where the peer is not heard", RELAY,
-      "		m->peer_mac = newest > fresh_ns ? mark_read(st->peer_mac) : 0;",
-      "		m->peer_mac = fresh_ns == 1 ? 0 : mark_read(st->peer_mac);", "bpf:relay")
+      "		m->peer_mac = newest > m->fresh_ns ? mark_read(st->peer_mac) : 0;",
+      "		m->peer_mac = m->fresh_ns == 1 ? 0 : mark_read(st->peer_mac);", "bpf:relay")
 plant("relay-over-another-path", "H13: not the interface the pulse lives on", RELAY,
       "path->ifindex != ifindex || !st->heard_ns", "path->ifindex - ifindex > 1000 || !st->heard_ns", "bpf:relay")
 plant("help-to-nobody", "H21: help to a holder not heard open", RELAY,
-      "	return node && BT_WORD_MODE(m->heard) == BT_OPEN &&", "	return node &&", "bpf:relay")
+      "	return BT_WORD_MODE(m->heard) == BT_OPEN && m->heard_ns > m->fresh_ns;", "	return m->heard_ns > m->fresh_ns;", "bpf:relay")
+plant("help-at-a-short-silence", "a machine that stood still for 30 ms drops what its peer would have served", RELAY,
+      "#define SEND_MIN_NS	250000000ULL", "#define SEND_MIN_NS	30000000ULL", "bpf:relay")
 plant("fragments-follow-the-word", "H24", RELAY,
       "	if (h->later && fragment_is_ours(ctx, h, now))\n		return BT_X_VIP_FRAGMENT;\n", "", "bpf:relay")
 plant("unleased-accepts", "G6: a gate open without a lease accepts", "bpf/gate.h",
@@ -196,7 +198,7 @@ plant("armed-with-another-digest", "H23: armed with other VIPs", JUDGE,
 plant("armed-while-ill", "arms without a healthy server", JUDGE,
       "	if (!f->running || !f->link_up || !f->settled)\n		return stay;\n", "	if (!f->running || !f->link_up)\n		return stay;\n", "unit:judge")
 plant("fenced-claims", "a host fenced by hand takes the role", JUDGE,
-      "	if (f->stopping || f->fenced || !may_serve(f))\n		return stay;", "	if (f->stopping || !may_serve(f))\n		return stay;",
+      "	if (f->stopping || f->fenced)\n		return stay;\n	if (!may_serve(f))", "	if (f->stopping)\n		return stay;\n	if (!may_serve(f))",
       "unit:judge")
 plant("lease-from-store", "H4: lease counted from the store, not from the probe", "userspace/core/lease.c",
       "	return f->answered_ns ? f->answered_ns + f->lease_ns : 0;", "	return f->answered_ns ? f->turn_ns + f->lease_ns : 0;", "unit:lease")
