@@ -85,4 +85,4 @@ def test_calls_over_ipv6_and_ipv4_move_together(lab, probe):
     time.sleep(0.2)
     for asked, address in zip(both, addresses):
         seen = asked.stop()
-        assert [s["tag"] for s in seen["segments"]] == [holder, controller.other(holder)], f"{address}: {seen['segments']}"
+        assert seen["holders"] == [holder, controller.other(holder)], f"{address}: {seen['segments']}"

@@ -40,7 +40,7 @@ def test_the_role_moves_while_the_core_is_written(lab, cores, probe):
     assert dump < moved < first(told, "service ", "reason=process-gone"), told
     seen = asked.stop()
     assert seen["answered_by_two"] == 0, f"{seen['answered_by_two']} requests answered by both hosts"
-    assert [s["tag"] for s in seen["segments"]] == [holder, other(holder)], seen["segments"]
+    assert seen["holders"] == [holder, other(holder)], seen["segments"]
     print(f"silence {seen['marks']['dump']['silence_ms']:.1f} ms, {seen['lost']} lost")
 
 

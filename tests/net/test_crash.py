@@ -74,7 +74,7 @@ def test_it_ends_there(lab, pair, probe):
         time.sleep(0.5)
     assert waited > 0.7, f"armed again {waited:.2f} s after its server came back"
     seen = asked.stop()
-    assert [s["tag"] for s in seen["segments"]] == [holder, other(holder)], seen["segments"]
+    assert seen["holders"] == [holder, other(holder)], seen["segments"]
 
 
 @pytest.mark.parametrize("settings", [{"group sip": {"sip-hang-timeout": "0"}}])

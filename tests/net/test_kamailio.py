@@ -68,7 +68,7 @@ def test_kill_of_the_main_process_alone_raises_an_alarm_and_moves_nothing(lab, p
         room.wait_until(lambda: "main-process-gone sip" in alarms(pair[holder]), 3, "the alarm main-process-gone")
         time.sleep(1)
     seen = asked.stop()
-    assert [s["tag"] for s in seen["segments"]] == [holder] and seen["marks"]["kill"]["lost"] == 0, seen
+    assert seen["holders"] == [holder] and seen["marks"]["kill"]["lost"] == 0, seen
     assert pair[holder].group()["service"] == "running" and "stuck sip" not in alarms(pair[holder])
 
 

@@ -44,7 +44,7 @@ def serves_through_switchover_and_death(lab, pair, addresses=(VIP,), probe=None)
     assert pair[first].group()["reason"] == "peer-lost"
     for one in asked:
         seen = one.stop()
-        tags = [s["tag"] for s in seen["segments"]]
+        tags = seen["holders"]
         assert tags == [first, other(first), first] and seen["answered_by_two"] == 0, seen["segments"]
         assert all(mark["silence_ms"] < SILENCE_MS for mark in seen["marks"].values()), seen["marks"]
     return first

@@ -267,7 +267,7 @@ def test_pins_of_another_abi(lab, pair, probe):
     assert "Start that build again and stop it in order, or" in said and f"rm -r {pair[backup].pin_dir}" in said, said
     assert sorted(os.listdir(pair[backup].pin_dir)) == pins, "what another build made was touched"
     seen = asked.stop()
-    assert [s["tag"] for s in seen["segments"]] == [holder] and seen["lost"] == 0, seen
+    assert seen["holders"] == [holder] and seen["lost"] == 0, seen
     assert pair[holder].role_changes() == changes
 
 
@@ -290,7 +290,7 @@ def test_second_batond_with_a_run_dir_of_its_own(lab, pair, probe, pins):
             ready = pair[holder].group()["ready"]
             assert ready["switchover"], f"the backup is not ready any more: {ready}"
     seen = asked.stop()
-    assert [s["tag"] for s in seen["segments"]] == [holder] and seen["lost"] == 0, seen
+    assert seen["holders"] == [holder] and seen["lost"] == 0, seen
     assert lab.nodes[holder].holds() and pair[holder].log().count("vip repaired") == repaired
 
 
@@ -308,7 +308,7 @@ def test_second_batond_with_ports_of_its_own(lab, pair, probe):
         assert second.wait(10) == 1
         assert f"pin-dir {one.pin_dir} is in use by another batond" in second.text(), second.text()
     seen = asked.stop()
-    assert [s["tag"] for s in seen["segments"]] == [holder] and seen["lost"] == 0, seen
+    assert seen["holders"] == [holder] and seen["lost"] == 0, seen
 
 
 @contextlib.contextmanager

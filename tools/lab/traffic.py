@@ -49,6 +49,18 @@ def listens(lab, host, port=PORT):
     return bool(lab.nodes[host].run("ss", "-Hnul", f"sport = :{port}").stdout.strip())
 
 
+def holders(changes):
+    """Who answered, in order, of (tag, for how many ms) each. What an old holder had taken it still answers, perhaps after
+    the new one's first: a few milliseconds of somebody between two others are no turn."""
+    order = []
+    for tag, lasted_ms in changes:
+        if order and lasted_ms < 20:
+            continue
+        if order[-1:] != [tag]:
+            order.append(tag)
+    return order
+
+
 class Probe:
     """One OPTIONS a millisecond to the VIP, and what came of it (bench/probe.c)."""
 
@@ -64,6 +76,12 @@ class Probe:
         """The server whose answers come now; "" while there was none."""
         changes = [line["answered_by"] for line in self._lines() if "answered_by" in line]
         return changes[-1] if changes else ""
+
+    def holders(self):
+        """Who answered so far, in order; silence is no answer."""
+        told = [(line["answered_by"], line["at_ms"]) for line in self._lines() if "answered_by" in line]
+        ends = [at for _, at in told[1:]] + [float("inf")]
+        return holders([(tag, end - at) for (tag, at), end in zip(told, ends) if tag])
 
     def wait_answered_by(self, tag, timeout=10):
         wait_until(lambda: self.answered_by() == tag, timeout,
@@ -96,6 +114,7 @@ class Probe:
             raise LabError(f"{self.process.name} gave no result: {self.process.text()}")
         result = lines[-1]
         result["marks"] = {mark["name"]: mark for mark in result["marks"]}
+        result["holders"] = self.holders()
         return result
 
 

@@ -93,7 +93,7 @@ static void tell_story(const struct devices *d, uint32_t slot, enum devices_kind
 	if (r->out != was->out)
 		log_event(r->out ? LOG_WARNING : LOG_INFO, "out of service", "group=%s type=%s all=%s devices=%u", group,
 			  kinds[kind].service_type, r->out ? "yes" : "no", d->look[slot][kind].n);
-	if (r->out && r->peer_oos != was->peer_oos)
+	if (r->out && r->peer_oos != (was->out && was->peer_oos))	/* it may have been out before this host was */
 		log_event(LOG_INFO, "out of service", "group=%s type=%s peer=%s text=\"%s\"", group, kinds[kind].service_type, d->conf->peer_name,
 			  r->peer_oos ? "the peer sees the same: nothing is moved" : "the peer does not see the same any more");
 }
