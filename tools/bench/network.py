@@ -66,7 +66,7 @@ def pull(lab, pair, probe, told, i):
     seen = gate_times(pair, new)
     event = told.since(holder, begun, what="link", carrier=False)
     lab.link_up(holder)
-    pair.settle(30)
+    pair.settle(60)
     time.sleep(REST_S)
     return (seen[1] - event) / 1e6 if seen and event else None
 
@@ -84,7 +84,7 @@ def take(lab, pair, probe, told, i):
     back = told.since(holder, gone, what="address", there=True)
     if not back:
         lab.nodes[pair.primary].run("ip", "addr", "add", f"{VIP}/32", "dev", "eth0", check=False)
-    pair.settle(30)
+    pair.settle(60)
     return (back - gone) / 1e6 if back else None
 
 
