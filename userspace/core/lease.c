@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/lease.h"
 
+#include "core/when.h"
 #include "baton_abi.h"
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 static uint64_t by_answer(const struct lease_facts *f)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/pass.h"
 
+#include "core/when.h"
 #include "pulse_wire.h"
 
 #define NS_PER_S	UINT64_C(1000000000)
@@ -19,11 +20,6 @@ uint64_t pass_period_ns(const struct conf *conf, bool *ret_any)
 	}
 	*ret_any = longest;
 	return (longest ? longest : PASS_PERIOD_S) * NS_PER_S;
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 static uint64_t last_sign(const struct pass_seen *seen)

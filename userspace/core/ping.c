@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/when.h"
 #include "bpf/siphash.h"
 
 #define MS	UINT64_C(1000000)
@@ -17,11 +18,6 @@ static uint64_t *departure(struct ping *p, uint32_t serial)
 static uint64_t asked_ns(const struct ping *p)
 {
 	return p->left_ns[p->serial % PING_KEPT];
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 void ping_set(struct ping *p, uint64_t check_ns, uint64_t force_ns, uint64_t first_ns)

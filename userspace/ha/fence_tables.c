@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <sys/eventfd.h>
 
+#include "core/when.h"
 #include "sys/clock.h"
 #include "sys/thread.h"
 
@@ -22,11 +23,6 @@
 #define LOOK_NS		(250 * NS_PER_MS)	/* between two questions whether others changed the ruleset */
 
 /* ---- how long may they live ----------------------------------------------------------------------- */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* By word and lease alone. What lingers has no lease any more: it ends by its own time, or soon after us. */
 static struct fence_life wanted(const struct fence *f, uint32_t i, uint64_t now_ns)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/word.h"
+#include "core/when.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -182,11 +183,6 @@ static void turn_group(struct ha *ha, struct group *g)
 	}
 	group_renew_lease(ha, g);
 	group_placed(ha, g);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* A claim, a hand-over and a role on the ground are watched closely; else leases set the pace. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/fault.h"
+#include "core/when.h"
 #include "ha/route.h"
 #include "sys/diag.h"
 #include "sys/clock.h"
@@ -281,18 +282,13 @@ static bool round_of_work(struct placer *p, bool everything)
 	return again;
 }
 
-static uint64_t soonest(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static uint64_t next_look(const struct placer *p)
 {
 	uint64_t next = UINT64_MAX;
 
 	for (uint32_t i = 0; i < p->n; i++)
 		if (p->slot[i].told)
-			next = soonest(next, p->slot[i].next);
+			next = earlier(next, p->slot[i].next);
 	return next;
 }
 
@@ -324,7 +320,7 @@ static void *run(void *arg)
 		again = round_of_work(p, everything);
 		rest(p);
 		if (!p->quit && !p->look && (again || !has_news(p)))
-			wait_for_work(p, soonest(next_look(p), monotonic_in(again ? RETRY_NS : REST_NS)));
+			wait_for_work(p, earlier(next_look(p), monotonic_in(again ? RETRY_NS : REST_NS)));
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -432,7 +428,7 @@ void placer_retime(struct placer *p)
 		struct slot *s = &p->slot[i];
 
 		s->every_ns = s->conf->opt.network_monitoring_timeout_s * NS_PER_S;
-		s->next = soonest(s->next, monotonic_in(s->every_ns));
+		s->next = earlier(s->next, monotonic_in(s->every_ns));
 	}
 	pthread_cond_signal(&p->work);
 	pthread_mutex_unlock(&p->lock);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "core/when.h"
 #include "health/pinger.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -23,11 +24,6 @@
 #define GREETINGS	15			/* questions to a new server, until it answers one */
 #define GENERATIONS	8			/* a worker's worker ... */
 #define CLIMBS_MAX	200			/* in a second: others' crashes must not cost the loop its time */
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 /* Its number is its own only while its pidfd says that it lives. */
 static bool lives(const struct crash_group *g)

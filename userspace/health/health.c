@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/when.h"
 #include "health/answers.h"
 #include "health/crash.h"
 #include "health/devices.h"
@@ -230,11 +231,6 @@ static void on_pinger(struct src *src, uint32_t events)
 	(void)events;
 	(void)!read(src->fd, &n, sizeof(n));
 	devices_news(&h->devices);	/* the turn that follows looks */
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 #define TURNED	(PULSE_F_ASKING | PULSE_F_ANSWERS | PULSE_F_NO_SIP | 3 << PULSE_F_PASS_SHIFT)

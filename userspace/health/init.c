@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/when.h"
 #include "sys/bind_try.h"
 #include "sys/clock.h"
 #include "sys/diag.h"
@@ -121,11 +122,6 @@ static void look_for_server(struct init *i, uint64_t now_ns)
 	i->serves_udp = asked_at(i, &at) && somebody_listens(i, &at);
 	i->looked = true;
 	i->look_ns = now_ns + AGAIN_NS;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 uint64_t init_turn(struct init *i, uint64_t now_ns)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "core/when.h"
 #include "sys/clock.h"
 #include "sys/diag.h"
 #include "sys/log.h"
@@ -220,11 +221,6 @@ static void on_ready(struct src *src, uint32_t events)
 	for (uint32_t s = 0; s < l->n_groups; s++)
 		look_at_dirty(l, &l->groups[s], err == -ENOBUFS, clock_now_ns());
 	l->changed(l->arg);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 void listener_turn(struct listener *l, uint64_t now_ns)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/when.h"
 #include "health/health.h"
 #include "health/pinger.h"
 #include "sys/clock.h"
@@ -13,11 +14,6 @@
 void traffic_open(struct traffic *t, const struct conf *conf, uint32_t slot, struct dp *dp, struct pinger *pinger)
 {
 	*t = (struct traffic){ .conf = conf, .slot = slot, .dp = dp, .pinger = pinger };
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 static void look_at_devices(struct traffic *t)
