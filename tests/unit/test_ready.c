@@ -73,7 +73,7 @@ static void a_primary_needs_an_armed_peer_and_its_monitors(void **state)
 	expect(&f, "peer is down");
 	f = primary();
 	f.running = false;
-	expect(&f, "the SIP server is unavailable here");
+	expect(&f, "this host is unavailable, its alarms say why");
 	assert_null(ready_impediment(&f));
 }
 
@@ -85,7 +85,7 @@ static void a_backup_does_not_wait(void **state)
 	f.whole_ns = 0;
 	expect(&f, NULL);
 	f.running = false;
-	expect(&f, "the SIP server is unavailable here");
+	expect(&f, "this host is unavailable, its alarms say why");
 	f = backup();
 	judged.leased = false;
 	expect(&f, "the peer does not answer this host");

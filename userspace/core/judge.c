@@ -53,7 +53,7 @@ const char *judge_unready(const struct judge_facts *f)
 	if (f->said.fenced)
 		return "peer is fenced by hand";
 	if (!f->said.running)
-		return "peer's SIP server is unavailable";
+		return "the peer is unavailable, its alarms say why";
 	if (!peer_armed_at(f))
 		return f->mute ? "peer's controller is dead or stopped" : "peer is not armed";
 	if (!f->said.leased)

@@ -17,7 +17,7 @@ const char *ready_impediment(const struct ready_facts *f)
 	if (f->judge->fenced)
 		return "fenced by hand";
 	if (!f->running)
-		return "the SIP server is unavailable here";
+		return "this host is unavailable, its alarms say why";
 	if (BT_WORD_MODE(f->judge->word) != BT_ARMED)
 		return "not armed";
 	return f->judge->leased ? NULL : "the peer does not answer this host";
@@ -32,7 +32,7 @@ const char *ready_refusal(const struct ready_facts *f, char *buf, size_t len)
 	if (f->role != ROLE_PRIMARY && f->role != ROLE_BACKUP)
 		return "the role is moving";
 	if (!f->running)
-		return "the SIP server is unavailable here";
+		return "this host is unavailable, its alarms say why";
 	if (!ready_is_whole(f->judge))
 		return "the peer is not well";
 	if (f->role == ROLE_BACKUP || f->whole_ns >= READY_AFTER_NS)

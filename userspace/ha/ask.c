@@ -63,7 +63,7 @@ static const char *refusal(struct ha *ha, struct group *g, bool force)
 	if (word_is_claim(f.word, ha->me) || BT_WORD_MODE(f.word) == BT_RELAY)
 		return "a role change is under way";
 	if (!f.running || !f.link_up)
-		return "the SIP server is unavailable on this host";
+		return "this host is unavailable, its alarms say why";
 	if (f.peer != PEER_UP && !force)
 		return judge_unready(&f);
 	return NULL;
