@@ -2,7 +2,8 @@
 /*
  * baton_xdp: what may come in? Parse, decide, count, return.
  *
- * Every frame is counted once as total and once by the way it went (enum bt_xdp_exit).
+ * Every frame is counted once as total and once by the way it went (enum bt_xdp_exit). What takes longer goes on
+ * in a stage (stage.h): a program of its own here below, which counts that exit itself.
  */
 #include "conflict.h"
 #include "count.h"
@@ -12,6 +13,8 @@
 #include "parse.h"
 #include "pulse.h"
 #include "relay.h"
+#include "stage.h"
+#include "steer.h"
 #include "vip.h"
 
 const volatile struct bt_stamp stamp = { BT_STAMP_MARK, BT_ABI, BT_LAYOUT_HASH };
@@ -45,8 +48,17 @@ static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struc
 	return exit;
 }
 
-static __always_inline enum bt_xdp_exit vip_in(struct xdp_md *ctx, const struct frame *f,
-					       const struct bt_vip *vip)
+/* The gate let it in: to this host's server, or is there more to be asked? */
+static __always_inline __u32 vip_goes_on(const struct bt_vip *vip, enum bt_xdp_exit exit, __u64 now)
+{
+	if (!(vip->flags & (BT_VIP_STEERED | BT_VIP_CALLS)))
+		return exit;
+	if (!stage_tell(now, vip->group, 1 + vip->index))
+		return BT_X_BROKEN;
+	return vip->flags & BT_VIP_STEERED ? STAGE_EXIT(BT_STAGE_STEER) : STAGE_EXIT(BT_STAGE_CALLS);
+}
+
+static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, const struct bt_vip *vip)
 {
 	struct frame_payload payload;
 	enum bt_xdp_exit exit;
@@ -63,28 +75,44 @@ static __always_inline enum bt_xdp_exit vip_in(struct xdp_md *ctx, const struct 
 		fragment_begin(ctx, &f->h, now);
 	if (live_is_counted(f))
 		live_count(f, vip, BT_IN, sip_read(f, &payload), now);
-	return exit;
+	return vip_goes_on(vip, exit, now);
 }
 
-/* Not for a VIP: a pulse, or none of our business. */
-static __always_inline enum bt_xdp_exit host_in(struct xdp_md *ctx, const struct frame *f)
+/* A UDP datagram to the pulse port? */
+static __always_inline bool is_pulse(const struct frame *f, const struct bt_node *node)
+{
+	struct udphdr *udp;
+
+	if (!node->pulse_port || !frame_has_l4(f, IPPROTO_UDP))
+		return false;
+	udp = frame_at(f, f->h.l4, sizeof(*udp));
+	return udp && f->h.end - f->h.l4 >= sizeof(*udp) && udp->dest == node->pulse_port;
+}
+
+/* Its UDP header is not whole. */
+static __always_inline bool is_cut(const struct frame *f)
+{
+	return frame_has_l4(f, IPPROTO_UDP) &&
+	       (!frame_at(f, f->h.l4, sizeof(struct udphdr)) || f->h.end - f->h.l4 < sizeof(struct udphdr));
+}
+
+/* Not for a VIP: a pulse, a pool's, or none of our business. */
+static __always_inline __u32 host_in(const struct frame *f)
 {
 	struct bt_node *node = pulse_node();
-	struct udphdr *udp;
 
 	if (f->h.broken || f->h.deep)
 		return BT_X_TRUNCATED;
-	if (!node || !frame_has_l4(f, IPPROTO_UDP))
-		return BT_X_NOT_OURS;
-	udp = frame_at(f, f->h.l4, sizeof(*udp));
-	if (!udp || f->h.end - f->h.l4 < sizeof(*udp))
+	if (node && is_cut(f))
 		return BT_X_TRUNCATED;
-	if (!node->pulse_port || udp->dest != node->pulse_port)
+	if (node && is_pulse(f, node))
+		return STAGE_EXIT(BT_STAGE_PULSE);
+	if (!stage_steers())
 		return BT_X_NOT_OURS;
-	return pulse_in(ctx, f, node);
+	return stage_tell(0, 0, 0) ? STAGE_EXIT(BT_STAGE_STEER) : BT_X_BROKEN;
 }
 
-static __always_inline enum bt_xdp_exit decide(struct xdp_md *ctx, const struct frame *f)
+static __always_inline __u32 decide(struct xdp_md *ctx, const struct frame *f)
 {
 	struct bt_vip *vip;
 	struct who_has who;
@@ -92,7 +120,7 @@ static __always_inline enum bt_xdp_exit decide(struct xdp_md *ctx, const struct 
 	if (who_has_read(&who, f))
 		return who_has_in(&who);
 	vip = vip_of(f, false);
-	return vip ? vip_in(ctx, f, vip) : host_in(ctx, f);
+	return vip ? vip_in(ctx, f, vip) : host_in(f);
 }
 
 __noinline int read_frame(struct xdp_md *ctx, struct headers *ret)
@@ -103,19 +131,62 @@ __noinline int read_frame(struct xdp_md *ctx, struct headers *ret)
 	return 0;
 }
 
+static __always_inline int leave(struct xdp_md *ctx, __u32 exit)
+{
+	count_exit(&st_count, exit, ctx->data_end - ctx->data);
+	return exit < BT_X__N ? verdicts[exit] : XDP_DROP;
+}
+
 SEC("xdp")
 int baton_xdp(struct xdp_md *ctx)
 {
-	__u32 len = ctx->data_end - ctx->data, exit;
 	struct frame f = {};
+	__u32 exit;
 
-	count_exit(&st_count, BT_X_TOTAL, len);
+	count_exit(&st_count, BT_X_TOTAL, ctx->data_end - ctx->data);
 	read_frame(ctx, &f.h);
 	f.data = (void *)(long)ctx->data;
 	f.data_end = (void *)(long)ctx->data_end;
 	exit = decide(ctx, &f);
-	count_exit(&st_count, exit, len);
-	return exit < BT_X__N ? verdicts[exit] : XDP_DROP;
+	if (exit >= BT_X__N) {
+		bpf_tail_call(ctx, &stages, exit - BT_X__N);
+		exit = BT_X_BROKEN;
+	}
+	return leave(ctx, exit);
+}
+
+/* A stage: a datagram to the pulse port, whose UDP header is whole. */
+SEC("xdp")
+int baton_pulse(struct xdp_md *ctx)
+{
+	struct bt_node *node = pulse_node();
+	struct frame f = {};
+
+	read_frame(ctx, &f.h);
+	f.data = (void *)(long)ctx->data;
+	f.data_end = (void *)(long)ctx->data_end;
+	return leave(ctx, node ? pulse_in(ctx, &f, node) : BT_X_BROKEN);
+}
+
+/* A stage: is it for, or from, a pool? */
+SEC("xdp")
+int baton_steer(struct xdp_md *ctx)
+{
+	struct bt_stage *stage = stage_told();
+	__u32 verdict = XDP_DROP, len = ctx->data_end - ctx->data;
+	struct headers h = {};
+
+	count_exit(&st_count, BT_X_STEERED, len);
+	read_frame(ctx, &h);
+	count_exit(&st_steer, stage ? steer_in(ctx, &h, stage, &verdict) : BT_S_BROKEN, len);
+	return verdict;
+}
+
+/* A stage: a VIP's, let in by the open gate. */
+SEC("xdp")
+int baton_calls(struct xdp_md *ctx)
+{
+	return leave(ctx, BT_X_VIP_ACCEPTED);
 }
 
 char LICENSE[] SEC("license") = "GPL";

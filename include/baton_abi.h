@@ -19,7 +19,7 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#define BT_ABI		2
+#define BT_ABI		3
 #define BT_MAGIC	0x4241544f4e0001ULL	/* "BATON", 0, 1 */
 
 #define BT_GROUPS_MAX	16
@@ -30,6 +30,14 @@
 #define BT_NEIGH_MAX	4096
 #define BT_FRAG_MAX	1024
 #define BT_RING_BYTES	65536
+#define BT_POOLS_MAX	64	/* slots 1..64 of maps that have one more: 0 is never a pool */
+#define BT_SERVERS	2	/* of a pool, numbered 1 and 2; 0 is never a server */
+#define BT_SERVICES_MAX	1024	/* addresses and ports of services and servers, each family */
+#define BT_DIALOG_MAX	65536
+#define BT_YOUNG_MAX	16384
+#define BT_SLOW_FRAME	2048	/* bytes of a frame that userspace is given */
+#define BT_SLOW_BYTES	(1 << 20)
+#define BT_TRACE_BYTES	(1 << 18)
 
 /*
  * The word, one aligned u64 per group: {term:32, owner:8, mode:8, 0:16}.
@@ -116,7 +124,25 @@ struct bt_group {
 struct bt_vip {
 	__u16 group;		/* slot */
 	__u16 index;		/* of this VIP in st_live */
-	__u32 zero;
+	__u32 flags;		/* BT_VIP_* */
+};
+
+/* bt_vip.flags: what the open gate let in goes to a further stage. */
+#define BT_VIP_STEERED	(1u << 0)	/* `mode = proxy`: pools have services here */
+#define BT_VIP_CALLS	(1u << 1)	/* its SIP is read for dialogs: drain, `baton calls` */
+
+/*
+ * Map stages, a program array: where baton_xdp goes on by tail call. Each is verified by itself. Filled by the
+ * loader as the object declares it. Entering one that is missing counts as BROKEN.
+ */
+enum bt_stage_id { BT_STAGE_PULSE, BT_STAGE_STEER, BT_STAGE_CALLS, BT_STAGE__N };
+
+/* Map st_stage, per CPU, 1 entry: what baton_xdp tells the stage it enters. Valid for that one frame. */
+struct bt_stage {
+	__u64 now_ns;		/* 0: no clock was read yet */
+	__u32 group;		/* slot of the VIP's group; only if vip */
+	__u16 vip;		/* 1 + index of the VIP it is for; 0: it is for none, no gate was asked */
+	__u16 zero;
 };
 
 /* Map st_word, u64 per group, mmapable. Writers: kernel and batond, compare-and-swap only. */
@@ -206,6 +232,7 @@ struct bt_pair {
 	X(PULSE_BOOT,	 XDP_DROP, "pulse refused: boot id not proven, or meant for an earlier life of ours") \
 	X(PULSE_REPLAY,	 XDP_DROP, "pulse refused: sequence number seen or too old") \
 	X(PULSE_RANGE,	 XDP_DROP, "pulse refused: a field out of range") \
+	X(STEERED,	 XDP_DROP, "taken up by the steering stage, which counts what became of it") \
 	X(BROKEN,	 XDP_DROP, "a map of ours is missing or unfilled") \
 
 enum bt_xdp_exit {
@@ -353,11 +380,224 @@ struct bt_event {
 	__u64 arg;
 };
 
+/* ---- steering: [pool] sections, design §4.7 ------------------------------------------------------ */
+
+/* Map cfg_steer, 1 entry, mmapable. Writer: batond. All 0: nothing is steered. */
+struct bt_steer {
+	__u64 key[2];		/* SipHash keys of Call-IDs and connections; random, for the maps' life */
+	__u32 tick_s;		/* boot clock in seconds, written each second: what bt_dialog.*_s are read from */
+	__u32 n_pools;		/* 0: frames that are for no VIP are not looked at */
+	__u32 new_max;		/* entries that one CPU may make in one tick; 0: none */
+	__u32 trace_every;	/* one decision in so many per CPU goes to ev_trace; 0: off */
+};
+
+/* What an address and port mean. Maps cfg_service4 (key bt_service4_key) and cfg_service6. Writer: batond. */
+struct bt_service4_key {
+	__be32 ip;
+	__be16 port;
+	__u16 zero;
+};
+
+struct bt_service6_key {
+	__u8  ip[16];
+	__be16 port;
+	__u16 zero;
+};
+
+struct bt_service {
+	__u16 pool;		/* slot, from 1 */
+	__u8  server;		/* 0: the pool's service; 1, 2: that server's own address */
+	__u8  first;		/* service: its port is translated to the server's (the pool's first service line) */
+};
+
+/* How frames reach a server. */
+enum bt_forward { BT_FWD_L2, BT_FWD_IPIP, BT_FWD_NAT, BT_FWD__N };
+
+struct bt_pool_server {
+	__u32 ifindex;		/* way to it; 0: no next hop is known, nothing is sent there */
+	__u32 epoch;		/* of its present life: entries with another one are stale */
+	__u8  next_mac[6];	/* next hop's */
+	__u8  our_mac[6];	/* of that interface */
+	__u8  ip[16];		/* its own address, IPv4 as v4-mapped */
+	__u8  from[16];		/* outer source address (ipip): ours on that way */
+	__be16 port;
+	__u16 mtu;		/* of the way to it, IP bytes */
+};
+
+/*
+ * Map cfg_pool, 1 + BT_POOLS_MAX entries, mmapable. Writer: batond. `aim` is one aligned store: who is active
+ * changes with the next frame.
+ */
+struct bt_pool {
+	__u64 aim;		/* BT_AIM() */
+	__u32 name_hash;	/* 0: unused */
+	__u8  forward;		/* enum bt_forward */
+	__u8  zero;
+	__be16 port;		/* of its first service */
+	__u8  service[16];	/* address of its first service, IPv4 as v4-mapped */
+	__u32 flags;		/* BT_POOL_* */
+	__u32 zero2;
+	struct bt_pool_server server[BT_SERVERS];	/* [number - 1] */
+	__u64 overflow[7];	/* bit (status - 300): such a final answer to an initial INVITE leads it elsewhere */
+	__u8  name[BT_NAME_MAX];
+};
+
+/* {serial:32, 0:8, flags:8, draining:8, active:8}. active 0: no server; draining: keeps the dialogs it has. */
+#define BT_AIM(serial, flags, draining, active) \
+	(((__u64)(__u32)(serial) << 32) | ((__u64)(__u8)(flags) << 16) | ((__u64)(__u8)(draining) << 8) | (__u8)(active))
+#define BT_AIM_SERIAL(a)	((__u32)((a) >> 32))
+#define BT_AIM_FLAGS(a)		((__u8)((a) >> 16))
+#define BT_AIM_DRAINING(a)	((__u8)((a) >> 8))
+#define BT_AIM_ACTIVE(a)	((__u8)(a))
+#define BT_AIM_REJECT		(1u << 0)	/* new INVITEs go to userspace, which refuses them */
+
+/* bt_pool.flags */
+#define BT_POOL_KEEP	(1u << 0)	/* initial INVITEs are copied to ev_slow: overflow may want them */
+
+/* What an entry is of. */
+enum bt_dialog_kind { BT_D_NONE, BT_D_CALL, BT_D_SUBSCRIPTION, BT_D_CONNECTION, BT_D__N };
+/* How far it has come, as far as was seen. */
+enum bt_dialog_state { BT_D_NEW, BT_D_EARLY, BT_D_CONFIRMED, BT_D_ENDING, BT_D_OVER, BT_D_STATE__N };
+
+/*
+ * Maps st_young (LRU: begun, nothing in-dialog seen yet; a flood fills only this) and st_dialog (LRU), key u64: SipHash of the owner
+ * and of Call-ID, or addresses and ports of a connection. Writer: kernel; batond deletes what is over.
+ */
+struct bt_dialog {
+	__u32 epoch;		/* of that server when the entry was made */
+	__u16 owner;		/* pool slot; of a group: BT_OWNER_GROUP | slot */
+	__u8  server;		/* 1, 2: pool's server; of a group: host id */
+	__u8  kind;		/* enum bt_dialog_kind */
+	__u8  state;		/* enum bt_dialog_state */
+	__u8  zero[3];
+	__u32 first_s;		/* tick_s when it was made, */
+	__u32 last_s;		/* and when a frame of it was last seen */
+};
+
+#define BT_OWNER_GROUP	0x8000
+
+/*
+ * The decision ladder: why does a frame for a service go to the server it goes to? Name, text. Each decided frame counts one,
+ * per pool: map st_pool. Order is the ladder's.
+ */
+#define BT_RUNGS(X) \
+	X(DIALOG,	"known dialog: the server it began with") \
+	X(CONNECTION,	"known TCP connection: the server it began with") \
+	X(FRAGMENT,	"later fragment: as its first") \
+	X(STALE,	"known, but its server died since: the active server") \
+	X(TAGGED_OLD,	"in a dialog that is not known, while the pool drains: the draining server") \
+	X(CONN_OLD,	"in a TCP connection that is not known, while the pool drains: the draining server") \
+	X(NEW,		"begins a dialog or connection: the active server, noted") \
+	X(NEW_BRAKED,	"begins one, but too many begin in this second: the active server, not noted") \
+	X(TAGGED,	"in a dialog that is not known: the active server") \
+	X(CONN_UNKNOWN,	"in a TCP connection that is not known: the active server") \
+	X(OUTSIDE,	"SIP outside of any dialog: the active server") \
+	X(NO_CALL_ID,	"SIP without a Call-ID that could be read: the active server") \
+	X(KEEPALIVE,	"line ends or nothing: the active server") \
+	X(NOT_SIP,	"not SIP by its first bytes: the active server") \
+	X(FRAGMENT_LOST, "later fragment of an unknown datagram: the active server") \
+	X(ICMP,		"ICMP error about a frame of the service: the server that sent it") \
+
+enum bt_rung {
+#define BT_ENUM(name, text) BT_R_##name,
+	BT_RUNGS(BT_ENUM)
+#undef BT_ENUM
+	BT_R__N
+};
+
+/* Map st_pool, per CPU, 1 + BT_POOLS_MAX entries. Writer: kernel. */
+struct bt_pool_count {
+	__u64 rung[BT_R__N];
+	__u64 packets[BT_SERVERS];	/* sent to each */
+	__u64 bytes[BT_SERVERS];
+	__u64 back;			/* from its servers, translated (NAT) */
+	__u32 new_tick, new_made;	/* this CPU's brake: entries made in that tick */
+};
+
+/* What is known of a pool by its traffic. Map st_pool_seen, 1 + BT_POOLS_MAX entries, mmapable. Writer: kernel. */
+struct bt_pool_seen {
+	__u64 request_ns[BT_SERVERS];	/* last SIP request that came *from* that server; 0: none. Whoever sends them is active */
+};
+
+/*
+ * One way out of the steering stage per row: name, text. Sum over all rows equals st_count[BT_X_STEERED].
+ * The verdict is XDP_TX or XDP_REDIRECT for SENT, BACK and TOLD, XDP_PASS for NOT_OURS, BACK_PASSED and FROM_SERVER, XDP_DROP for the rest.
+ */
+#define BT_STEER_EXITS(X) \
+	X(NOT_OURS,	"for no service and from no server of a pool: passed") \
+	X(SENT,		"sent to a server") \
+	X(BACK,		"from a server, translated and sent to its client") \
+	X(BACK_PASSED,	"from a server, translated and left to this host's routing") \
+	X(FROM_SERVER,	"SIP from a pool's own server for its service: given to userspace, or dropped") \
+	X(TOLD,		"too long for the way to the server: its sender was told the MTU") \
+	X(HANDED_BIG,	"too long for the way to the server, may be cut: handed to userspace") \
+	X(HANDED_OVERFLOW, "final answer that leads its INVITE elsewhere: handed to userspace") \
+	X(HANDED_REJECT, "new INVITE that is to be refused: handed to userspace") \
+	X(SLOW_FULL,	"should have been handed to userspace, but the ring is full: dropped") \
+	X(NO_SERVER,	"no server of the pool is known to live: dropped") \
+	X(NO_NEXT_HOP,	"no Ethernet address of the next hop is known: dropped") \
+	X(TTL,		"its TTL or hop limit has ended: dropped") \
+	X(LOOP,		"sent by this host itself: dropped") \
+	X(MALFORMED,	"header lengths contradict the frame: dropped") \
+	X(BROKEN,	"a map of ours is missing or unfilled: dropped") \
+
+enum bt_steer_exit {
+#define BT_ENUM(name, text) BT_S_##name,
+	BT_STEER_EXITS(BT_ENUM)
+#undef BT_ENUM
+	BT_S__N
+};
+
+/* Map st_steer: per CPU, index enum bt_steer_exit, struct bt_count. Writer: kernel. */
+
+/* Ring ev_slow: frames that userspace must finish. Writer: kernel. Full: SLOW_FULL. */
+enum bt_slow_kind {
+	BT_SLOW_KEEP = 1,	/* copy of an initial INVITE that was sent on */
+	BT_SLOW_OVERFLOW,	/* the final answer that was taken out */
+	BT_SLOW_REJECT,		/* a new INVITE */
+	BT_SLOW_BIG,		/* IP packet to be cut and sent in IPIP */
+	BT_SLOW_FROM_SERVER,	/* SIP of a pool's server for its own service: to be sent on by its URI */
+};
+
+struct bt_slow {
+	__u64 call_id;		/* key of st_young and st_dialog; 0: none */
+	__u32 kind;		/* enum bt_slow_kind */
+	__u32 ifindex;		/* it came in by */
+	__u16 owner;		/* as in bt_dialog */
+	__u8  server;		/* it went to, or came from */
+	__u8  zero;
+	__u16 status;		/* of a response; 0: a request */
+	__u16 l3;		/* offsets in frame: IP header, */
+	__u16 payload;		/* SIP */
+	__u16 len;		/* of the frame as it came; at most BT_SLOW_FRAME of it follow */
+	__u32 zero2;
+	__u8  frame[BT_SLOW_FRAME];
+};
+
+/* Ring ev_trace: sampled decisions. Writer: kernel. Full: lost. */
+struct bt_trace {
+	__u64 at_ns;
+	__u64 call_id;		/* 0: none */
+	__u16 pool;
+	__u8  server;		/* 0: none */
+	__u8  proto;
+	__u8  rung;		/* enum bt_rung; BT_R__N: none was reached */
+	__u8  exit;		/* enum bt_steer_exit */
+	__u8  method;		/* enum bt_method; BT_M__N: not SIP */
+	__u8  zero;
+	__u16 status;		/* of a response; 0: a request */
+	__be16 from_port, to_port;
+	__u16 len;
+	__u8  from[16], to[16];	/* IPv4 as v4-mapped */
+};
+
 #define BT_LAYOUTS(X) \
 	X(bt_meta, 48) X(bt_node, 56) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
 	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
 	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
-	X(bt_event, 40)
+	X(bt_event, 40) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
+	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 176) X(bt_pool_seen, 16) \
+	X(bt_slow, 2080) X(bt_trace, 64)
 
 #define BT_ASSERT(type, size) \
 	_Static_assert(sizeof(struct type) == (size), "layout of " #type " changed: bump BT_ABI");
@@ -369,7 +609,8 @@ BT_LAYOUTS(BT_ASSERT)
 #define BT_LAYOUT_HASH \
 	((__u32)(BT_ABI * 2654435761u + (__u32)(0 BT_LAYOUTS(BT_SUM)) * 40503u + \
 	 BT_X__N * 65537u + BT_T__N * 257u + BT_M__N * 17u + BT_GROUPS_MAX * 8191u + \
-	 BT_PATHS_MAX * 131071u + BT_VIPS_MAX * 3u + BT_LISTEN_MAX * 5u))
+	 BT_PATHS_MAX * 131071u + BT_VIPS_MAX * 3u + BT_LISTEN_MAX * 5u + BT_R__N * 11u + BT_S__N * 13u + \
+	 BT_POOLS_MAX * 19u + BT_DIALOG_MAX * 23u + BT_STAGE__N * 29u))
 
 /* In the read-only data of the XDP object: whoever has the file can tell whether it fits his pins. */
 #define BT_STAMP_MARK "BATONABI"

@@ -317,8 +317,10 @@ static void counts(const char *map, uint64_t *ret, uint32_t n)
 
 int rig_prog(const char *which)
 {
-	struct bpf_program *prog = bpf_object__next_program(!strcmp(which, "tc") ? tc : xdp, NULL);
+	bool is_tc = !strcmp(which, "tc");
+	struct bpf_program *prog = bpf_object__find_program_by_name(is_tc ? tc : xdp, is_tc ? "baton_tc" : "baton_xdp");
 
+	CHECK(prog, "no entry program of %s", which);
 	return bpf_program__fd(prog);
 }
 

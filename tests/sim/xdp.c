@@ -12,6 +12,17 @@ void sim_xdp_learn(void)
 	MAPS_OF_TC(LEARN_MAP)
 	MAPS_OF_XDP(LEARN_MAP)
 	kernel_learn(&ev_ring, "ev_ring", BPF_MAP_TYPE_RINGBUF, 0, 0, 0);
+	kernel_learn(&ev_slow, "ev_slow", BPF_MAP_TYPE_RINGBUF, 0, 0, 0);
+	kernel_learn(&ev_trace, "ev_trace", BPF_MAP_TYPE_RINGBUF, 0, 0, 0);
+}
+
+int sim_stage(struct xdp_md *ctx, __u32 i)
+{
+	static int (*const stage[BT_STAGE__N])(struct xdp_md *) = {
+		[BT_STAGE_PULSE] = baton_pulse, [BT_STAGE_STEER] = baton_steer, [BT_STAGE_CALLS] = baton_calls,
+	};
+
+	return stage[i](ctx);
 }
 
 int sim_xdp_run(struct xdp_md *ctx)

@@ -46,7 +46,20 @@
 	X(st_live, struct bt_live, BT_VIPS_MAX * BT_DIR__N) \
 	X(st_seen, struct bt_seen, BT_GROUPS_MAX) \
 	X(st_due, struct bt_due, BT_GROUPS_MAX) \
-	X(ev_ring, struct { }, BT_RING_BYTES)
+	X(ev_ring, struct { }, BT_RING_BYTES) \
+	X(stages, __u32, BT_STAGE__N) \
+	X(st_stage, struct bt_stage, 1) \
+	X(cfg_steer, struct bt_steer, 1) \
+	X(cfg_service4, struct bt_service, BT_SERVICES_MAX) \
+	X(cfg_service6, struct bt_service, BT_SERVICES_MAX) \
+	X(cfg_pool, struct bt_pool, 1 + BT_POOLS_MAX) \
+	X(st_young, struct bt_dialog, BT_YOUNG_MAX) \
+	X(st_dialog, struct bt_dialog, BT_DIALOG_MAX) \
+	X(st_pool, struct bt_pool_count, 1 + BT_POOLS_MAX) \
+	X(st_pool_seen, struct bt_pool_seen, 1 + BT_POOLS_MAX) \
+	X(st_steer, struct bt_count, BT_S__N) \
+	X(ev_slow, struct { }, BT_SLOW_BYTES) \
+	X(ev_trace, struct { }, BT_TRACE_BYTES)
 
 enum dp_map {
 #define DP_ENUM(name, value, entries) DP_##name,

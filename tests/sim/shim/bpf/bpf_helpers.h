@@ -18,6 +18,11 @@
 #undef __noinline
 #define __always_inline inline __attribute__((always_inline, unused))
 #define __noinline __attribute__((noinline, unused))
+#define __array(name, val) __typeof__(val) *name[]
+/* Does not come back, as in the kernel: used in the entry program alone. */
+#define bpf_tail_call(ctx, map, i) do { return sim_stage(ctx, i); } while (0)
+struct xdp_md;
+int sim_stage(struct xdp_md *ctx, __u32 i);
 #define barrier_var(var) __asm__ volatile("" : "+r"(var))
 #define barrier() __asm__ volatile("" ::: "memory")
 

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * maps_steer: the maps of the further stages of XDP, and who writes them. Layouts and meaning: include/baton_abi.h.
+ */
+#ifndef MAPS_STEER_H
+#define MAPS_STEER_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "baton_abi.h"
+
+int baton_pulse(struct xdp_md *ctx);
+int baton_steer(struct xdp_md *ctx);
+int baton_calls(struct xdp_md *ctx);
+
+/* Filled at load; batond puts other programs in with the entry's. Its pin keeps it full. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, BT_STAGE__N);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int (struct xdp_md *));
+} stages SEC(".maps") = {
+	.values = {
+		[BT_STAGE_PULSE] = (void *)&baton_pulse,
+		[BT_STAGE_STEER] = (void *)&baton_steer,
+		[BT_STAGE_CALLS] = (void *)&baton_calls,
+	},
+};
+
+/* Written by baton_xdp, read by the stage it enters, for one frame. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bt_stage);
+} st_stage SEC(".maps");
+
+/* Written by batond; read by XDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct bt_steer);
+} cfg_steer SEC(".maps");
+
+/* Written by batond; read by XDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BT_SERVICES_MAX);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct bt_service4_key);
+	__type(value, struct bt_service);
+} cfg_service4 SEC(".maps");
+
+/* Written by batond; read by XDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BT_SERVICES_MAX);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct bt_service6_key);
+	__type(value, struct bt_service);
+} cfg_service6 SEC(".maps");
+
+/* Written by batond; read by XDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 + BT_POOLS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct bt_pool);
+} cfg_pool SEC(".maps");
+
+/* Dialogs begun, nothing in-dialog seen yet. Written by XDP; batond deletes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BT_YOUNG_MAX);
+	__type(key, __u64);
+	__type(value, struct bt_dialog);
+} st_young SEC(".maps");
+
+/* Dialogs and connections that are known. Written by XDP; batond deletes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BT_DIALOG_MAX);
+	__type(key, __u64);
+	__type(value, struct bt_dialog);
+} st_dialog SEC(".maps");
+
+/* Written by XDP; read by batond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 + BT_POOLS_MAX);
+	__type(key, __u32);
+	__type(value, struct bt_pool_count);
+} st_pool SEC(".maps");
+
+/* Written by XDP; read by batond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 + BT_POOLS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bt_pool_seen);
+} st_pool_seen SEC(".maps");
+
+/* Written by XDP; read by batond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BT_S__N);
+	__type(key, __u32);
+	__type(value, struct bt_count);
+} st_steer SEC(".maps");
+
+/* Written by XDP; read by batond. Full: frames are lost and counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, BT_SLOW_BYTES);
+} ev_slow SEC(".maps");
+
+/* Written by XDP; read by batond. Full: samples are lost. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, BT_TRACE_BYTES);
+} ev_trace SEC(".maps");
+
+#endif
