@@ -21,7 +21,7 @@ BPFWARN := -Wall -Wextra -Werror
 BPFFLAGS := -target bpf -mcpu=v3 -O2 -g $(BPFWARN) -Iinclude $(BPF_SYS)
 
 CORE    := $(patsubst %.c,$O/%.o,$(wildcard userspace/core/*.c))
-DAEMON  := $(CORE) $(patsubst %.c,$O/%.o,$(wildcard userspace/main.c userspace/sys/*.c userspace/health/*.c userspace/ha/*.c userspace/ctl/*.c))
+DAEMON  := $(CORE) $(patsubst %.c,$O/%.o,$(wildcard userspace/main.c userspace/sys/*.c userspace/health/*.c userspace/ha/*.c userspace/steer/*.c userspace/ctl/*.c))
 BPF     := $(patsubst bpf/%.bpf.c,$O/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
 UNIT    := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
 BPFTEST := $(patsubst tests/bpf/%.c,$O/tests/bpf/%,$(wildcard tests/bpf/test_*.c))
