@@ -251,6 +251,18 @@ static __u32 pinned_id(const char *path)
 	return info.id;
 }
 
+/* The program that the pinned array holds for pulses; 0: none. */
+static __u32 pinned_stage(void)
+{
+	__u32 stage = BT_STAGE_PULSE, id = 0;
+	int fd = bpf_obj_get(PINS "/stages");
+
+	if (fd < 0 || (bpf_map_lookup_elem(fd, &stage, &id) && errno != ENOENT))
+		fail_msg("stages: %s", strerror(errno));
+	close(fd);
+	return id;
+}
+
 static void test_what_is_found_is_not_loaded_again(void **state)
 {
 	struct dp *dp = open_dp(false);
@@ -287,7 +299,7 @@ static void test_new_program_takes_the_old_ones_place(void **state)
 {
 	static const struct { const char *dev; enum dp_mode mode; } on[] = { { "dp-a", DP_NATIVE }, { "dp-b", DP_GENERIC } };
 	struct dp *dp = open_dp(false);
-	__u32 link[2], prog, tc;
+	__u32 link[2], prog, tc, stage;
 	bool changed = false;
 	uint64_t in;
 
@@ -298,6 +310,8 @@ static void test_new_program_takes_the_old_ones_place(void **state)
 	}
 	prog = xdp_prog_id("dp-a");
 	tc = pinned_id(PINS "/prog-tc");
+	stage = pinned_stage();
+	assert_int_not_equal(stage, 0);
 	in = frames_in(dp);
 	dp_words(dp)[4] = BT_WORD(7, 2, BT_OPEN);
 	make_other_objects("true");
@@ -310,11 +324,16 @@ static void test_new_program_takes_the_old_ones_place(void **state)
 	}
 	assert_false(tc_has(tc));
 	assert_true(tc_has(pinned_id(PINS "/prog-tc")));
+	assert_int_not_equal(pinned_stage(), 0);
+	assert_int_not_equal(pinned_stage(), stage);
+	assert_int_equal(access(PINS "/next-stages", F_OK), -1);
 	send_frames("dp-b", FRAMES);
 	assert_true(frames_in(dp) >= in + FRAMES && dp_words(dp)[4] == BT_WORD(7, 2, BT_OPEN));
 	prog = xdp_prog_id("dp-a");
+	stage = pinned_stage();
 	dp_close(dp);
 
+	assert_int_equal(pinned_stage(), stage);	/* nobody but the pin holds it */
 	dp = open_dp(true);	/* the next life finds the new ones */
 	attach(dp, "dp-a", DP_NATIVE, false);
 	assert_int_equal(xdp_prog_id("dp-a"), prog);
@@ -346,7 +365,7 @@ static void test_a_program_that_cannot_be_loaded_replaces_nothing(void **state)
 static void test_half_a_replacement_is_undone(void **state)
 {
 	struct dp *dp = open_dp(false);
-	__u32 prog, tc = pinned_id(PINS "/prog-tc");
+	__u32 prog, tc = pinned_id(PINS "/prog-tc"), stage = pinned_stage();
 	bool changed;
 
 	(void)state;
@@ -359,6 +378,9 @@ static void test_half_a_replacement_is_undone(void **state)
 	assert_int_equal(xdp_prog_id("dp-a"), prog);
 	assert_true(tc_has(tc));
 	assert_int_equal(access(PINS "/next-tc", F_OK), -1);
+	assert_int_equal(pinned_stage(), stage);
+	assert_int_equal(access(PINS "/next-stages", F_OK), -1);
+	assert_int_equal(pinned_id(PINS "/prog-xdp"), prog);	/* was renamed over already */
 	rmdir(PINS "/prog-tc");
 	dp_close(dp);
 }

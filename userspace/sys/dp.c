@@ -233,7 +233,7 @@ static struct dp *make_dp(void)
 	struct dp *dp = calloc(1, sizeof(*dp));
 
 	if (dp)
-		dp->lock = -1;
+		dp->lock = dp->old_stages = -1;
 	for (int i = 0; dp && i < DP_MAP__N; i++)
 		dp->map[i] = -1;
 	for (int i = 0; dp && i < DP_PROG__N; i++)
@@ -302,6 +302,7 @@ void dp_close(struct dp *dp)
 		close_fd(dp->prog[i]);
 		close_fd(dp->old_prog[i]);
 	}
+	close_fd(dp->old_stages);
 	close_fd(dp->lock);
 	free(dp);
 }

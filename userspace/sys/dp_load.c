@@ -4,7 +4,8 @@
  *
  * Renewing: the new objects are loaded on the maps that are pinned, then every XDP link and tc filter is
  * given the new program in one step, then the programs' pins are renamed over the old ones. meta.programs is 0
- * meanwhile; if anything fails the old programs are put back.
+ * meanwhile; if anything fails the old programs are put back. Program arrays belong to the entry that calls into
+ * them: the new one brings its own, so that no frame sees half of either.
  * Time:    the verifier takes tenths of a second: not for a thread that leases wait for.
  */
 #include "sys/dp_own.h"
@@ -263,6 +264,8 @@ static int take_ours(struct dp *dp, struct bpf_object *obj)
 
 	for (struct bpf_map *m = next_map(obj, NULL); m && !err; m = next_map(obj, m)) {
 		i = dp_map_index(bpf_map__name(m));
+		if (i == DP_stages)
+			continue;
 		err = i < 0 ? dp_refuse(-EPROTO, "%s has a map %s that the pins have not", bpf_object__name(obj), bpf_map__name(m))
 			    : take_map(m, dp->map[i], dp->dir);
 	}
@@ -281,10 +284,12 @@ static int note_programs(struct dp *dp, uint64_t hash)
 }
 
 /* Pinned beside the old ones first: from then on only renaming is left. */
-static int pin_next(struct dp *dp, const int fd[DP_PROG__N])
+static int pin_next(struct dp *dp, const int fd[DP_PROG__N], int stages)
 {
-	int err = 0;
+	int err = dp_unpin(dp, DP_STAGES_NEXT);
 
+	if (!err)
+		err = pin(dp, stages, DP_STAGES_NEXT);
 	for (int i = 0; i < DP_PROG__N && !err; i++) {
 		err = dp_unpin(dp, dp_prog_makes[i].next);
 		if (!err)
@@ -293,19 +298,33 @@ static int pin_next(struct dp *dp, const int fd[DP_PROG__N])
 	return err;
 }
 
-static int pin_over(struct dp *dp)
+static int pin_rename(const struct dp *dp, const char *from_name, const char *to_name)
 {
 	char from[PATH_MAX], to[PATH_MAX];
+	int err = dp_pin_path(from, dp->dir, from_name);
+
+	if (!err)
+		err = dp_pin_path(to, dp->dir, to_name);
+	if (!err && rename(from, to) < 0)
+		err = -errno;
+	return err ? dp_fail(err, "pin the new programs") : 0;
+}
+
+/* Stages last: without a pin they would be empty once we are gone, and the new entry works already. */
+static int pin_over(struct dp *dp)
+{
 	int err = 0;
 
-	for (int i = 0; i < DP_PROG__N && !err; i++) {
-		err = dp_pin_path(from, dp->dir, dp_prog_makes[i].next);
-		if (!err)
-			err = dp_pin_path(to, dp->dir, dp_prog_makes[i].pin);
-		if (!err && rename(from, to) < 0)
-			err = -errno;
-	}
-	return err ? dp_fail(err, "pin the new programs") : 0;
+	for (int i = 0; i < DP_PROG__N && !err; i++)
+		err = pin_rename(dp, dp_prog_makes[i].next, dp_prog_makes[i].pin);
+	return err ? err : pin_rename(dp, DP_STAGES_NEXT, dp_map_makes[DP_stages].name);
+}
+
+/* Its pin may have been renamed over already: an entry and stages of two builds must not be found together. */
+static void pin_again(struct dp *dp, int fd, const char *name)
+{
+	(void)dp_unpin(dp, name);
+	(void)pin(dp, fd, name);
 }
 
 /* Back to what worked: what failed is told by whoever calls, so it must not be overwritten here. */
@@ -314,14 +333,18 @@ static void put_back(struct dp *dp)
 	const int old[DP_PROG__N] = { dp->prog[DP_XDP], dp->prog[DP_TC] };
 
 	(void)dp_replace_all(dp, old);
-	for (int i = 0; i < DP_PROG__N; i++)
+	for (int i = 0; i < DP_PROG__N; i++) {
 		(void)dp_unpin(dp, dp_prog_makes[i].next);
+		pin_again(dp, old[i], dp_prog_makes[i].pin);
+	}
+	(void)dp_unpin(dp, DP_STAGES_NEXT);
+	pin_again(dp, dp->map[DP_stages], dp_map_makes[DP_stages].name);
 }
 
-static int replace(struct dp *dp, const int fd[DP_PROG__N])
+static int replace(struct dp *dp, const int fd[DP_PROG__N], int stages)
 {
 	char said[512];
-	int err = pin_next(dp, fd);
+	int err = pin_next(dp, fd, stages);
 
 	if (!err)
 		err = dp_replace_all(dp, fd);
@@ -334,8 +357,12 @@ static int replace(struct dp *dp, const int fd[DP_PROG__N])
 	return dp_refuse(err, "%s", said);
 }
 
-static void keep(struct dp *dp, const int fd[DP_PROG__N])
+static void keep(struct dp *dp, const int fd[DP_PROG__N], int stages)
 {
+	if (dp->old_stages >= 0)
+		close(dp->old_stages);
+	dp->old_stages = dp->map[DP_stages];
+	dp->map[DP_stages] = stages;
 	for (int i = 0; i < DP_PROG__N; i++) {
 		if (dp->old_prog[i] >= 0)
 			close(dp->old_prog[i]);
@@ -344,39 +371,62 @@ static void keep(struct dp *dp, const int fd[DP_PROG__N])
 	}
 }
 
+/* The object closes its own. */
+static int another(int fd, const char *what)
+{
+	int copy = fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd >= 0 && copy < 0 ? dp_fail(-errno, "another descriptor of %s", what) : copy;
+}
+
+static int stages_of(const struct objects *o)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(o->obj[DP_XDP], dp_map_makes[DP_stages].name);
+
+	return map ? another(bpf_map__fd(map), bpf_map__name(map)) :
+	       dp_refuse(-ENOENT, "%s has no map %s", bpf_object__name(o->obj[DP_XDP]), dp_map_makes[DP_stages].name);
+}
+
 static int put_in_place(struct dp *dp, const struct objects *o)
 {
-	int fd[DP_PROG__N] = { -1, -1 }, err = 0;
+	int fd[DP_PROG__N] = { -1, -1 }, stages = stages_of(o), err = stages < 0 ? stages : 0;
 
 	for (int i = 0; i < DP_PROG__N && !err; i++) {
-		fd[i] = program_of(o, i);
+		fd[i] = another(program_of(o, i), dp_prog_makes[i].name);
 		err = fd[i] < 0 ? fd[i] : 0;
-		if (!err)	/* the object closes its own */
-			fd[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, 0);
-		if (!err && fd[i] < 0)
-			err = dp_fail(-errno, "another descriptor of %s", dp_prog_makes[i].name);
 	}
 	pthread_mutex_lock(&dp->attaching);
 	if (!err)
 		err = note_programs(dp, 0);
 	if (!err)
-		err = replace(dp, fd);
+		err = replace(dp, fd, stages);
 	if (!err)
-		keep(dp, fd);
+		keep(dp, fd, stages);
 	pthread_mutex_unlock(&dp->attaching);
 	for (int i = 0; i < DP_PROG__N && err; i++)
 		if (fd[i] >= 0)
 			close(fd[i]);
+	if (err && stages >= 0)
+		close(stages);
 	return err ? err : note_programs(dp, o->hash);
+}
+
+/* A renewal that was killed between links and pins: the entry that works finds its stages by this pin alone. */
+static int left_over(const struct dp *dp)
+{
+	char path[PATH_MAX];
+
+	return dp_pin_path(path, dp->dir, DP_STAGES_NEXT) ? -1 : bpf_obj_get(path);
 }
 
 int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
 {
 	struct bt_meta meta = {};
 	struct objects o;
-	int err;
+	int err, left;
 
 	dp_hush();
+	left = left_over(dp);
 	err = objects_open(&o, obj_dir);
 	if (!err)
 		err = dp_pins_meta(dp, &meta);
@@ -389,5 +439,7 @@ int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
 	if (!err && *ret_changed)
 		err = put_in_place(dp, &o);
 	objects_close(&o);
+	if (left >= 0)
+		close(left);
 	return err;
 }

@@ -85,6 +85,9 @@ struct dp_prog_make {
 
 extern const struct dp_prog_make dp_prog_makes[DP_PROG__N];
 
+/* The pin of a new entry's program array, until it takes the place of the old one. */
+#define DP_STAGES_NEXT	"next-stages"
+
 /* A map's array as this process sees it. */
 struct dp_view {
 	void *at;		/* NULL: not mapped */
@@ -96,6 +99,7 @@ struct dp {
 	int map[DP_MAP__N];
 	atomic_int prog[DP_PROG__N];
 	int old_prog[DP_PROG__N];	/* replaced; another thread may be running it still */
+	int old_stages;			/* and what it enters */
 	pthread_mutex_t attaching;	/* one at a time attaches, detaches or replaces */
 	char dir[PATH_MAX];
 	int lock;			/* on dir: nobody else's while we live */

@@ -155,7 +155,7 @@ static bool is_program(const char *name)
 	for (int i = 0; i < DP_PROG__N; i++)
 		if (!strcmp(name, dp_prog_makes[i].pin) || !strcmp(name, dp_prog_makes[i].next))
 			return true;
-	return false;
+	return !strcmp(name, DP_STAGES_NEXT);
 }
 
 /* A directory of somebody else's, named by mistake, must not be emptied. */
