@@ -393,7 +393,7 @@ static void what_is_not_built_is_refused(void **state)
 {
 	(void)state;
 	expect(GOOD "mode = cluster\n",
-	       "conf:10: mode: 'cluster' is not built yet, this version does takeover\n");
+	       "conf:10: mode: 'cluster' is not built yet, this version does takeover and proxy\n");
 	expect(GOOD "mode = takeover\n", "");
 }
 
@@ -517,9 +517,81 @@ static void devices_and_pools_are_checked(void **state)
 	       "conf:15: contact: write ADDRESS:PORT or [ADDRESS]:PORT\n"
 	       "conf:17: service: port '0': valid is 1 .. 65535\n"
 	       "conf:18: server: 'a', valid is NAME ADDRESS:PORT, two lines\n"
-	       "conf:21: server: more than 2 servers\n"
+	       "conf:21: server: more than 2 servers, a pool is a pair\n"
 	       "conf:22: forward: 'l3', valid is l2, ipip, nat\n");
 	assert_string_equal(ip(&conf.devices[1].contact.ip), "fd00::50");
+}
+
+#define POOL	"[pool p]\nservice = 10.77.0.200:5060\nserver = a 10.77.0.1:5060\nserver = b 10.77.0.2:5060\n"
+
+static void pools_lead_to_one_place(void **state)
+{
+	(void)state;
+	expect(GOOD POOL "service = 10.77.0.200:5061\n"
+	       "[pool q]\nservice = 10.77.0.200:5060\nserver = a 10.77.0.1:5060\nserver = b 10.77.0.2:5061\n"
+	       "[pool r]\nservice = 10.77.0.201:5060\nserver = a 10.77.0.200:5060\n"
+	       "[pool s]\nservice = 10.77.0.100:5060\nserver = a 10.77.0.201:5060\nserver = b [fd00::1]:5060\nforward = ipip\n",
+	       "conf:16: service: 10.77.0.200:5060 is already a service of [pool p] in line 11\n"
+	       "conf:17: server: 10.77.0.1:5060 is already a server of [pool p] in line 12\n"
+	       "conf:18: server: forward = l2 changes no port: it must be 5060, as the service has it in line 16\n"
+	       "conf:21: server: [pool r] has one alone; a pool is a pair, name both\n"
+	       "conf:21: server: 10.77.0.200:5060 is already a service of [pool p] in line 11\n"
+	       "conf:24: server: 10.77.0.201:5060 is already a service of [pool r] in line 20\n"
+	       "conf:25: server: the service in line 23 is IPv4, this is IPv6\n"
+	       "conf:23: service: 10.77.0.100 is a VIP of [group g] in line 6, whose mode is takeover; a VIP that pools serve "
+	       "at wants mode = proxy\n");
+}
+
+static void nat_brings_every_answer_back(void **state)
+{
+	(void)state;
+	expect(GOOD "[pool p]\nservice = 10.77.0.200:5060\nservice = 10.77.0.200:5070\nservice = 10.77.0.201:5061\n"
+	       "server = a 10.77.0.1:5070\nserver = b 10.77.0.2:5080\nforward = nat\n",
+	       "conf:12: service: port 5070 is the server's in line 14, where the first service's is translated to it: answers "
+	       "could be of either\n"
+	       "conf:13: service: forward = nat wants one address for all services, that of line 11 is 10.77.0.200\n");
+	expect(GOOD "[pool p]\nservice = 10.77.0.200:5060\nservice = 10.77.0.200:5061\nserver = a 10.77.0.1:5070\n"
+	       "server = b 10.77.0.2:5080\nforward = nat\n", "");
+}
+
+/* A node of pools has no peer it would need a secret for. */
+static void pools_alone_are_enough(void **state)
+{
+	(void)state;
+	expect("[node]\nname = n\n" POOL, "");
+	assert_true(conf_is_alone(&conf));
+	expect("[node]\nname = n\n[peer]\nname = m\npath = eth0 10.77.0.9\n" POOL,
+	       "conf:3: [peer] without a [group]: two nodes that serve pools together have a group with mode = proxy, whose VIPs "
+	       "the services are\n");
+	expect(GOOD POOL, "");
+	assert_false(conf_is_alone(&conf));
+}
+
+static void a_pair_of_steering_nodes_has_vips(void **state)
+{
+	(void)state;
+	expect(PAIR VALID_GROUP "mode = proxy\nserver-pidfile = /run/x.pid\n" POOL,
+	       "conf:10: server-pidfile: [group g] has mode = proxy, its SIP servers are those of the pools\n"
+	       "conf:9: mode: 'proxy' wants a [pool] whose service is a VIP of [group g]; there is none\n");
+	expect(PAIR VALID_GROUP "mode = proxy\n" POOL "service = 10.77.0.100:5060\n", "");
+	expect(PAIR VALID_GROUP "mode = proxy\n[pool p]\nservice = 10.77.0.100:5060\nserver = a 10.77.0.1:5060\n"
+	       "server = b 10.77.0.100:5060\n",
+	       "conf:13: server: 10.77.0.100:5060 is already a service of [pool p] in line 11\n"
+	       "conf:13: server: 10.77.0.100 is a VIP of [group g]; name the server's own address\n");
+}
+
+static void a_pool_says_it_or_tserver_does(void **state)
+{
+	(void)state;
+	expect(GOOD "[TServer]\nshutdown-sip-reject-code = 486\nsip-error-codes-overflow = 50X\n" POOL
+	       "[pool q]\nservice = 10.77.0.202:5060\nserver = a 10.77.0.3:5060\nserver = b 10.77.0.4:5060\n"
+	       "shutdown-sip-reject-code = 503\ngroup = sip\n", "");
+	assert_int_equal(conf.pools[0].shutdown_sip_reject_code, 486);
+	assert_string_equal(conf.pools[0].sip_error_codes_overflow, "50X");
+	assert_string_equal(conf.pools[0].group, "p");
+	assert_int_equal(conf.pools[0].graceful_shutdown_sip_timeout_s, 4);
+	assert_int_equal(conf.pools[1].shutdown_sip_reject_code, 503);
+	assert_string_equal(conf.pools[1].group, "sip");
 }
 
 static void sites_are_checked(void **state)
@@ -724,7 +796,9 @@ int main(void)
 		TEST(lease_outlives_four_pulses), TEST(what_is_not_built_is_refused),
 		TEST(nic_address_is_no_vip), TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once),
 		TEST(vips_are_nobody_elses), TEST(addresses_that_no_host_has_are_refused),
-		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked), TEST(sites_are_checked),
+		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked),
+		TEST(pools_lead_to_one_place), TEST(nat_brings_every_answer_back), TEST(pools_alone_are_enough),
+		TEST(a_pair_of_steering_nodes_has_vips), TEST(a_pool_says_it_or_tserver_does), TEST(sites_are_checked),
 		TEST(a_router_that_is_asked_is_named), TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),
 		TEST(name_hash_is_that_of_the_wire), TEST(interfaces_choose_their_xdp),
 		TEST(nothing_is_remembered), TEST(damaged_files_do_no_harm),

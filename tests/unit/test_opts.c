@@ -317,6 +317,8 @@ static const struct shape shapes[] = {
 	{ OPT_ROUTER, "255.255.255.255", NULL },
 	{ OPT_ROUTE, "10.8.0.0/16 via 10.0.0.1", "10.8.0.0/16 via 10.0.0.1" },
 	{ OPT_ROUTE, "10.8.0.0/16 dev eth0", NULL },
+	{ OPT_SERVICE, "10.77.0.200:5060", "10.77.0.200:5060" }, { OPT_SERVICE, "[fd00::1]:5060", "[fd00::1]:5060" },
+	{ OPT_SERVICE, "10.77.0.200", NULL },
 	{ OPT_SERVER, "a 10.0.0.1:5060", "a 10.0.0.1:5060" },
 	{ OPT_SERVER, "a [fd00::1]:5060", "a [fd00::1]:5060" },
 	{ OPT_SERVER, "10.0.0.1:5060", NULL },

@@ -241,6 +241,10 @@ static void remember_item(struct parse *p, const struct opt *o, unsigned line)
 		p->conf->where.vip[p->conf->n_vips - 1] = line;
 	if (o->kind == OPT_PATH)
 		p->conf->where.path[p->conf->n_paths - 1] = line;
+	if (o->kind == OPT_SERVICE)
+		p->conf->where.service[p->instance][p->conf->pools[p->instance].n_services - 1] = line;
+	if (o->kind == OPT_SERVER)
+		p->conf->where.server[p->instance][p->conf->pools[p->instance].n_servers - 1] = line;
 }
 
 static void set_key(struct parse *p, const struct opt *o, unsigned line, const char *value)
@@ -312,6 +316,21 @@ static void finish_groups(struct parse *p)
 	}
 }
 
+/* A pool may say for itself what [TServer] says for all. */
+static void finish_pools(struct conf *c)
+{
+	for (uint32_t row = 0; row < opts_count(); row++) {
+		const struct opt *o = opts_get(row), *all = o->section == SEC_POOL ? opts_find(SEC_TSERVER, o->name) : NULL;
+
+		for (uint32_t i = 0; all && i < c->n_pools; i++)
+			if (!where_said(c, SEC_POOL, i, o))
+				memcpy((char *)&c->pools[i] + o->offset, (const char *)&c->tserver + all->offset, o->size);
+	}
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		if (!c->pools[i].group[0])
+			memcpy(c->pools[i].group, c->pools[i].name, sizeof(c->pools[i].group));
+}
+
 unsigned conf_parse(struct conf *ret, const char *file, const char *text, size_t len,
 		    conf_error_fn *error, void *arg)
 {
@@ -325,6 +344,7 @@ unsigned conf_parse(struct conf *ret, const char *file, const char *text, size_t
 			opts_defaults(s, &(struct opt_at){ ret, single_object(ret, s) });
 	conf_read(text, len, &sink);
 	finish_groups(&p);
+	finish_pools(ret);
 	conf_check(ret, on_error, &p);
 	return p.errors;
 }

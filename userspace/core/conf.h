@@ -28,7 +28,8 @@
 #define CONF_ROUTES_MAX	16
 #define CONF_IFACES_MAX	16
 #define CONF_DEVICES_MAX 1000
-#define CONF_POOLS_MAX	64
+#define CONF_POOLS_MAX	BT_POOLS_MAX
+#define CONF_SERVICES_MAX 4	/* of a pool */
 #define CONF_DNS_MAX	256
 #define CONF_SITE_MAX	64	/* a site's name, "any string value" in the guide */
 
@@ -166,11 +167,22 @@ struct conf_pool_server {
 
 struct conf_pool {				/* [pool NAME] */
 	char name[BT_NAME_MAX];
-	struct conf_endpoint service;
-	struct conf_pool_server server[2];	/* first: the configured primary */
+	struct conf_endpoint service[CONF_SERVICES_MAX];	/* first: its port becomes the server's */
+	uint32_t n_services;
+	struct conf_pool_server server[BT_SERVERS];	/* first: the configured primary */
 	uint32_t n_servers;
-	char forward[8];			/* l2, ipip, nat */
+	enum bt_forward forward;
 	uint32_t oos_check_s, oos_force_s;
+	/* How the batonds of its servers' hosts are asked: they are a pair of their own. */
+	uint8_t pair_id;
+	char secret_file[CONF_PATH_MAX];	/* "": they are not asked */
+	uint16_t pulse_port;
+	char group[BT_NAME_MAX];		/* whose holder there is active */
+	/* As [TServer] has them where the pool does not say. */
+	char sip_error_codes_overflow[128];
+	uint32_t shutdown_sip_reject_code;
+	uint32_t graceful_shutdown_sip_timeout_s;
+	uint64_t drain_deadline_ns;
 };
 
 struct conf_site {				/* [site]: the guide's Business Continuity */
@@ -195,6 +207,8 @@ struct conf_where {
 	uint32_t pool[CONF_POOLS_MAX][CONF_LINES];
 	uint32_t vip[CONF_VIPS_MAX];		/* as in conf.vips */
 	uint32_t path[BT_PATHS_MAX];
+	uint32_t service[CONF_POOLS_MAX][CONF_SERVICES_MAX];
+	uint32_t server[CONF_POOLS_MAX][BT_SERVERS];
 };
 
 struct conf {
@@ -255,6 +269,8 @@ unsigned conf_parse(struct conf *ret, const char *file, const char *text, size_t
 /* 1 for the host whose name sorts first, else 2: both hosts come to the same answer. */
 uint8_t conf_my_id(const struct conf *c);
 uint8_t conf_peer_id(const struct conf *c);
+/* A node of pools alone: without a peer, without a group. */
+bool conf_is_alone(const struct conf *c);
 /* Does this host lead when both are new? */
 bool conf_prefers_me(const struct conf *c, const struct conf_group *g);
 /* A script's file ("" for none) and the option that names it. */
@@ -262,6 +278,8 @@ const char *conf_script_path(const struct conf_group *g, enum conf_script which)
 const char *conf_script_name(enum conf_script which);
 /* The XDP mode asked for on @dev (auto unless [interface @dev] says otherwise). */
 enum conf_xdp conf_xdp_of(const struct conf *c, const char *dev);
+/* The group that has @ip for a VIP; NULL: none. */
+const struct conf_group *conf_group_at(const struct conf *c, const struct in6_addr *ip);
 /* As on the wire: hash of the group's name ... */
 uint32_t conf_name_hash(const char *name);
 /* ... and digest of what both hosts must share: VIPs, ports, mode, arbiter, and with etcd the lease. */

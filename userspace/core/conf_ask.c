@@ -21,6 +21,23 @@ uint8_t conf_peer_id(const struct conf *c)
 	return (uint8_t)(3 - conf_my_id(c));
 }
 
+bool conf_is_alone(const struct conf *c)
+{
+	return !c->peer_name[0] && !c->n_paths && !c->n_groups;
+}
+
+const struct conf_group *conf_group_at(const struct conf *c, const struct in6_addr *ip)
+{
+	for (uint32_t i = 0; i < c->n_groups; i++) {
+		const struct conf_group *g = &c->groups[i];
+
+		for (uint32_t v = g->first_vip; v < g->first_vip + g->n_vips; v++)
+			if (IN6_ARE_ADDR_EQUAL(&c->vips[v].addr.ip, ip))
+				return g;
+	}
+	return NULL;
+}
+
 bool conf_prefers_me(const struct conf *c, const struct conf_group *g)
 {
 	return g->prefer[0] ? !strcmp(g->prefer, c->name) : conf_my_id(c) == 1;

@@ -59,10 +59,15 @@ static void check_required(const struct check *k, const struct opt *o)
 
 static void check_missing(const struct check *k)
 {
+	bool alone = k->c->n_pools && !k->c->n_groups;	/* pools need neither peer nor secret */
+
 	for (uint32_t row = 0; row < opts_count(); row++)
-		if (opts_get(row)->required)
+		if (opts_get(row)->required && !(alone && opts_get(row)->section == SEC_PEER))
 			check_required(k, opts_get(row));
-	if (k->c->n_groups == 0)
+	if (alone && where_said(k->c, SEC_PEER, 0, NULL))
+		blame(k, where_said(k->c, SEC_PEER, 0, NULL), "[peer] without a [group]: two nodes that serve pools together "
+		      "have a group with mode = proxy, whose VIPs the services are");
+	if (!k->c->n_groups && !k->c->n_pools)
 		blame(k, 0, "no [group NAME]: there is nothing to do");
 }
 
@@ -132,13 +137,12 @@ static void check_mode(const struct check *k, const struct conf_group *g)
 {
 	static const char *const modes[] = {
 		[MODE_CLUSTER] = "cluster",
-		[MODE_PROXY] = "proxy",
 		[MODE_SINGLE_HOST] = "single-host",
 	};
 
-	if (g->mode != MODE_TAKEOVER)
+	if (g->mode != MODE_TAKEOVER && g->mode != MODE_PROXY)
 		blame(k, group_line(k, g, "mode"),
-		      "mode: '%s' is not built yet, this version does takeover", modes[g->mode]);
+		      "mode: '%s' is not built yet, this version does takeover and proxy", modes[g->mode]);
 }
 
 static void check_prefer(const struct check *k, const struct conf_group *g)
@@ -251,6 +255,7 @@ void conf_check(const struct conf *c, conf_blame_fn *fn, void *arg)
 	check_arbiter(&k);
 	check_groups(&k);
 	check_trunk(&k);
+	conf_check_pools(c, fn, arg);
 	for (uint32_t i = 0; i < c->n_vips; i++)
 		check_vip(&k, i);
 }

@@ -13,5 +13,7 @@
 typedef void conf_blame_fn(void *arg, unsigned line, const char *text);
 
 void conf_check(const struct conf *c, conf_blame_fn *blame, void *arg);
+/* The part of it that looks at pools, and at the groups in whose name they serve. */
+void conf_check_pools(const struct conf *c, conf_blame_fn *blame, void *arg);
 
 #endif

@@ -375,6 +375,34 @@ static void get_route(const struct opt *o, const struct conf *c, const void *obj
 	}
 }
 
+static bool set_service(const struct opt *o, const struct opt_at *at, const char *text, char *why)
+{
+	struct conf_pool *p = at->obj;
+
+	(void)o;
+	if (p->n_services == CONF_SERVICES_MAX)
+		return refuse_as_full(CONF_SERVICES_MAX, "services", why);
+	if (!addr_endpoint(text, &p->service[p->n_services], why))
+		return false;
+	p->n_services++;
+	return true;
+}
+
+static void get_service(const struct opt *o, const struct conf *c, const void *obj, char *buf,
+			size_t len)
+{
+	const struct conf_pool *p = obj;
+	char item[ITEM_MAX];
+
+	(void)o;
+	(void)c;
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < p->n_services; i++) {
+		addr_endpoint_text(&p->service[i], item, sizeof(item));
+		join(buf, len, item);
+	}
+}
+
 static bool set_server(const struct opt *o, const struct opt_at *at, const char *text, char *why)
 {
 	struct conf_pool *p = at->obj;
@@ -382,8 +410,8 @@ static bool set_server(const struct opt *o, const struct opt_at *at, const char 
 	char copy[LINE_MAX_BYTES], *w[2];
 
 	snprintf(copy, sizeof(copy), "%s", text);
-	if (p->n_servers == 2)
-		return refuse_as_full(2, "servers", why);
+	if (p->n_servers == BT_SERVERS)
+		return refuse_as_full(BT_SERVERS, "servers, a pool is a pair", why);
 	if (addr_words(copy, w, 2) != 2 || !value_is_name(w[0]))
 		return refuse_as_invalid(o, text, why);
 	if (!addr_endpoint(w[1], &s.at, why))
@@ -446,6 +474,7 @@ static const struct kind kinds[OPT_KIND__N] = {
 	[OPT_ROUTER]	= { set_router, get_router, NULL, "an IP address, one line each" },
 	[OPT_ROUTE]	= { set_route, get_route, NULL,
 			    "NETWORK/LENGTH via GATEWAY, one line each" },
+	[OPT_SERVICE]	= { set_service, get_service, NULL, "ADDRESS:PORT or [ADDRESS]:PORT, one line each" },
 	[OPT_SERVER]	= { set_server, get_server, NULL, "NAME ADDRESS:PORT, two lines" },
 	[OPT_PORTS]	= { set_ports, get_ports, NULL,
 			    "1 .. 65535, each with /udp, /tcp, /tls, /ws or none" },

@@ -30,7 +30,9 @@ static const char *const modes[] = {
 static const char *const protocols[] = { "addp", NULL };
 static const char *const service_types[] = { "trunk", "msml", "device", NULL };
 static const char *const dr_forwards[] = { "off", "no-agent", "oos", NULL };
-static const char *const forwards[] = { "l2", "ipip", "nat", NULL };
+static const char *const forwards[] = {
+	[BT_FWD_L2] = "l2", [BT_FWD_IPIP] = "ipip", [BT_FWD_NAT] = "nat", NULL
+};
 
 /* Section, name, effect, kind; struct of the section and the member in it. */
 #define ROW(sec, str, effct, knd, type, field) \
@@ -226,16 +228,32 @@ static const struct opt table[] = {
 	{ DN("sca-preferred-site", AT_NEXT_CALL, OPT_SITE, sca_preferred_site),
 	  IDLE, .help = "the same of a shared call appearance" },
 
-	{ POOL("service", AT_RESTART, OPT_ENDPOINT, service), .required = true,
-	  IDLE, .help = "address the pool is reached at, ADDRESS:PORT" },
-	{ LIST(SEC_POOL, "server", AT_RESTART, OPT_SERVER), .required = true,
+	{ LIST(SEC_POOL, "service", AT_ONCE, OPT_SERVICE), .required = true,
+	  IDLE, .help = "where the pool is reached, four lines at most: an address of this host, or a VIP of a group with mode = proxy" },
+	{ LIST(SEC_POOL, "server", AT_ONCE, OPT_SERVER), .required = true,
 	  IDLE, .help = "one of the pair: NAME ADDRESS:PORT; the first is the configured primary" },
-	{ POOL("forward", AT_RESTART, OPT_WORD, forward), .words = forwards, .def = "l2",
-	  IDLE, .help = "how frames get there" },
+	{ POOL("forward", AT_ONCE, OPT_ENUM, forward), .words = forwards, .def = "l2",
+	  IDLE, .help = "how frames get there: same network (l2), through a tunnel (ipip), with the address translated (nat)" },
 	{ POOL("oos-check", AT_ONCE, OPT_UINT, oos_check_s), SECONDS("5", 1, 300), .zero = true,
 	  IDLE, .help = "OPTIONS to the active server every so often; 0: not checked" },
 	{ POOL("oos-force", AT_ONCE, OPT_UINT, oos_force_s), SECONDS("5", 1, 30), .zero = true,
 	  IDLE, .help = "the same after one went unanswered, to both servers in turn" },
+	{ POOL("pair-id", AT_ONCE, OPT_UINT, pair_id), NUMBER("1", 1, 255),
+	  IDLE, .help = "of the batonds on the servers' hosts, as their [node] section has it" },
+	{ POOL("secret-file", AT_ONCE, OPT_FILE, secret_file),
+	  IDLE, .help = "the secret of that pair, mode 0600: with it their kernels tell who is active; unset: they are not asked" },
+	{ POOL("pulse-port", AT_ONCE, OPT_UINT, pulse_port), NUMBER("4270", 1, 65535),
+	  IDLE, .help = "UDP port of their heartbeat" },
+	{ POOL("group", AT_ONCE, OPT_NAME, group),
+	  IDLE, .help = "the group there whose holder is active; unset: the pool's name" },
+	{ POOL("sip-error-codes-overflow", AT_NEXT_CALL, OPT_CODES, sip_error_codes_overflow),
+	  IDLE, .help = "as in [TServer], of this pool's calls" },
+	{ POOL("shutdown-sip-reject-code", AT_ONCE, OPT_UINT, shutdown_sip_reject_code), NUMBER(NULL, 300, 603),
+	  IDLE, .help = "as in [TServer], of this pool's calls" },
+	{ POOL("graceful-shutdown-sip-timeout", AT_ONCE, OPT_UINT, graceful_shutdown_sip_timeout_s), SECONDS(NULL, 0, 32),
+	  IDLE, .help = "as in [TServer], of this pool's calls" },
+	{ POOL("drain-deadline", AT_ONCE, OPT_TIME, drain_deadline_ns), NUMBER("0", 1 * SEC, 86400 * SEC),
+	  .zero = true, IDLE, .help = "end of a drain whose dialogs do not end; 0: none" },
 };
 
 #define N_OPTS (sizeof(table) / sizeof(table[0]))

@@ -40,7 +40,9 @@ uint32_t where_from(const struct conf *c, enum opt_section section, uint32_t i, 
 {
 	uint32_t line = where_said(c, section, i, o);
 
-	return line || section != SEC_GROUP || o->section != SEC_TSERVER ? line : where_said(c, SEC_TSERVER, 0, o);
+	if (!line && section == SEC_POOL)
+		o = opts_find(SEC_TSERVER, o->name);
+	return line || !o || o->section != SEC_TSERVER ? line : where_said(c, SEC_TSERVER, 0, o);
 }
 
 void where_text(const struct conf *c, uint32_t line, char buf[WHERE_TEXT])

@@ -65,8 +65,6 @@ static char *field(const struct opt *o, struct conf *c, enum opt_section section
 		return (char *)&c->sync + o->offset;
 	case SEC_SITE:
 		return (char *)&c->site + o->offset;
-	case SEC_POOL:
-		return (char *)&c->pools[i] + o->offset;
 	default:
 		return (char *)c + o->offset;
 	}
@@ -126,7 +124,7 @@ static void say_waiting(const char *what, const struct conf *c, enum opt_section
 	*waits = true;
 }
 
-/* [interface] and [pool]: one that comes or goes needs a restart, what both files have is looked at closely. */
+/* [interface]: one that comes or goes needs a restart, what both files have is looked at closely. */
 static unsigned take_named(struct ha *ha, struct conf *next, enum opt_section section, bool *waits)
 {
 	struct both b = { ha->conf, next, section, 0, 0, waits };
@@ -161,7 +159,7 @@ static unsigned tell_section(const struct both *b)
 	return n;
 }
 
-/* [device] and [dn]: nothing of them needs a restart, so the new table is taken whole; here is what it changes. */
+/* [device], [dn] and [pool]: nothing of them needs a restart, so the new table is taken whole; here is what it changes. */
 static unsigned tell_changes(struct ha *ha, struct conf *next, enum opt_section section)
 {
 	struct both b = { ha->conf, next, section, 0, 0, NULL };
@@ -184,7 +182,8 @@ static unsigned tell_changes(struct ha *ha, struct conf *next, enum opt_section 
 
 static unsigned take_tables(struct ha *ha, struct conf *next)
 {
-	unsigned n = tell_changes(ha, next, SEC_DEVICE) + tell_changes(ha, next, SEC_DN);
+	unsigned n = tell_changes(ha, next, SEC_DEVICE) + tell_changes(ha, next, SEC_DN) +
+		     tell_changes(ha, next, SEC_POOL);
 	struct conf *now = ha->conf;
 
 	memcpy(now->devices, next->devices, sizeof(now->devices));
@@ -193,14 +192,18 @@ static unsigned take_tables(struct ha *ha, struct conf *next)
 	memcpy(now->dns, next->dns, sizeof(now->dns));
 	memcpy(now->where.dn, next->where.dn, sizeof(now->where.dn));
 	now->n_dns = next->n_dns;
+	memcpy(now->pools, next->pools, sizeof(now->pools));
+	memcpy(now->where.pool, next->where.pool, sizeof(now->where.pool));
+	memcpy(now->where.service, next->where.service, sizeof(now->where.service));
+	memcpy(now->where.server, next->where.server, sizeof(now->where.server));
+	now->n_pools = next->n_pools;
 	return n;
 }
 
 static unsigned take_all(struct ha *ha, struct conf *next, bool *waits)
 {
 	static const enum opt_section single[] = { SEC_NODE, SEC_PEER, SEC_ARBITER, SEC_TSERVER, SEC_SYNC, SEC_SITE };
-	unsigned n = take_tables(ha, next) + take_named(ha, next, SEC_INTERFACE, waits) +
-		     take_named(ha, next, SEC_POOL, waits);
+	unsigned n = take_tables(ha, next) + take_named(ha, next, SEC_INTERFACE, waits);
 
 	for (size_t s = 0; s < sizeof(single) / sizeof(single[0]); s++)
 		n += take_section(&(struct both){ ha->conf, next, single[s], 0, 0, waits });
