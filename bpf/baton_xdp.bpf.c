@@ -172,14 +172,11 @@ int baton_pulse(struct xdp_md *ctx)
 SEC("xdp")
 int baton_steer(struct xdp_md *ctx)
 {
-	struct bt_stage *stage = stage_told();
-	__u32 verdict = XDP_DROP, len = ctx->data_end - ctx->data;
 	struct headers h = {};
 
-	count_exit(&st_count, BT_X_STEERED, len);
+	count_exit(&st_count, BT_X_STEERED, ctx->data_end - ctx->data);
 	read_frame(ctx, &h);
-	count_exit(&st_steer, stage ? steer_in(ctx, &h, stage, &verdict) : BT_S_BROKEN, len);
-	return verdict;
+	return steer_in(ctx, &h);
 }
 
 /* A stage: a VIP's, let in by the open gate. */

@@ -88,6 +88,14 @@ struct {
 	__type(value, struct bt_dialog);
 } st_dialog SEC(".maps");
 
+/* Written and read by XDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BT_FOLLOW_MAX);
+	__type(key, struct bt_frag_key);
+	__type(value, struct bt_follow);
+} st_follow SEC(".maps");
+
 /* Written by XDP; read by batond. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -1,47 +1,249 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * steer: to which server of a pool does a frame go, and why to that one?
+ * steer: to which server of a pool does a frame go?
  *
  * Entered by tail call for frames that are for no VIP of a gate, or for a VIP whose gate is open and in whose
- * name pools serve.
+ * name pools serve. What is for a service climbs the ladder (ladder.h; TCP: connection.h) and is forwarded
+ * (forward.h); what a pool's server sends to others is looked at in server.h. Every frame has one exit, every frame whose
+ * server was decided one rung.
+ * Cost:    no clock is read and no LRU map written for a datagram of a known dialog.
  * Source:  design §4.7.
  */
 #ifndef STEER_H
 #define STEER_H
 
-#include "gate.h"
-#include "maps_steer.h"
-#include "packet.h"
+#include "connection.h"
+#include "follow.h"
+#include "forward.h"
+#include "ladder.h"
+#include "mark.h"
+#include "server.h"
+#include "trace.h"
 
-/* The service or server at an address and port; NULL: none. */
-static __always_inline struct bt_service *service_at(const __u8 ip[16], __be16 port, bool ip4)
+#define STEER_WAY	FORWARD_WAY
+#define STEER_PASS	STEER_WAY(BT_S_NOT_OURS, XDP_PASS)
+#define STEER_DROP(exit) STEER_WAY(exit, XDP_DROP)
+
+/* Ports and payload; false: lengths contradict. A first fragment has what of it fits in. */
+static __always_inline bool steer_udp(struct xdp_md *ctx, const struct headers *h, struct steering *s)
 {
-	struct bt_service4_key key4 = { .port = port };
-	struct bt_service6_key key6 = { .port = port };
+	struct udphdr *udp = packet_at(ctx, h->l4, sizeof(*udp));
+	__u32 room = h->end - h->l4, len;
 
-	if (ip4) {
-		__builtin_memcpy(&key4.ip, ip + 12, sizeof(key4.ip));
-		return bpf_map_lookup_elem(&cfg_service4, &key4);
-	}
-	__builtin_memcpy(key6.ip, ip, sizeof(key6.ip));
-	return bpf_map_lookup_elem(&cfg_service6, &key6);
+	if (!udp || room < sizeof(*udp))
+		return false;
+	len = h->fragment ? room : bpf_ntohs(udp->len);
+	if (len < sizeof(*udp) || len > room)
+		return false;
+	s->payload = h->l4 + sizeof(*udp);
+	s->end = h->l4 + len;
+	return true;
 }
 
-/* The way out, and with it in @ret_verdict what XDP is to do. */
-static __always_inline enum bt_steer_exit steer_in(struct xdp_md *ctx, const struct headers *h,
-						   const struct bt_stage *stage, __u32 *ret_verdict)
+static __always_inline bool steer_tcp(struct xdp_md *ctx, const struct headers *h, struct steering *s)
 {
-	__u8 from[16], to[16];
-	__be16 *ports;
+	struct tcphdr *tcp = packet_at(ctx, h->l4, sizeof(*tcp));
+	__u32 room = h->end - h->l4;
 
-	*ret_verdict = XDP_PASS;
-	ports = packet_at(ctx, h->l4, 2 * sizeof(*ports));
-	if (h->later || !ports || !packet_addresses(ctx, h, from, to))
-		return BT_S_NOT_OURS;
-	if (!service_at(to, ports[1], h->kind == FRAME_IP4))
-		return BT_S_NOT_OURS;
-	*ret_verdict = XDP_DROP;
-	return stage->now_ns ? BT_S_NO_SERVER : BT_S_NO_NEXT_HOP;
+	if (!tcp || room < sizeof(*tcp) || tcp->doff * 4 < sizeof(*tcp) || tcp->doff * 4 > room)
+		return false;
+	s->tcp_flags = ((__u8 *)tcp)[13] ?: TCP_ACK;
+	return true;
+}
+
+static __always_inline bool steer_l4(struct xdp_md *ctx, const struct headers *h, struct steering *s)
+{
+	return h->proto == IPPROTO_UDP ? steer_udp(ctx, h, s) : steer_tcp(ctx, h, s);
+}
+
+static __always_inline void steer_aim(struct steering *s, struct bt_pool *pool)
+{
+	__u64 aim = READ_ONCE(pool->aim);
+
+	s->active = BT_AIM_ACTIVE(aim) <= BT_SERVERS ? BT_AIM_ACTIVE(aim) : 0;
+	s->draining = BT_AIM_DRAINING(aim) <= BT_SERVERS ? BT_AIM_DRAINING(aim) : 0;
+}
+
+/* Sent on by us before: it would go round for ever. */
+static __always_inline bool steer_is_loop(struct xdp_md *ctx, struct bt_pool *pool)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	__u64 from = eth ? mark_read(eth->h_source) : 0;
+
+	return from && (from == mark_read(pool->server[0].our_mac) || from == mark_read(pool->server[1].our_mac));
+}
+
+/* 1, 2: of the pool's own servers the one that sent it. */
+static __always_inline __u32 steer_own_server(const struct steering *s, const struct bt_pool *pool)
+{
+	for (__u32 i = 0; i < BT_SERVERS; i++)
+		if (s->from_port == pool->server[i].port && !__builtin_memcmp(s->from, pool->server[i].ip, 16))
+			return i + 1;
+	return 0;
+}
+
+/* A request of another pool's server to this pool's service shows who is active there. */
+static __always_inline void steer_witness(const struct headers *h, const struct steering *s)
+{
+	struct bt_service *from;
+
+	if (s->rung == BT_R_DIALOG || !server_shows(s))
+		return;
+	from = service_at(s->from, s->from_port, h->kind == FRAME_IP4);
+	if (from && from->server)
+		server_seen(from->pool, from->server);
+}
+
+/* Its server is decided. */
+static __always_inline int steer_send(struct xdp_md *ctx, struct headers *h, struct steering *s,
+				      struct bt_pool_count *count)
+{
+	__u32 rung = s->rung, i;
+	int way;
+
+	barrier_var(rung);	/* 6.1 knows no bound of a copy */
+	if (rung < BT_R__N)
+		count->rung[rung]++;
+	if (!s->server)
+		return STEER_DROP(BT_S_NO_SERVER);
+	if (h->fragment && !h->later)
+		follow_note(ctx, h, s, 0);
+	way = forward_to(ctx, h, s->pool, s->server);
+	if ((way & 0xff) == BT_S_SENT) {
+		i = s->server == 2;
+		count->packets[i]++;
+		count->bytes[i] += h->len;
+	}
+	return way;
+}
+
+static __always_inline int steer_climb(struct xdp_md *ctx, struct headers *h, struct steering *s,
+				       struct bt_pool *pool, const struct bt_steer *cfg)
+{
+	struct bt_pool_count *count = bpf_map_lookup_elem(&st_pool, &s->pool);
+
+	if (!count)
+		return STEER_DROP(BT_S_BROKEN);
+	if (steer_is_loop(ctx, pool))
+		return STEER_DROP(BT_S_LOOP);
+	if (!steer_l4(ctx, h, s))
+		return STEER_DROP(BT_S_MALFORMED);
+	steer_aim(s, pool);
+	if (s->tcp_flags) {
+		connection_ladder(s);
+		return steer_send(ctx, h, s, count);
+	}
+	ladder_climb(s, pool, cfg->tick_s);
+	steer_witness(h, s);
+	return steer_send(ctx, h, s, count);
+}
+
+/* For the service of @s->pool. */
+static __always_inline int steer_to(struct xdp_md *ctx, struct headers *h, struct steering *s)
+{
+	struct bt_steer *cfg = steer_config();
+	struct bt_pool *pool = pool_of(s->pool);
+
+	if (!cfg || !pool)
+		return STEER_DROP(BT_S_BROKEN);
+	return steer_climb(ctx, h, s, pool, cfg);
+}
+
+/* From a server of a pool. */
+static __always_inline int steer_from(struct xdp_md *ctx, struct headers *h, struct steering *s)
+{
+	if (!steer_l4(ctx, h, s))
+		return STEER_PASS;
+	return server_in(ctx, h, s);
+}
+
+/* A later fragment: as its first; if that was not seen, to the active server of the pool at this address. */
+static __always_inline int steer_later(struct xdp_md *ctx, struct headers *h, struct steering *s)
+{
+	int follows = follow_find(ctx, h, s);
+	struct bt_pool_count *count;
+	struct bt_service *service;
+	struct bt_pool *pool;
+
+	if (follows == 2)
+		return forward_back(ctx, h, s->pool, s->server);
+	s->rung = BT_R_FRAGMENT;
+	if (!follows) {
+		service = service_at(s->to, 0, h->kind == FRAME_IP4);
+		if (!service || service->server)
+			return STEER_PASS;
+		s->pool = service->pool;
+		s->rung = BT_R_FRAGMENT_LOST;
+	}
+	pool = pool_of(s->pool);
+	count = bpf_map_lookup_elem(&st_pool, &s->pool);
+	if (!pool || !count)
+		return STEER_DROP(BT_S_BROKEN);
+	if (!follows) {
+		steer_aim(s, pool);
+		s->server = s->active;
+	}
+	return steer_send(ctx, h, s, count);
+}
+
+static __always_inline bool steer_has_ports(struct xdp_md *ctx, const struct headers *h, struct steering *s)
+{
+	__be16 *ports = packet_at(ctx, h->l4, 2 * sizeof(*ports));
+
+	if (!ports || (h->proto != IPPROTO_UDP && h->proto != IPPROTO_TCP))
+		return false;
+	s->from_port = ports[0];
+	s->to_port = ports[1];
+	return true;
+}
+
+/* The way out: exit | verdict << 8. */
+static __always_inline int steer_way(struct xdp_md *ctx, struct headers *h, struct steering *s)
+{
+	bool ip4 = h->kind == FRAME_IP4;
+	struct bt_service *service;
+
+	if ((!ip4 && h->kind != FRAME_IP6) || h->broken || h->deep || !packet_addresses(ctx, h, s->from, s->to))
+		return STEER_PASS;
+	if (h->later)
+		return steer_later(ctx, h, s);
+	if (!steer_has_ports(ctx, h, s))
+		return STEER_PASS;
+	service = service_at(s->to, s->to_port, ip4);
+	if (service && !service->server) {
+		s->pool = service->pool;
+		return steer_to(ctx, h, s);
+	}
+	if (!service)
+		service = service_at(s->from, s->from_port, ip4);
+	if (!service || !service->server)
+		return STEER_PASS;
+	s->pool = service->pool;
+	s->server = service->server;
+	return steer_from(ctx, h, s);
+}
+
+static __always_inline void steer_trace(const struct headers *h, const struct steering *s, int way)
+{
+	struct bt_steer *cfg = steer_config();
+	struct bt_pool_count *count;
+
+	if (!cfg || !cfg->trace_every || !s->pool)
+		return;
+	count = bpf_map_lookup_elem(&st_pool, &s->pool);
+	if (count && trace_is_due(count, cfg->trace_every))
+		trace_emit(s, way & 0xff, h->proto, h->len);
+}
+
+/* The whole stage, after BT_X_STEERED was counted. Returns the verdict. */
+static __always_inline int steer_in(struct xdp_md *ctx, struct headers *h)
+{
+	struct steering s = { .rung = BT_R__N };
+	int way = steer_way(ctx, h, &s);
+
+	count_exit(&st_steer, way & 0xff, h->len);
+	steer_trace(h, &s, way);
+	return way >> 8;
 }
 
 #endif

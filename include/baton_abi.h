@@ -35,6 +35,7 @@
 #define BT_SERVICES_MAX	1024	/* addresses and ports of services and servers, each family */
 #define BT_DIALOG_MAX	65536
 #define BT_YOUNG_MAX	16384
+#define BT_FOLLOW_MAX	8192	/* datagrams in pieces, on their way to servers or back */
 #define BT_SLOW_FRAME	2048	/* bytes of a frame that userspace is given */
 #define BT_SLOW_BYTES	(1 << 20)
 #define BT_TRACE_BYTES	(1 << 18)
@@ -391,7 +392,10 @@ struct bt_steer {
 	__u32 trace_every;	/* one decision in so many per CPU goes to ev_trace; 0: off */
 };
 
-/* What an address and port mean. Maps cfg_service4 (key bt_service4_key) and cfg_service6. Writer: batond. */
+/*
+ * What an address and port mean. Maps cfg_service4 (key bt_service4_key) and cfg_service6. Writer: batond. Port 0 with the address of a
+ * service: whose later fragments these are, if their first was not seen (that of the first pool there).
+ */
 struct bt_service4_key {
 	__be32 ip;
 	__be16 port;
@@ -511,7 +515,16 @@ struct bt_pool_count {
 	__u64 packets[BT_SERVERS];	/* sent to each */
 	__u64 bytes[BT_SERVERS];
 	__u64 back;			/* from its servers, translated (NAT) */
-	__u32 new_tick, new_made;	/* this CPU's brake: entries made in that tick */
+	__u32 new_tick, new_made, new_moved;	/* this CPU's brake: entries made, and moved, in that tick */
+	__u32 untraced;		/* decisions since the last sample */
+};
+
+/* Where a first fragment went. Map st_follow, LRU hash, key bt_frag_key. Writer: kernel. */
+struct bt_follow {
+	__u32 noted_s;		/* tick */
+	__u16 pool;
+	__u8  server;
+	__u8  back;		/* 1: it came from that server */
 };
 
 /* What is known of a pool by its traffic. Map st_pool_seen, 1 + BT_POOLS_MAX entries, mmapable. Writer: kernel. */
@@ -596,7 +609,7 @@ struct bt_trace {
 	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
 	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
 	X(bt_event, 40) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
-	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 176) X(bt_pool_seen, 16) \
+	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 184) X(bt_follow, 8) X(bt_pool_seen, 16) \
 	X(bt_slow, 2080) X(bt_trace, 64)
 
 #define BT_ASSERT(type, size) \

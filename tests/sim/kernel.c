@@ -273,6 +273,13 @@ long bpf_xdp_load_bytes(struct xdp_md *ctx, __u32 off, void *buf, __u32 len)
 	return -1;
 }
 
+/* Nothing is steered here. */
+long bpf_redirect(__u32 ifindex, __u64 flags)
+{
+	(void)ifindex, (void)flags;
+	return XDP_ABORTED;
+}
+
 long bpf_skb_pull_data(struct __sk_buff *skb, __u32 len)
 {
 	(void)skb;

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * server: what does a frame that a pool's own server sent show, and where does it go?
+ *
+ * Whoever sends requests that begin something is the active server (the guide). Requests within a dialog show nothing: a
+ * server that drains sends them too. With NAT all that servers send passes here, so dialogs that they begin are noted, and
+ * their answers tell how far a dialog has come. With L2 and IPIP it does not pass.
+ * Time:    boot clock, read only here.
+ * Source:  the guide, SIP Proxy-based HA Workflow; design §4.7.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "connection.h"
+#include "follow.h"
+#include "forward.h"
+#include "ladder.h"
+
+#define SERVER_SEEN_NS	1000000ULL
+
+static __always_inline bool server_shows(const struct steering *s)
+{
+	return steering_is_request(s) && !(s->m.flags & SIP_F_TO_TAG);
+}
+
+/* A request came from it. At most once a millisecond. 0. */
+__noinline int server_seen(__u32 pool, __u32 server)
+{
+	struct bt_pool_seen *seen = bpf_map_lookup_elem(&st_pool_seen, &pool);
+	__u64 now, *at;
+
+	if (!seen || !server)
+		return 0;
+	at = server == 2 ? &seen->request_ns[1] : &seen->request_ns[0];
+	now = bpf_ktime_get_boot_ns();
+	if ((__s64)(now - READ_ONCE(*at)) >= (__s64)SERVER_SEEN_NS)
+		WRITE_ONCE(*at, now);
+	return 0;
+}
+
+/* NAT: a server's message, of a dialog that is known or begins here. */
+static __always_inline void server_dialog(struct steering *s, __u32 tick)
+{
+	struct bt_dialog *d;
+	bool young;
+
+	s->key = s->m.call_id;
+	d = dialog_find(s->key, &young);
+	if (d) {
+		dialog_seen(d, &s->m, tick);
+		return;
+	}
+	s->kind = dialog_begins(&s->m);
+	s->state = BT_D_NEW;
+	if (s->kind)
+		dialog_make(s);
+}
+
+/* NAT: a server ends a connection of a client's with the service. */
+static __always_inline void server_connection(const struct steering *s, const struct bt_pool *pool,
+					      const struct bt_steer *cfg)
+{
+	struct steering client = { .pool = s->pool, .from_port = s->to_port, .to_port = pool->port };
+	struct bt_dialog *d;
+	bool young;
+
+	if (!connection_ends(s))
+		return;
+	__builtin_memcpy(client.from, s->to, 16);
+	__builtin_memcpy(client.to, pool->service, 16);
+	d = dialog_find(connection_key(&client, cfg), &young);
+	if (d)
+		d->state = BT_D_OVER;
+}
+
+/* Whose frame is neither for a service nor for a server. As forward_back() returns it. */
+__noinline int server_in(struct xdp_md *ctx, struct headers *h, struct steering *s)
+{
+	struct bt_steer *cfg = steer_config();
+	struct bt_pool_count *count;
+	struct bt_pool *pool;
+	int way;
+
+	if (!h || !s || !cfg)
+		return FORWARD_WAY(BT_S_BROKEN, XDP_DROP);
+	pool = pool_of(s->pool);
+	count = bpf_map_lookup_elem(&st_pool, &s->pool);
+	if (!pool || !count)
+		return FORWARD_WAY(BT_S_BROKEN, XDP_DROP);
+	if (server_shows(s))
+		server_seen(s->pool, s->server);
+	if (pool->forward != BT_FWD_NAT)
+		return FORWARD_WAY(BT_S_NOT_OURS, XDP_PASS);
+	if (s->tcp_flags)
+		server_connection(s, pool, cfg);
+	else if ((s->m.flags & (SIP_F_CALL_ID | SIP_F_UNSURE)) == SIP_F_CALL_ID)
+		server_dialog(s, cfg->tick_s);
+	if (h->fragment)
+		follow_note(ctx, h, s, 1);
+	way = forward_back(ctx, h, s->pool, s->server);
+	if ((way & 0xff) == BT_S_BACK || (way & 0xff) == BT_S_BACK_PASSED)
+		count->back++;
+	return way;
+}
+
+#endif
