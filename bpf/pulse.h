@@ -70,6 +70,7 @@
 #include "pulse_pair.h"
 #include "pulse_group.h"
 #include "pulse_answer.h"
+#include "pulse_observe.h"
 
 /* The frame of a wrong MAC is all that is remembered of it. */
 static __always_inline void pulse_unauthentic(const struct pulse *m)
@@ -115,6 +116,8 @@ static __always_inline enum bt_xdp_exit pulse_in(struct xdp_md *ctx, const struc
 	struct in6_addr from;
 	enum bt_xdp_exit exit;
 
+	if (is_observer(ctx, f))
+		return observe_in(ctx, f);
 	if (!pulse_source(ctx, f, &from) || !pulse_macs(ctx, &m))
 		return BT_X_BROKEN;
 	m.path = pulse_path(ctx->ingress_ifindex, &from);

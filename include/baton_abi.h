@@ -85,6 +85,7 @@ struct bt_node {
 	__u64 key_in[2];	/* SipHash keys, one per direction; host order words k0, k1 */
 	__u64 key_out[2];
 	__u64 interval_ns;	/* between two pulses: two of them old is still the present */
+	__u64 key_observe[2];	/* of whoever steers to this pair, both ways: observe_wire.h */
 };
 
 /* Map cfg_path, BT_PATHS_MAX entries: where pulses may come from. Writer: batond. */
@@ -225,6 +226,7 @@ struct bt_pair {
 	X(PULSE_ANSWERED, XDP_TX,  "authentic probe, answered") \
 	X(PULSE_HEARD,	 XDP_DROP, "authentic, taken in, nothing to be answered") \
 	X(PULSE_UNBELIEVED, XDP_TX, "authentic probe of a boot id not yet proven, answered only") \
+	X(PULSE_OBSERVED, XDP_TX, "question of a node that steers to this pair: answered, nothing taken in") \
 	X(PULSE_STRANGER, XDP_PASS, "pulse port, but from no configured path") \
 	X(PULSE_LENGTH,	 XDP_DROP, "pulse refused: length") \
 	X(PULSE_VERSION, XDP_DROP, "pulse refused: magic, version or type") \
@@ -605,7 +607,7 @@ struct bt_trace {
 };
 
 #define BT_LAYOUTS(X) \
-	X(bt_meta, 48) X(bt_node, 56) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
+	X(bt_meta, 48) X(bt_node, 72) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
 	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
 	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
 	X(bt_event, 40) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \

@@ -25,6 +25,7 @@ static const struct bt_node node = {
 	.my_id = 1, .peer_id = 2, .pair_id = 7, .n_groups = 2, .n_paths = 3, .boot = RIG_BOOT,
 	.key_in = { 0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL },
 	.key_out = { 0xfeedfacecafebeefULL, 0x0123456789abcdefULL }, .interval_ns = RIG_INTERVAL_NS,
+	.key_observe = { 0x1020304050607080ULL, 0x90a0b0c0d0e0f001ULL },
 };
 
 const struct bt_node *rig_node(void)

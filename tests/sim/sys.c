@@ -407,6 +407,14 @@ int keys_derive(const void *secret, size_t len, uint8_t from_id, uint8_t to_id, 
 	return 0;
 }
 
+int keys_derive_observe(const void *secret, size_t len, uint64_t ret_key[2])
+{
+	(void)secret;
+	(void)len;
+	ret_key[0] = ret_key[1] = 0x3333333333333333ULL;
+	return 0;
+}
+
 /* ---- nl, vip, route, tune, sysctl, spawn ------------------------------------------------------- */
 
 int nl_open(struct nl *nl, int bus, unsigned groups)

@@ -122,6 +122,9 @@ static void keys_are_those_of_rfc_5869(void **state)
 	assert_int_equal(out[1], 0xfb6d966f3da612feull);
 	assert_int_equal(in[0], 0x07b30ae887715b45ull);
 	assert_int_equal(in[1], 0xe074dfe3eae2870full);
+	assert_int_equal(keys_derive_observe(secret, sizeof(secret), out), 0);
+	assert_int_equal(out[0], 0x43b02a0580d820c4ull);
+	assert_int_equal(out[1], 0x727dc6e46f471ce2ull);
 }
 
 static void every_byte_of_the_secret_counts(void **state)

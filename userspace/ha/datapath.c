@@ -30,7 +30,7 @@ static uint64_t random_id(void)
 static int make_node(struct ha *ha, uint64_t boot, struct bt_node *node, const struct ha_say *say)
 {
 	char secret[KEYS_SECRET_MAX], text[160];
-	uint64_t in[2], out[2];
+	uint64_t in[2], out[2], observe[2];
 	size_t len;
 	int err = keys_read_secret(ha->conf->secret_file, secret, sizeof(secret), &len, text, sizeof(text));
 
@@ -41,6 +41,8 @@ static int make_node(struct ha *ha, uint64_t boot, struct bt_node *node, const s
 	err = keys_derive(secret, len, ha->peer_id, ha->me, in);
 	if (!err)
 		err = keys_derive(secret, len, ha->me, ha->peer_id, out);
+	if (!err)
+		err = keys_derive_observe(secret, len, observe);
 	explicit_bzero(secret, sizeof(secret));
 	if (err)
 		return ha_fail(say, err, "keys", strerror(-err));
@@ -49,7 +51,7 @@ static int make_node(struct ha *ha, uint64_t boot, struct bt_node *node, const s
 		.n_groups = (uint8_t)ha->n_groups, .pulse_port = htons(ha->conf->pulse_port),
 		.n_paths = (uint16_t)ha->conf->n_paths, .boot = boot,
 		.key_in = { in[0], in[1] }, .key_out = { out[0], out[1] },
-		.interval_ns = ha->conf->pulse_interval_ns,
+		.interval_ns = ha->conf->pulse_interval_ns, .key_observe = { observe[0], observe[1] },
 	};
 	return 0;
 }

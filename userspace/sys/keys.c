@@ -109,18 +109,28 @@ static int hkdf_sha256(const void *secret, size_t len, const char *info, unsigne
 	return err;
 }
 
-int keys_derive(const void *secret, size_t len, uint8_t from_id, uint8_t to_id, uint64_t ret_key[2])
+static int derive(const void *secret, size_t len, const char *info, uint64_t ret_key[2])
 {
 	uint64_t key[2];
-	char info[32];
-	int err;
+	int err = hkdf_sha256(secret, len, info, (unsigned char *)key, sizeof(key));
 
-	snprintf(info, sizeof(info), "baton pulse 1 %u%u", from_id, to_id);
-	err = hkdf_sha256(secret, len, info, (unsigned char *)key, sizeof(key));
 	if (!err) {
 		ret_key[0] = le64toh(key[0]);
 		ret_key[1] = le64toh(key[1]);
 	}
 	explicit_bzero(key, sizeof(key));
 	return err;
+}
+
+int keys_derive(const void *secret, size_t len, uint8_t from_id, uint8_t to_id, uint64_t ret_key[2])
+{
+	char info[32];
+
+	snprintf(info, sizeof(info), "baton pulse 1 %u%u", from_id, to_id);
+	return derive(secret, len, info, ret_key);
+}
+
+int keys_derive_observe(const void *secret, size_t len, uint64_t ret_key[2])
+{
+	return derive(secret, len, "baton observe 1", ret_key);
 }

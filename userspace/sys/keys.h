@@ -27,5 +27,7 @@ int keys_read_secret(const char *path, void *buf, size_t cap, size_t *ret_len, c
 /* SipHash key for what host @from_id sends to @to_id, the same on both hosts in any byte order. */
 int keys_derive(const void *secret, size_t len, uint8_t from_id, uint8_t to_id,
 		uint64_t ret_key[2]);
+/* The same for the questions of nodes that steer to the pair, and their answers. */
+int keys_derive_observe(const void *secret, size_t len, uint64_t ret_key[2]);
 
 #endif
