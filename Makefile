@@ -26,7 +26,7 @@ BPF     := $(patsubst bpf/%.bpf.c,$O/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
 UNIT    := $(patsubst tests/unit/%.c,$O/tests/unit/%,$(wildcard tests/unit/test_*.c))
 BPFTEST := $(patsubst tests/bpf/%.c,$O/tests/bpf/%,$(wildcard tests/bpf/test_*.c))
 SYSTEST := $(patsubst tests/sys/%.c,$O/tests/sys/%,$(wildcard tests/sys/test_*.c))
-TOOLS   := $(patsubst tools/bench/%.c,$O/tools/%,$(wildcard tools/bench/*.c))
+TOOLS   := $(patsubst tools/bench/%.c,$O/tools/%,$(filter-out %.bpf.c,$(wildcard tools/bench/*.c)))
 HEADERS := $(wildcard include/*.h userspace/*/*.h)
 MAN     := $(patsubst man/%.scd,$O/man/%,$(wildcard man/*.scd))
 
@@ -36,7 +36,7 @@ $(if $(V),,@echo '  $(1) $@')
 $(if $(V),,@)mkdir -p $(@D) && $(2)
 endef
 
-all: $O/batond $O/baton $(BPF) $(TOOLS) $(MAN)	## build everything into build/
+all: $O/batond $O/baton $(BPF) $(TOOLS) $O/bench/steering.bpf.o $(MAN)	## build everything into build/
 
 $O/batond: $(DAEMON)
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ $(LIBS) -o $@)
@@ -44,6 +44,10 @@ $O/baton: $O/tools/baton.o $(patsubst tools/%.c,$O/tools/%.o,$(wildcard tools/cl
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -ljansson -o $@)
 $O/tools/%: $O/tools/bench/%.o
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -o $@)
+$O/tools/steer_%: $O/tools/bench/steer_%.o
+	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lbpf -o $@)
+$O/bench/%.bpf.o: tools/bench/%.bpf.c Makefile
+	$(call run,BPF,$(CLANG) $(BPFFLAGS) -I. -MMD -MP -c $< -o $@)
 $O/%.o: %.c Makefile
 	$(call run,CC ,$(CC) $(CFLAGS) -MMD -MP -c $< -o $@)
 $O/bpf/%.bpf.o: bpf/%.bpf.c Makefile
