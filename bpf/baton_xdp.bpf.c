@@ -131,6 +131,12 @@ __noinline int read_frame(struct xdp_md *ctx, struct headers *ret)
 	return 0;
 }
 
+static __always_inline void read_headers(struct xdp_md *ctx, struct headers *ret)
+{
+	if (!frame_read_plain(ret, (void *)(long)ctx->data, (void *)(long)ctx->data_end))
+		read_frame(ctx, ret);
+}
+
 static __always_inline int leave(struct xdp_md *ctx, __u32 exit)
 {
 	count_exit(&st_count, exit, ctx->data_end - ctx->data);
@@ -144,7 +150,7 @@ int baton_xdp(struct xdp_md *ctx)
 	__u32 exit;
 
 	count_exit(&st_count, BT_X_TOTAL, ctx->data_end - ctx->data);
-	read_frame(ctx, &f.h);
+	read_headers(ctx, &f.h);
 	f.data = (void *)(long)ctx->data;
 	f.data_end = (void *)(long)ctx->data_end;
 	exit = decide(ctx, &f);
@@ -175,7 +181,7 @@ int baton_steer(struct xdp_md *ctx)
 	struct headers h = {};
 
 	count_exit(&st_count, BT_X_STEERED, ctx->data_end - ctx->data);
-	read_frame(ctx, &h);
+	read_headers(ctx, &h);
 	return steer_in(ctx, &h);
 }
 
