@@ -15,26 +15,10 @@
 
 #include "baton_abi.h"
 #include "core/conf.h"
+#include "core/pool.h"	/* struct active_report */
 
 struct dp;
 struct active;
-
-enum active_cause { ACTIVE_START, ACTIVE_OPTIONS, ACTIVE_SILENT, ACTIVE_REQUEST, ACTIVE_PULSE, ACTIVE_CAUSE__N };
-enum active_state { SERVER_UNKNOWN, SERVER_ANSWERS, SERVER_SILENT };
-
-struct active_report {
-	uint8_t active;			/* 1, 2; 0: none is known to live */
-	enum active_cause cause;
-	uint64_t since_ns;
-	struct {
-		enum active_state state;
-		uint64_t asked_ns, answered_ns;	/* 0: never */
-		uint32_t rtt_us;
-		uint32_t deaths;	/* times it was found dead: what it knew is gone */
-		uint8_t role;		/* of its batond: 0 not heard, 1 backup, 2 primary */
-		uint32_t term;
-	} server[BT_SERVERS];
-};
 
 /* @changed: an eventfd of the caller's, made readable when an answer to active_report() changes. */
 int active_open(struct active **ret, const struct conf *conf, struct dp *dp, int changed);
