@@ -273,6 +273,24 @@ void dp_forget_first(struct dp *dp, uint32_t slot)
 	((struct bt_seen *)kernel_map(dp->host, "st_seen"))[slot].first_ns = 0;
 }
 
+/* Hosts here have no pools. */
+int pools_open(struct ha *ha, const struct ha_say *say)
+{
+	(void)ha, (void)say;
+	return 0;
+}
+
+void pools_close(struct ha *ha)
+{
+	(void)ha;
+}
+
+uint64_t pools_turn(struct ha *ha)
+{
+	(void)ha;
+	return LOOP_NEVER;
+}
+
 int dp_pair(struct dp *dp, struct bt_pair *ret)
 {
 	*ret = *(struct bt_pair *)kernel_map(dp->host, "st_pair");

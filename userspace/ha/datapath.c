@@ -32,7 +32,12 @@ static int make_node(struct ha *ha, uint64_t boot, struct bt_node *node, const s
 	char secret[KEYS_SECRET_MAX], text[160];
 	uint64_t in[2], out[2], observe[2];
 	size_t len;
-	int err = keys_read_secret(ha->conf->secret_file, secret, sizeof(secret), &len, text, sizeof(text));
+	int err;
+
+	*node = (struct bt_node){ .my_id = ha->me, .peer_id = ha->peer_id, .pair_id = ha->conf->pair_id, .boot = boot };
+	if (conf_is_alone(ha->conf))
+		return 0;	/* no pulse is meant for us: no port, no key */
+	err = keys_read_secret(ha->conf->secret_file, secret, sizeof(secret), &len, text, sizeof(text));
 
 	if (err) {
 		snprintf(say->why, say->len, "secret-file %s %s", ha->conf->secret_file, text);
@@ -75,7 +80,7 @@ static void make_group(const struct ha *ha, const struct conf_group *c, struct b
 	*ret = (struct bt_group){
 		.name_hash = htonl(conf_name_hash(c->name)), .digest = htonl(conf_digest(ha->conf, c)),
 		.linger_ms = (uint32_t)(c->linger_ns / NS_PER_MS),
-		.flags = c->listener_auto ? BT_GROUP_LISTENER : 0, .tos = make_tos(c),
+		.flags = c->listener_auto && c->mode != MODE_PROXY ? BT_GROUP_LISTENER : 0, .tos = make_tos(c),
 	};
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		ret->port[i] = make_port(&c->ports[i]);
@@ -151,7 +156,8 @@ static int fill_vips(struct ha *ha, const struct group *g)
 	int err = 0;
 
 	for (uint32_t i = 0; i < g->conf->n_vips && !err; i++) {
-		struct bt_vip vip = { .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i) };
+		struct bt_vip vip = { .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i),
+				      .flags = g->conf->mode == MODE_PROXY ? BT_VIP_STEERED : 0 };
 
 		err = dp_set_vip(ha->dp, &g->vips[i].ip, &vip);
 	}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sys/clock.h"
+#include "sys/way.h"
 
 #define RETRY_NS	NS_PER_S
 #define DUMP_TRIES	3
@@ -30,7 +31,7 @@ static struct iface_net net_of(const struct conf_addr *addr)
 	return net;
 }
 
-static uint32_t make_nets(const struct conf *conf, struct iface_net *ret)
+static uint32_t make_nets(const struct conf *conf, const struct doors_pools *pools, struct iface_net *ret)
 {
 	uint32_t n = 0;
 
@@ -40,31 +41,86 @@ static uint32_t make_nets(const struct conf *conf, struct iface_net *ret)
 		if (!known_net(ret, n, &net))
 			ret[n++] = net;
 	}
+	for (uint32_t i = 0; i < pools->n_services; i++) {
+		struct iface_net net = { pools->service[i], 128 };
+
+		if (!known_net(ret, n, &net))
+			ret[n++] = net;
+	}
 	return n;
 }
 
-static int find(struct nl *nl, const struct iface_net *nets, uint32_t n_nets, struct iface *ret, uint32_t max,
-		uint32_t *ret_n, bool *ret_more)
+void doors_of_pools(const struct conf *conf, struct doors_pools *ret)
+{
+	ret->n_services = ret->n_servers = 0;
+	for (uint32_t i = 0; i < conf->n_pools; i++) {
+		for (uint32_t j = 0; j < conf->pools[i].n_services; j++)
+			ret->service[ret->n_services++] = conf->pools[i].service[j].ip;
+		for (uint32_t k = 0; k < conf->pools[i].n_servers; k++)
+			ret->server[ret->n_servers++] = conf->pools[i].server[k].at.ip;
+	}
+}
+
+static int find_nets(struct nl *nl, const struct iface_net *nets, uint32_t n_nets, struct iface *ret, uint32_t max,
+		     uint32_t *ret_n, bool *ret_more)
 {
 	int err = -EINTR;
 
-	for (int i = 0; i < DUMP_TRIES && err == -EINTR; i++)
+	*ret_n = 0;
+	*ret_more = false;
+	for (int i = 0; i < DUMP_TRIES && err == -EINTR && n_nets; i++)
 		err = iface_in_nets(nl, nets, n_nets, ret, max, ret_n, ret_more);
+	return n_nets ? err : 0;
+}
+
+/* Where there is no way yet, one may come: the next look will tell. */
+static void add_way(struct nl *nl, const struct in6_addr *server, struct iface *ret, uint32_t max, uint32_t *n, bool *more)
+{
+	struct way_link link;
+	struct way way;
+
+	if (way_find(nl, server, &way) || way_link(nl, way.ifindex, &link) || !link.ethernet)
+		return;
+	for (uint32_t i = 0; i < *n; i++)
+		if (ret[i].ifindex == way.ifindex)
+			return;
+	*more |= *n == max;
+	if (*n == max)
+		return;
+	ret[*n].ifindex = way.ifindex;
+	*n += if_indextoname(way.ifindex, ret[*n].name) != NULL;
+}
+
+static int find(struct nl *nl, const struct iface_net *nets, uint32_t n_nets, const struct doors_pools *pools,
+		struct iface *ret, uint32_t max, uint32_t *ret_n, bool *ret_more)
+{
+	int err = find_nets(nl, nets, n_nets, ret, max, ret_n, ret_more);
+
+	for (uint32_t i = 0; i < pools->n_servers && !err; i++)
+		add_way(nl, &pools->server[i], ret, max, ret_n, ret_more);
 	return err;
 }
 
 int doors_find(const struct conf *conf, struct iface *ret, uint32_t max, uint32_t *ret_n)
 {
-	static struct iface_net nets[CONF_VIPS_MAX];	/* at start only */
+	static struct iface_net nets[DOORS_NETS];	/* at start only */
+	static struct doors_pools pools;
 	bool more;
 	struct nl nl;
 	int err = nl_open(&nl, NETLINK_ROUTE, 0);
 
 	if (err)
 		return err;
-	err = find(&nl, nets, make_nets(conf, nets), ret, max, ret_n, &more);
+	doors_of_pools(conf, &pools);
+	err = find(&nl, nets, make_nets(conf, &pools, nets), &pools, ret, max, ret_n, &more);
 	nl_close(&nl);
 	return err;
+}
+
+void doors_take_pools(struct doors *d, const struct doors_pools *pools)
+{
+	d->pools = *pools;
+	d->n_nets = make_nets(d->conf, &d->pools, d->nets);
 }
 
 /* ---- which doors are there ------------------------------------------------------------------------ */
@@ -167,7 +223,7 @@ bool doors_list(struct doors *d)
 	bool news = follow(d), more = false;
 	uint32_t n = 0;
 
-	if (find(&d->nl, d->nets, d->n_nets, found, CONF_IFACES_MAX, &n, &more))
+	if (find(&d->nl, d->nets, d->n_nets, &d->pools, found, CONF_IFACES_MAX, &n, &more))
 		return news;	/* the next look will tell */
 	d->more = more;
 	for (uint32_t i = 0; i < n; i++) {
@@ -254,7 +310,8 @@ int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const st
 		return err;
 	d->conf = conf;
 	d->dp = dp;
-	d->n_nets = make_nets(conf, d->nets);
+	doors_of_pools(conf, &d->pools);
+	d->n_nets = make_nets(conf, &d->pools, d->nets);
 	for (uint32_t i = 0; i < n; i++) {
 		add(d, if_nametoindex(ifaces[i].name), ifaces[i].name, i < n_named);
 		d->door[i].mode = mode_of(ifaces[i].xdp);

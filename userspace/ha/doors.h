@@ -3,7 +3,7 @@
  * doors: on which interfaces could a VIP be reached, and does our gate stand on each?
  *
  * Linux is a weak host: it takes in on any interface what is for an address of another. So a door is not only what
- * the configuration names, but every Ethernet interface with an address inside a VIP's network. A door once found
+ * the configuration names, but every Ethernet interface with an address inside a VIP's network, and those where pools' frames come in. A door once found
  * stays one until its interface goes. One without XDP or tc is not *gated*: there the backstop alone decides.
  * Threads: one at a time. Allocates nothing after doors_open().
  */
@@ -34,12 +34,23 @@ struct door {
 	char refused[HA_WHY];		/* generic, although native was asked for first, because ...; "": it was not */
 };
 
+/* Frames of pools come in where a service's address is, and their servers' where these are reached. */
+struct doors_pools {
+	struct in6_addr service[CONF_POOLS_MAX * CONF_SERVICES_MAX], server[CONF_POOLS_MAX * BT_SERVERS];
+	uint32_t n_services, n_servers;
+};
+
+#define DOORS_NETS	(CONF_VIPS_MAX + CONF_POOLS_MAX * CONF_SERVICES_MAX)
+
+void doors_of_pools(const struct conf *conf, struct doors_pools *ret);
+
 struct doors {
 	const struct conf *conf;
 	struct dp *dp;
 	struct nl nl;
-	struct iface_net nets[CONF_VIPS_MAX];
+	struct iface_net nets[DOORS_NETS];
 	uint32_t n_nets;
+	struct doors_pools pools;
 	struct door door[CONF_IFACES_MAX];
 	uint32_t n;
 	bool more;			/* there are doors for which is no room */
@@ -52,6 +63,9 @@ int doors_find(const struct conf *conf, struct iface *ret, uint32_t max, uint32_
 int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const struct ha_iface_view *ifaces, uint32_t n,
 	       uint32_t n_named);
 void doors_close(struct doors *d);
+
+/* Other pools than those of doors_open(). */
+void doors_take_pools(struct doors *d, const struct doors_pools *pools);
 
 /* Interfaces come and go, get addresses and names: look again at which there are. True: something is new. */
 bool doors_list(struct doors *d);

@@ -115,6 +115,15 @@ void fence_kick(struct fence *f)
 	fence_wake(f->tables.kick);
 }
 
+void fence_take_pools(struct fence *f)
+{
+	pthread_mutex_lock(&f->lock);
+	doors_of_pools(f->conf, &f->pools);
+	f->pools_new = true;
+	pthread_mutex_unlock(&f->lock);
+	fence_wake(f->doors.kick);
+}
+
 void fence_retime(struct fence *f)
 {
 	f->doors.period_ns = f->tables.period_ns = f->conf->tserver.network_monitoring_timeout_s * NS_PER_S;

@@ -51,6 +51,9 @@ void fence_close(struct fence *f, bool remove);
 /* A word has changed: see to its elements now. */
 void fence_kick(struct fence *f);
 
+/* There may be other pools now. */
+void fence_take_pools(struct fence *f);
+
 /* network-monitoring-timeout may be another now. */
 void fence_retime(struct fence *f);
 

@@ -52,6 +52,19 @@ static void publish(struct fence *f)
 	fence_wake(f->done);
 }
 
+static void take_pools(struct fence *f)
+{
+	struct fence_doors *d = &f->doors;
+
+	pthread_mutex_lock(&f->lock);
+	if (f->pools_new) {
+		doors_take_pools(&d->doors, &f->pools);
+		d->look = d->list = true;
+	}
+	f->pools_new = false;
+	pthread_mutex_unlock(&f->lock);
+}
+
 /* What is gated no more is told first: then there is time to put the gate back. */
 static void turn(struct fence *f)
 {
@@ -59,6 +72,7 @@ static void turn(struct fence *f)
 	uint64_t now_ns = clock_now_ns();
 	bool deep;
 
+	take_pools(f);
 	if (now_ns >= d->period_at_ns || d->period_at_ns > now_ns + d->period_ns) {	/* it may be a shorter one now */
 		d->period_at_ns = now_ns + d->period_ns;
 		d->look = d->list = true;
@@ -99,9 +113,12 @@ static void *run(void *arg)
 	struct fence_doors *d = &f->doors;
 	struct pollfd fds[] = { { .fd = d->kick, .events = POLLIN }, { .fd = nl_fd(&d->rtnl), .events = POLLIN } };
 
+	uint64_t n;
+
 	while (!atomic_load(&f->quit)) {
 		turn(f);
 		(void)poll(fds, 2, (int)((d->look ? FENCE_LOOKS_NS : TICK_NS) / NS_PER_MS));
+		(void)!read(d->kick, &n, sizeof(n));
 		read_events(d);
 	}
 	return NULL;

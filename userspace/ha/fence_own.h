@@ -66,6 +66,8 @@ struct fence {
 	pthread_mutex_t lock;		/* guards what follows */
 	struct fence_report report;
 	uint32_t doors_seq;		/* another one at each change of report.door */
+	struct doors_pools pools;	/* for the doors to take, when new */
+	bool pools_new;
 };
 
 /* An eventfd of our own; wakes whoever polls it. */

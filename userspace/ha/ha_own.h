@@ -153,6 +153,7 @@ struct ha {
 	struct asker asker[ASKERS_MAX];
 	struct renewal renewal;
 	struct examiner *examiner;
+	struct steer *steer;	/* NULL: no pools */
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
 	uint32_t n_ifaces, n_named;	/* the first are the configuration's, the others were found */
 
@@ -276,6 +277,12 @@ int examine_open(struct ha *ha);
 void examine_close(struct ha *ha);
 uint64_t examine_turn(struct ha *ha);
 void examine_forget(struct ha *ha, const void *arg);
+
+/* pools.c: steer/, as the conductor sees it */
+int pools_open(struct ha *ha, const struct ha_say *say);
+void pools_close(struct ha *ha);
+uint64_t pools_turn(struct ha *ha);
+int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was);
 
 /* start.c: what batond's arguments say goes before what the file says */
 void ha_set_directories(struct conf *c, const struct ha_options *opt);

@@ -66,7 +66,7 @@ struct ha_view {
 	int pid;
 	uint64_t uptime_s;
 	char peer_name[BT_NAME_MAX];
-	const char *peer_state;		/* up stalled unauthentic down */
+	const char *peer_state;		/* up stalled unauthentic down; none: a node of pools alone */
 	uint32_t rtt_us;		/* 0: not measured */
 	struct ha_path_view paths[BT_PATHS_MAX];
 	uint32_t n_paths;
@@ -79,6 +79,7 @@ struct ha_view {
 
 void ha_view(struct ha *ha, struct ha_view *ret);
 const struct conf *ha_conf(const struct ha *ha);
+struct steer *ha_steer(const struct ha *ha);		/* steer/steer.h; NULL: this node has no pools */
 const struct conf *ha_wanted(const struct ha *ha);	/* what the last reload read; NULL: none since the start */
 bool ha_vip_present(const struct ha *ha, uint32_t vip_index);	/* index in ha_conf()->vips */
 

@@ -243,11 +243,13 @@ static int parse(struct ha *ha, struct conf *next, struct errors *e)
 
 int ha_reload(struct ha *ha, char *text, size_t len)
 {
+	static struct conf_pool pools_were[CONF_POOLS_MAX];
 	struct conf *next = calloc(1, sizeof(*next));
+	uint32_t n_pools_were = ha->conf->n_pools;
 	struct errors e = { text, len };
 	bool taken = false, waits = false;
 	unsigned n = 0;
-	int err, devices_err;
+	int err, devices_err, pools_err;
 
 	text[0] = '\0';
 	err = next ? parse(ha, next, &e) : -ENOMEM;
@@ -256,6 +258,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		err = -EINVAL;
 	}
 	if (!err) {
+		memcpy(pools_were, ha->conf->pools, sizeof(pools_were));
 		n = take_all(ha, next, &waits);
 		ha_tell_idle(next);
 		taken = true;
@@ -271,7 +274,11 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		devices_err = health_reload(ha->health);	/* whatever else failed: it counts devices as the new table does */
 		if (devices_err && !err)
 			snprintf(text, len, "devices: %s", strerror(-devices_err));
-		err = err ? err : devices_err;
+		fence_take_pools(ha->fence);
+		pools_err = pools_reload(ha, pools_were, n_pools_were);
+		if (pools_err && !err && !devices_err)
+			snprintf(text, len, "pools: %s", strerror(-pools_err));
+		err = err ? err : devices_err ? devices_err : pools_err;
 		if (!err && waits)
 			snprintf(text, len, "what needs a restart of batond waits for it, see `baton options`");
 	}

@@ -192,7 +192,7 @@ static int watch_all(struct ha *ha, const struct ha_say *say)
 
 	if (err)
 		return ha_fail(say, err, "health monitors", strerror(-err));
-	err = pulse_start(ha->pulse, ha->dp, ha->pulse_src.fd);
+	err = conf_is_alone(ha->conf) ? 0 : pulse_start(ha->pulse, ha->dp, ha->pulse_src.fd);
 	if (err)
 		return ha_fail(say, err, "pulse", pulse_why());
 	ha->listening_ns = clock_now_ns();
@@ -205,7 +205,7 @@ static int watch_all(struct ha *ha, const struct ha_say *say)
 /* The port is this host's only lock that no other batond can have under another directory's name. */
 static int take_port(struct ha *ha, const struct ha_say *say)
 {
-	int err = pulse_open(&ha->pulse, ha->conf);
+	int err = pulse_open(&ha->pulse, ha->conf);	/* without a peer there is no path: nothing is taken, nothing sent */
 
 	return err ? ha_fail(say, err, "pulse", pulse_why()) : 0;
 }
@@ -243,6 +243,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 	if (!err)
 		err = datapath_fill(ha, say);
 	if (!err)
+		err = pools_open(ha, say);
+	if (!err)
 		err = datapath_attach(ha, say);
 	if (!err)
 		err = ask_arbiter(ha, say);
@@ -258,8 +260,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 		return err;
 	ha_tell_idle(ha->conf);
 	pulse_report(ha->pulse, &ha->report);
-	log_event(LOG_INFO, "started", "node=%s version=%s groups=%u pins=%s realtime=%s", ha->conf->name,
-		  ha->opt.version, ha->n_groups, ha->found ? "found" : "new", ha->report.realtime ? "yes" : "no");
+	log_event(LOG_INFO, "started", "node=%s version=%s groups=%u pools=%u pins=%s realtime=%s", ha->conf->name,
+		  ha->opt.version, ha->n_groups, ha->conf->n_pools, ha->found ? "found" : "new", ha->report.realtime ? "yes" : "no");
 	return 0;
 }
 
@@ -333,6 +335,7 @@ void ha_close(struct ha *ha)
 	bool ours = !ha->leaving && (ha->ran || (ha->dp && !ha->found)) && !byscript_left(ha);
 
 	renew_stop(ha);
+	pools_close(ha);
 	examine_close(ha);
 	certs_close(ha->certs, ha->leaving);
 	pulse_close(ha->pulse);

@@ -19,6 +19,11 @@ const struct conf *ha_wanted(const struct ha *ha)
 	return ha->wanted;
 }
 
+struct steer *ha_steer(const struct ha *ha)
+{
+	return ha->steer;
+}
+
 const struct conf *ha_conf(const struct ha *ha)
 {
 	return ha->conf;
@@ -75,7 +80,7 @@ static void view_group(struct ha *ha, const struct group *g, struct ha_group_vie
 	facts_of(ha, g, &f);
 	memcpy(v->name, g->conf->name, sizeof(v->name));
 	memcpy(v->reason, g->reason, sizeof(v->reason));
-	v->mode = "takeover";
+	v->mode = g->conf->mode == MODE_PROXY ? "proxy" : "takeover";
 	v->role = role_text(g->role);
 	v->service = g->service.running ? "running" : "unavailable";
 	snprintf(v->service_reason, sizeof(v->service_reason), "%s%s%s", g->service.reason, g->service.detail[0] ? ": " : "",
@@ -115,7 +120,7 @@ void ha_view(struct ha *ha, struct ha_view *v)
 	v->pid = getpid();
 	v->uptime_s = (clock_now_ns() - ha->started_ns) / NS_PER_S;
 	memcpy(v->peer_name, ha->conf->peer_name, sizeof(v->peer_name));
-	v->peer_state = ha->peer == PEER_UNKNOWN ? "down" : peer_state_text(ha->peer);
+	v->peer_state = conf_is_alone(ha->conf) ? "none" : ha->peer == PEER_UNKNOWN ? "down" : peer_state_text(ha->peer);
 	v->n_paths = ha->report.n_paths;
 	for (uint32_t i = 0; i < v->n_paths; i++) {
 		view_path(ha, i, &v->paths[i]);

@@ -49,4 +49,45 @@ int steer_drain(struct steer *s, const char *pool, bool reject, bool force, char
 int steer_undrain(struct steer *s, const char *pool, char *why, size_t len);
 int steer_drained(const struct steer *s, const char *pool, struct steer_drained *ret);
 
+/* ---- what is to be seen ---- */
+
+struct steer_server_view {
+	char host[BT_NAME_MAX];
+	struct conf_endpoint at;
+	const char *state;		/* unknown, answers, silent */
+	uint32_t rtt_us;		/* 0: not measured */
+	uint64_t answered_ns;		/* 0: never */
+	uint32_t deaths, epoch;
+	const char *role;		/* of its batond: unknown, backup, primary */
+	uint32_t term;
+	uint32_t ifindex;		/* the way to it; 0: none is known, @way says why */
+	uint8_t next_mac[6];
+	uint16_t mtu;
+	char way[80];
+	uint32_t calls, subscriptions, connections;	/* of its present life, as last counted */
+	uint64_t packets, bytes;
+};
+
+struct steer_view {
+	char name[BT_NAME_MAX];
+	const char *forward;		/* l2, ipip, nat */
+	uint32_t slot;
+	uint8_t active;			/* 1, 2; 0: none */
+	const char *cause;
+	uint64_t since_ns;
+	struct steer_server_view server[BT_SERVERS];
+	struct steer_drained drained;
+	struct bt_pool_count count;
+};
+
+/* @i: as in conf->pools; how many there are. */
+uint32_t steer_pools(const struct steer *s);
+int steer_view(struct steer *s, uint32_t i, struct steer_view *ret);
+/* One sentence, when a pool's clients are not served; else NULL. */
+const char *steer_trouble(const struct steer *s, uint32_t i, char *buf, size_t len);
+
+/* One decision in @every of each CPU is handed to @fn, until @every is 0. */
+typedef void steer_trace_fn(void *arg, const struct bt_trace *t);
+int steer_trace(struct steer *s, uint32_t every, steer_trace_fn *fn, void *arg);
+
 #endif

@@ -168,30 +168,37 @@ static int find_or_make(struct dp *dp, const char *obj_dir, const char *version,
 	return check_meta(dp, &meta, version);
 }
 
-static int map_view(struct dp_view *view, int fd, size_t value_size, int prot)
+static int map_view(struct dp_view *view, const struct dp *dp, enum dp_map map, int prot)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t len = ROUND_UP(ROUND_UP(value_size, 8) * BT_GROUPS_MAX, page);
-	void *at = mmap(NULL, len, prot, MAP_SHARED, fd, 0);
+	size_t len = ROUND_UP(ROUND_UP((size_t)dp_map_makes[map].value_size, 8) * dp_map_makes[map].entries, page);
+	void *at = mmap(NULL, len, prot, MAP_SHARED, dp->map[map], 0);
 
 	if (at == MAP_FAILED)
-		return dp_fail(-errno, "mmap of a map with values of %zu bytes", value_size);
+		return dp_fail(-errno, "mmap of map %s", dp_map_makes[map].name);
 	*view = (struct dp_view){ at, len };
 	return 0;
 }
 
 static int map_views(struct dp *dp)
 {
-	int err = map_view(&dp->word, dp->map[DP_st_word], sizeof(__u64), PROT_READ | PROT_WRITE);
+	const int both = PROT_READ | PROT_WRITE;
+	int err = map_view(&dp->word, dp, DP_st_word, both);
 
 	if (!err)
-		err = map_view(&dp->lease, dp->map[DP_ct_lease], sizeof(__u64), PROT_READ | PROT_WRITE);
+		err = map_view(&dp->lease, dp, DP_ct_lease, both);
 	if (!err)
-		err = map_view(&dp->linger, dp->map[DP_st_linger], sizeof(__u64), PROT_READ | PROT_WRITE);
+		err = map_view(&dp->linger, dp, DP_st_linger, both);
 	if (!err)	/* the kernel alone says what was heard */
-		err = map_view(&dp->heard, dp->map[DP_st_heard], sizeof(struct bt_heard), PROT_READ);
+		err = map_view(&dp->heard, dp, DP_st_heard, PROT_READ);
 	if (!err)
-		err = map_view(&dp->seen, dp->map[DP_st_seen], sizeof(struct bt_seen), PROT_READ | PROT_WRITE);
+		err = map_view(&dp->seen, dp, DP_st_seen, both);
+	if (!err)
+		err = map_view(&dp->steer, dp, DP_cfg_steer, both);
+	if (!err)
+		err = map_view(&dp->pools, dp, DP_cfg_pool, both);
+	if (!err)
+		err = map_view(&dp->pools_seen, dp, DP_st_pool_seen, PROT_READ);
 	return err;
 }
 
@@ -214,6 +221,9 @@ static int make_room(struct dp *dp)
 	if (!dp->per_cpu)
 		return dp_fail(-ENOMEM, "counters of %d CPUs", dp->n_cpus);
 	dp->ring = ring_buffer__new(dp->map[DP_ev_ring], on_event, dp, NULL);
+	dp->trace = ring_buffer__new(dp->map[DP_ev_trace], dp_on_trace, dp, NULL);
+	if (!dp->trace)
+		return dp_fail(-errno, "map ev_trace");
 	return dp->ring ? 0 : dp_fail(-errno, "map ev_ring");
 }
 
@@ -289,8 +299,12 @@ void dp_close(struct dp *dp)
 {
 	if (!dp)
 		return;
+	ring_buffer__free(dp->trace);
 	ring_buffer__free(dp->ring);
 	free(dp->per_cpu);
+	unmap_view(&dp->pools_seen);
+	unmap_view(&dp->pools);
+	unmap_view(&dp->steer);
 	unmap_view(&dp->heard);
 	unmap_view(&dp->seen);
 	unmap_view(&dp->linger);

@@ -9,6 +9,7 @@
  *   dp_attach.c  which interface runs our programs, and how?
  *   dp_tc.c      does our filter stand on an interface's way out?
  *   dp_watch.c   does everything still stand where it was put?
+ *   dp_steer.c   the same of what pools need
  *   dp_hand.c    the XDP program run on one datagram
  */
 #ifndef BATON_DP_OWN_H
@@ -21,6 +22,7 @@
 #include <bpf/libbpf.h>
 
 #include "sys/dp.h"
+#include "sys/dp_steer.h"
 
 #define DP_HAND_BYTES	1024	/* the longest pulse, with its headers, fits twice over */
 
@@ -104,12 +106,16 @@ struct dp {
 	pthread_mutex_t attaching;	/* one at a time attaches, detaches or replaces */
 	char dir[PATH_MAX];
 	int lock;			/* on dir: nobody else's while we live */
-	struct dp_view word, lease, linger, heard, seen;
+	struct dp_view word, lease, linger, heard, seen, steer, pools, pools_seen;
 	int n_cpus;
 	void *per_cpu;		/* room for one value of every CPU */
 	struct ring_buffer *ring;
 	void (*event_fn)(void *arg, const struct bt_event *ev);
 	void *event_arg;
+	struct ring_buffer *trace;
+	dp_trace_fn *trace_fn;
+	void *trace_arg;
+	int n_traces;
 	uint8_t hand_in[DP_HAND_BYTES], hand_out[DP_HAND_BYTES];
 };
 
@@ -122,6 +128,9 @@ int dp_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)))
 int dp_refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Forget what libbpf said: a new purpose begins. */
 void dp_hush(void);
+
+/* Of the ring ev_trace. */
+int dp_on_trace(void *arg, void *data, size_t len);
 
 /* Load the objects under @obj_dir on new maps, fill meta, pin all. */
 int dp_load_new(struct dp *dp, const char *obj_dir, const char *version);

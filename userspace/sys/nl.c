@@ -259,6 +259,15 @@ int nl_ack(struct nl *nl, struct nlmsghdr *req)
 	return ask(nl, &w, req, req->nlmsg_len);
 }
 
+int nl_get(struct nl *nl, struct nlmsghdr *req, mnl_cb_t each, void *arg)
+{
+	struct wanted w = { .seq = ++nl->seq, .n = 1, .each = each, .arg = arg };
+
+	req->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+	req->nlmsg_seq = w.seq;
+	return ask(nl, &w, req, req->nlmsg_len);
+}
+
 int nl_dump(struct nl *nl, struct nlmsghdr *req, mnl_cb_t each, void *arg)
 {
 	struct wanted w = { .seq = ++nl->seq, .n = 1, .each = each, .arg = arg };

@@ -41,6 +41,9 @@ static inline int nl_fd(const struct nl *nl) { return mnl_socket_get_fd(nl->sock
 /* Send @req (flags REQUEST and ACK are added) and wait for its acknowledgement. */
 int nl_ack(struct nl *nl, struct nlmsghdr *req);
 
+/* The same for a request of one object: @each is handed what comes before the acknowledgement. */
+int nl_get(struct nl *nl, struct nlmsghdr *req, mnl_cb_t each, void *arg);
+
 /*
  * Send @req as a dump and hand every message to @each; MNL_CB_STOP ends it, a negative return too,
  * and is handed up. -EINTR: inconsistent, ask again.

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pools: what do pools mean to the rest of the host: when do they begin and end, what of them is an alarm?
+ *
+ * The conductor's side of steer/.
+ */
+#include "ha/ha_own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/opts.h"
+#include "steer/steer.h"
+#include "sys/log.h"
+
+#define ALARM	"pool-unserved"
+
+/* Before frames come in: what is for a service must not reach this host's own sockets. */
+int pools_open(struct ha *ha, const struct ha_say *say)
+{
+	char why[HA_WHY];
+	int err = steer_open(&ha->steer, ha->loop, ha->conf, ha->dp, why, sizeof(why));
+
+	return err ? ha_fail(say, err, "steering", why) : 0;
+}
+
+void pools_close(struct ha *ha)
+{
+	steer_close(ha->steer);
+	ha->steer = NULL;
+}
+
+static void tell_trouble(struct ha *ha)
+{
+	char text[HA_TEXT];
+
+	for (uint32_t i = 0; i < steer_pools(ha->steer); i++) {
+		const char *trouble = steer_trouble(ha->steer, i, text, sizeof(text));
+
+		alarm_set(&ha->alarms, trouble, ALARM, ha->conf->pools[i].name, trouble ? trouble : "", NULL, ha->turn_ns);
+	}
+}
+
+uint64_t pools_turn(struct ha *ha)
+{
+	uint64_t next = steer_turn(ha->steer, ha->turn_ns);
+
+	tell_trouble(ha);
+	return next;
+}
+
+/* The configuration has the new pools already; @was: those before. */
+int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was)
+{
+	char why[HA_WHY];
+	uint32_t i;
+	int err;
+
+	for (uint32_t j = 0; j < n_was; j++)
+		if (!opts_instance(ha->conf, SEC_POOL, was[j].name, &i))
+			alarm_set(&ha->alarms, false, ALARM, was[j].name, "", NULL, ha->turn_ns);
+	if (ha->steer && ha->conf->n_pools)
+		return steer_reload(ha->steer, ha->conf);
+	pools_close(ha);
+	err = steer_open(&ha->steer, ha->loop, ha->conf, ha->dp, why, sizeof(why));
+	if (err)
+		log_event(LOG_ERR, "steering failed", "error=\"%s\"", why);
+	return err;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "steer/sweep.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sys/clock.h"
+#include "sys/dp_steer.h"
+#include "sys/thread.h"
+
+#define PERIOD_NS	NS_PER_S
+#define SLICE_NS	NS_PER_MS	/* between two slices: others want the CPU, and the table's locks */
+
+struct sweep {
+	struct dp *dp;
+	pthread_t thread;
+	bool running;
+	struct dp_walk walk;
+	struct sweep_report now;	/* the walk under way; both are the thread's own */
+	pthread_mutex_t lock;		/* guards what follows */
+	pthread_cond_t end;
+	bool quit;
+	struct sweep_report report;
+};
+
+/* False: the sweeper is to end. */
+static bool rest(struct sweep *s, uint64_t ns)
+{
+	struct timespec until;
+	bool go_on;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	ns += (uint64_t)until.tv_nsec;
+	until.tv_sec += (time_t)(ns / NS_PER_S);
+	until.tv_nsec = (long)(ns % NS_PER_S);
+	pthread_mutex_lock(&s->lock);
+	while (!s->quit && pthread_cond_timedwait(&s->end, &s->lock, &until) != ETIMEDOUT)
+		;
+	go_on = !s->quit;
+	pthread_mutex_unlock(&s->lock);
+	return go_on;
+}
+
+/* A group's entries are the data path's affair: they end by age alone. */
+static bool is_owned(struct sweep *s, const struct bt_dialog *d)
+{
+	if (d->owner & BT_OWNER_GROUP)
+		return true;
+	return d->owner && d->owner <= BT_POOLS_MAX && dp_pools(s->dp)[d->owner].name_hash;
+}
+
+static void count(struct sweep *s, const struct bt_dialog *d)
+{
+	struct sweep_left *left;
+
+	if (d->owner & BT_OWNER_GROUP || !d->server || d->server > BT_SERVERS ||
+	    !dialog_is_left(d, dp_pools(s->dp)[d->owner].server[d->server - 1].epoch))
+		return;
+	left = &s->now.left[d->owner][d->server - 1];
+	left->calls += d->kind == BT_D_CALL;
+	left->subscriptions += d->kind == BT_D_SUBSCRIPTION;
+	left->connections += d->kind == BT_D_CONNECTION;
+}
+
+static void look(struct sweep *s, bool young, uint64_t key, const struct bt_dialog *d)
+{
+	enum dialog_end end = dialog_end(d, is_owned(s, d), dp_steer(s->dp)->tick_s);
+
+	if (end == DIALOG_LIVES)
+		count(s, d);
+	else if (!dp_forget(s->dp, young, key))
+		s->now.ended[end]++;
+}
+
+/* False: the sweeper is to end, or the table could not be read. */
+static bool walk(struct sweep *s, bool young)
+{
+	memset(&s->walk, 0, sizeof(s->walk));
+	while (!s->walk.done) {
+		if (dp_walk(s->dp, young, &s->walk))
+			return false;
+		for (uint32_t i = 0; i < s->walk.n; i++)
+			look(s, young, s->walk.key[i], &s->walk.row[i]);
+		if (!s->walk.done && !rest(s, SLICE_NS))
+			return false;
+	}
+	return true;
+}
+
+static void *run(void *arg)
+{
+	struct sweep *s = arg;
+
+	do {
+		memset(s->now.left, 0, sizeof(s->now.left));
+		if (!walk(s, true) || !walk(s, false))
+			continue;
+		s->now.rounds++;
+		pthread_mutex_lock(&s->lock);
+		s->report = s->now;
+		pthread_mutex_unlock(&s->lock);
+	} while (rest(s, PERIOD_NS));
+	return NULL;
+}
+
+static int make_cond(pthread_cond_t *ret)
+{
+	pthread_condattr_t attr;
+	int err;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	err = pthread_cond_init(ret, &attr);
+	pthread_condattr_destroy(&attr);
+	return -err;
+}
+
+int sweep_open(struct sweep **ret, struct dp *dp)
+{
+	struct sweep *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->dp = dp;
+	err = thread_mutex(&s->lock);
+	if (!err)
+		err = make_cond(&s->end);
+	if (!err)
+		err = thread_start(&s->thread, "sweeper", 0, run, s, NULL);
+	s->running = !err;
+	if (err) {
+		sweep_close(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+void sweep_close(struct sweep *s)
+{
+	if (!s)
+		return;
+	if (s->running) {
+		pthread_mutex_lock(&s->lock);
+		s->quit = true;
+		pthread_cond_signal(&s->end);
+		pthread_mutex_unlock(&s->lock);
+		pthread_join(s->thread, NULL);
+	}
+	free(s);
+}
+
+void sweep_report(struct sweep *s, struct sweep_report *ret)
+{
+	pthread_mutex_lock(&s->lock);
+	*ret = s->report;
+	pthread_mutex_unlock(&s->lock);
+}
+
+uint32_t sweep_left(struct sweep *s, uint32_t slot, uint8_t server, struct sweep_left *ret)
+{
+	uint32_t rounds;
+
+	pthread_mutex_lock(&s->lock);
+	*ret = s->report.left[slot][server - 1];
+	rounds = s->report.rounds;
+	pthread_mutex_unlock(&s->lock);
+	return rounds;
+}
