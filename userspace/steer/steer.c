@@ -15,19 +15,19 @@
 /* ---- who is active --------------------------------------------------------------------------------- */
 
 /* Until its answer is more than a beginning, what the life before knew is better. */
-static uint8_t believed(struct pool *p)
+static uint8_t believed(struct steered *p)
 {
 	if (p->report.cause != ACTIVE_START)
 		p->kept = 0;
 	return p->kept ? p->kept : p->report.active;
 }
 
-static const char *host_of(const struct pool *p, uint8_t server)
+static const char *host_of(const struct steered *p, uint8_t server)
 {
 	return server ? p->conf.server[server - 1].host : "none";
 }
 
-static void tell_active(struct steer *s, struct pool *p, uint8_t active)
+static void tell_active(struct steer *s, struct steered *p, uint8_t active)
 {
 	if (p->told_once && p->told == active)
 		return;
@@ -38,7 +38,7 @@ static void tell_active(struct steer *s, struct pool *p, uint8_t active)
 	p->told_once = true;
 }
 
-static void tell_servers(struct pool *p)
+static void tell_servers(struct steered *p)
 {
 	static const char *const text[] = { [SERVER_ANSWERS] = "answers", [SERVER_SILENT] = "silent" };
 
@@ -53,7 +53,7 @@ static void tell_servers(struct pool *p)
 }
 
 /* First the aim: an entry that is found stale is given to whoever is active then. */
-void steer_follow(struct steer *s, struct pool *p)
+void steer_follow(struct steer *s, struct steered *p)
 {
 	uint8_t active = drain_active(p, believed(p)), flags = 0, draining = 0;
 
@@ -78,7 +78,7 @@ static void ask_active(struct steer *s, uint32_t i)
 
 /* ---- how to reach them ----------------------------------------------------------------------------- */
 
-static void tell_hop(struct pool *p, int k, const struct hop *hop)
+static void tell_hop(struct steered *p, int k, const struct hop *hop)
 {
 	const uint8_t *m = hop->next_mac;
 
@@ -95,7 +95,7 @@ static void take_hops(struct steer *s)
 
 	s->hops_news = false;
 	for (uint32_t i = 0; i < s->n * BT_SERVERS; i++) {
-		struct pool *p = &s->pool[i / BT_SERVERS];
+		struct steered *p = &s->pool[i / BT_SERVERS];
 		int k = (int)(i % BT_SERVERS);
 
 		if (!hops_get(s->hops, i, &hop))
@@ -168,7 +168,7 @@ static void close_source(struct steer *s, struct src *src)
 /* What an earlier life left of a pool: who was active, which drain was under way. */
 static void recall(struct steer *s, uint32_t i)
 {
-	struct pool *p = &s->pool[i];
+	struct steered *p = &s->pool[i];
 
 	p->kept = BT_AIM_ACTIVE(steer_row(s, p)->aim);
 	drain_recall(s, p);

@@ -12,7 +12,7 @@
 
 #include "sys/log.h"
 
-static struct pool *find(struct steer *s, const char *name, char *why, size_t len)
+static struct steered *find(struct steer *s, const char *name, char *why, size_t len)
 {
 	for (uint32_t i = 0; s && i < s->n; i++)
 		if (!strcmp(s->pool[i].conf.name, name))
@@ -22,7 +22,7 @@ static struct pool *find(struct steer *s, const char *name, char *why, size_t le
 	return NULL;
 }
 
-static void begin(struct steer *s, struct pool *p, uint8_t server, bool forced)
+static void begin(struct steer *s, struct steered *p, uint8_t server, bool forced)
 {
 	struct sweep_report r;
 
@@ -30,7 +30,7 @@ static void begin(struct steer *s, struct pool *p, uint8_t server, bool forced)
 	p->drain = (struct drain){ .state = STEER_DRAIN_MOVING, .server = server, .forced = forced, .rounds = r.rounds };
 }
 
-void drain_recall(struct steer *s, struct pool *p)
+void drain_recall(struct steer *s, struct steered *p)
 {
 	uint64_t aim = steer_row(s, p)->aim;
 
@@ -43,7 +43,7 @@ void drain_recall(struct steer *s, struct pool *p)
 }
 
 /* The drained server is better than none: where the other has died new dialogs go there again. */
-uint8_t drain_active(const struct pool *p, uint8_t active)
+uint8_t drain_active(const struct steered *p, uint8_t active)
 {
 	uint8_t other = (uint8_t)(3 - p->drain.server);
 
@@ -54,7 +54,7 @@ uint8_t drain_active(const struct pool *p, uint8_t active)
 	return other;
 }
 
-static struct sweep_left left(struct steer *s, const struct pool *p, uint32_t *ret_rounds)
+static struct sweep_left left(struct steer *s, const struct steered *p, uint32_t *ret_rounds)
 {
 	struct sweep_left sum = { 0 }, one;
 
@@ -69,7 +69,7 @@ static struct sweep_left left(struct steer *s, const struct pool *p, uint32_t *r
 	return sum;
 }
 
-static void finish(struct pool *p, const char *how)
+static void finish(struct steered *p, const char *how)
 {
 	p->drain.state = STEER_DRAIN_DONE;
 	log_event(LOG_INFO, "pool drained", "pool=%s server=%s how=%s", p->conf.name,
@@ -77,7 +77,7 @@ static void finish(struct pool *p, const char *how)
 }
 
 /* Counted twice since it began: the walk under way then may have passed by what was still begun there. */
-void drain_turn(struct steer *s, struct pool *p)
+void drain_turn(struct steer *s, struct steered *p)
 {
 	struct drain *d = &p->drain;
 	struct sweep_left l;
@@ -104,7 +104,7 @@ void drain_turn(struct steer *s, struct pool *p)
 
 int steer_drain(struct steer *s, const char *name, bool reject, bool force, char *why, size_t len)
 {
-	struct pool *p = find(s, name, why, len);
+	struct steered *p = find(s, name, why, len);
 	uint8_t active, other;
 
 	if (!p)
@@ -133,7 +133,7 @@ int steer_drain(struct steer *s, const char *name, bool reject, bool force, char
 
 int steer_undrain(struct steer *s, const char *name, char *why, size_t len)
 {
-	struct pool *p = find(s, name, why, len);
+	struct steered *p = find(s, name, why, len);
 
 	if (!p)
 		return -ENOENT;
@@ -149,7 +149,7 @@ int steer_undrain(struct steer *s, const char *name, char *why, size_t len)
 
 int steer_drained(const struct steer *s, const char *name, struct steer_drained *ret)
 {
-	const struct pool *p = find((struct steer *)s, name, NULL, 0);
+	const struct steered *p = find((struct steer *)s, name, NULL, 0);
 	struct sweep_left l;
 	uint32_t rounds;
 

@@ -114,7 +114,7 @@ static bool is_listed(const struct dp_place *one, const struct dp_place *list, u
 #define PLACES_MAX	(BT_POOLS_MAX * CONF_SERVICES_MAX * (1 + BT_SERVERS))
 _Static_assert(PLACES_MAX <= BT_SERVICES_MAX, "raise BT_SERVICES_MAX");
 
-static int fill_services(struct steer *s, const struct pool *pools, uint32_t n_pools)
+static int fill_services(struct steer *s, const struct steered *pools, uint32_t n_pools)
 {
 	static struct dp_place want[PLACES_MAX], has[2 * BT_SERVICES_MAX];
 	int n_has = dp_services(s->dp, has, 2 * BT_SERVICES_MAX), err = 0;
@@ -132,7 +132,7 @@ static int fill_services(struct steer *s, const struct pool *pools, uint32_t n_p
 
 /* ---- slots ---------------------------------------------------------------------------------------- */
 
-static bool is_taken(const struct pool *pools, uint32_t n, uint32_t slot)
+static bool is_taken(const struct steered *pools, uint32_t n, uint32_t slot)
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (pools[i].slot == slot)
@@ -151,7 +151,7 @@ static uint32_t slot_of_name(const struct steer *s, const char *name)
 }
 
 /* One that nobody had is better than one that is just being left: the sweeper has yet to clear that. */
-static uint32_t free_slot(const struct steer *s, const struct pool *pools, uint32_t n)
+static uint32_t free_slot(const struct steer *s, const struct steered *pools, uint32_t n)
 {
 	const struct bt_pool *rows = dp_pools(s->dp);
 	uint32_t second = 0;
@@ -166,7 +166,7 @@ static uint32_t free_slot(const struct steer *s, const struct pool *pools, uint3
 	return second;
 }
 
-static const struct pool *pool_of_name(const struct steer *s, const char *name)
+static const struct steered *pool_of_name(const struct steer *s, const char *name)
 {
 	for (uint32_t i = 0; i < s->n; i++)
 		if (!strcmp(s->pool[i].conf.name, name))
@@ -175,12 +175,12 @@ static const struct pool *pool_of_name(const struct steer *s, const char *name)
 }
 
 /* What is known goes on; only the configuration is new. */
-static void arrange(struct steer *s, const struct conf *conf, struct pool *ret)
+static void arrange(struct steer *s, const struct conf *conf, struct steered *ret)
 {
 	for (uint32_t i = 0; i < conf->n_pools; i++) {
-		const struct pool *was = pool_of_name(s, conf->pools[i].name);
+		const struct steered *was = pool_of_name(s, conf->pools[i].name);
 
-		ret[i] = was ? *was : (struct pool){ .slot = slot_of_name(s, conf->pools[i].name) };
+		ret[i] = was ? *was : (struct steered){ .slot = slot_of_name(s, conf->pools[i].name) };
 		ret[i].conf = conf->pools[i];
 	}
 	for (uint32_t i = 0; i < conf->n_pools; i++)
@@ -201,7 +201,7 @@ static void want_hops(struct steer *s)
 /* Rows stand before services lead to them, and go after. */
 int fill_pools(struct steer *s, const struct conf *conf)
 {
-	static struct pool next[BT_POOLS_MAX];
+	static struct steered next[BT_POOLS_MAX];
 	struct bt_pool *rows = dp_pools(s->dp);
 	int err;
 
@@ -227,7 +227,7 @@ int fill_pools(struct steer *s, const struct conf *conf)
 /* ---- what changes while it runs -------------------------------------------------------------------- */
 
 /* One that is not known while it is written is dropped as such, not sent to half an address. */
-void fill_hop(struct steer *s, struct pool *p, int server)
+void fill_hop(struct steer *s, struct steered *p, int server)
 {
 	struct bt_pool_server *to = &steer_row(s, p)->server[server];
 	const struct hop *hop = &p->hop[server];
@@ -243,7 +243,7 @@ void fill_hop(struct steer *s, struct pool *p, int server)
 	__atomic_store_n(&to->ifindex, hop->ifindex, __ATOMIC_SEQ_CST);
 }
 
-void fill_aim(struct steer *s, struct pool *p, uint8_t active, uint8_t draining, uint8_t flags)
+void fill_aim(struct steer *s, struct steered *p, uint8_t active, uint8_t draining, uint8_t flags)
 {
 	uint64_t has = steer_row(s, p)->aim;
 
@@ -252,7 +252,7 @@ void fill_aim(struct steer *s, struct pool *p, uint8_t active, uint8_t draining,
 	dp_aim(s->dp, p->slot, BT_AIM(BT_AIM_SERIAL(has) + 1, flags, draining, active));
 }
 
-void fill_death(struct steer *s, struct pool *p, int server)
+void fill_death(struct steer *s, struct steered *p, int server)
 {
 	struct bt_pool_server *row = &steer_row(s, p)->server[server];
 

@@ -26,7 +26,7 @@ struct drain {
 	uint32_t rounds;	/* of the sweeper, when it began */
 };
 
-struct pool {
+struct steered {
 	struct conf_pool conf;
 	uint32_t slot;
 	struct active_report report;
@@ -50,7 +50,7 @@ struct steer {
 	struct sweep *sweep;
 	struct src active_src, hops_src, trace_src;
 	bool hops_news;
-	struct pool pool[BT_POOLS_MAX];
+	struct steered pool[BT_POOLS_MAX];
 	uint32_t n;
 	uint64_t turn_ns;
 	uint32_t trace_every;
@@ -58,28 +58,28 @@ struct steer {
 	void *trace_arg;
 };
 
-static inline struct bt_pool *steer_row(const struct steer *s, const struct pool *p)
+static inline struct bt_pool *steer_row(const struct steer *s, const struct steered *p)
 {
 	return &dp_pools(s->dp)[p->slot];
 }
 
 /* steer.c: what a report or a drain means for the kernel */
-void steer_follow(struct steer *s, struct pool *p);
+void steer_follow(struct steer *s, struct steered *p);
 
 /* steer_view.c */
-const char *steer_cause_text(const struct pool *p);
+const char *steer_cause_text(const struct steered *p);
 
 /* steer_fill.c */
 int fill_key(struct steer *s);
 /* Pools as @conf has them, each in its slot, in the order of the configuration; on an error @s is as it was. */
 int fill_pools(struct steer *s, const struct conf *conf);
-void fill_hop(struct steer *s, struct pool *p, int server);
-void fill_aim(struct steer *s, struct pool *p, uint8_t active, uint8_t draining, uint8_t flags);
-void fill_death(struct steer *s, struct pool *p, int server);	/* what it knew is gone */
+void fill_hop(struct steer *s, struct steered *p, int server);
+void fill_aim(struct steer *s, struct steered *p, uint8_t active, uint8_t draining, uint8_t flags);
+void fill_death(struct steer *s, struct steered *p, int server);	/* what it knew is gone */
 
 /* steer_drain.c */
-void drain_recall(struct steer *s, struct pool *p);		/* as the aim of an earlier life says */
-void drain_turn(struct steer *s, struct pool *p);
-uint8_t drain_active(const struct pool *p, uint8_t active);	/* who is active instead */
+void drain_recall(struct steer *s, struct steered *p);		/* as the aim of an earlier life says */
+void drain_turn(struct steer *s, struct steered *p);
+uint8_t drain_active(const struct steered *p, uint8_t active);	/* who is active instead */
 
 #endif

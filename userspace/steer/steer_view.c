@@ -18,7 +18,7 @@ uint32_t steer_pools(const struct steer *s)
 	return s ? s->n : 0;
 }
 
-const char *steer_cause_text(const struct pool *p)
+const char *steer_cause_text(const struct steered *p)
 {
 	static const char *const text[ACTIVE_CAUSE__N] = {
 		[ACTIVE_START] = "start", [ACTIVE_OPTIONS] = "options", [ACTIVE_SILENT] = "silent", [ACTIVE_REQUEST] = "request",
@@ -30,7 +30,7 @@ const char *steer_cause_text(const struct pool *p)
 	return p->kept ? "restart" : text[p->report.cause];
 }
 
-static void view_server(const struct steer *s, const struct pool *p, int k, struct steer_server_view *v)
+static void view_server(const struct steer *s, const struct steered *p, int k, struct steer_server_view *v)
 {
 	static const char *const states[] = {
 		[SERVER_UNKNOWN] = "unknown", [SERVER_ANSWERS] = "answers", [SERVER_SILENT] = "silent",
@@ -61,7 +61,7 @@ static void view_server(const struct steer *s, const struct pool *p, int k, stru
 int steer_view(struct steer *s, uint32_t i, struct steer_view *v)
 {
 	static const char *const forwards[BT_FWD__N] = { [BT_FWD_L2] = "l2", [BT_FWD_IPIP] = "ipip", [BT_FWD_NAT] = "nat" };
-	const struct pool *p = &s->pool[i];
+	const struct steered *p = &s->pool[i];
 	int err;
 
 	memset(v, 0, sizeof(*v));
@@ -85,7 +85,7 @@ int steer_view(struct steer *s, uint32_t i, struct steer_view *v)
 
 const char *steer_trouble(const struct steer *s, uint32_t i, char *buf, size_t len)
 {
-	const struct pool *p = &s->pool[i];
+	const struct steered *p = &s->pool[i];
 	uint8_t active = BT_AIM_ACTIVE(steer_row(s, p)->aim);
 
 	if (!active)
