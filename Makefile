@@ -63,7 +63,7 @@ $O/tools/man_options: $O/tools/man_options.o $(CORE)
 # Unit tests see core/ only: what does not link here does I/O and belongs elsewhere.
 $O/tests/unit/%: $O/tests/unit/%.o $(CORE)
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -linih -o $@)
-$O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $O/tests/bpf/rig.o $(CORE)
+$O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $O/tests/bpf/rig.o $O/tests/bpf/pool_rig.o $(CORE)
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -linih -o $@)
 
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.

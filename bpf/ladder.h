@@ -63,7 +63,9 @@ static __always_inline void ladder_tagged(struct steering *s)
 static __always_inline void ladder_unknown(struct steering *s)
 {
 	s->kind = dialog_begins(&s->m);
-	if (s->kind) {
+	if (s->kind == BT_D_CALL && s->reject) {
+		s->refused = true;
+	} else if (s->kind) {
 		s->state = BT_D_NEW;
 		s->rung = dialog_make(s) ? BT_R_NEW : BT_R_NEW_BRAKED;
 	} else if (dialog_is_inside(&s->m)) {
@@ -84,7 +86,7 @@ static __always_inline void ladder_climb(struct steering *s, struct bt_pool *poo
 	if (!steering_is_sip(s))
 		return;
 	s->rung = BT_R_NO_CALL_ID;
-	if ((s->m.flags & (SIP_F_CALL_ID | SIP_F_UNSURE)) != SIP_F_CALL_ID)
+	if (!steering_has_call_id(s))
 		return;
 	s->key = s->m.call_id;
 	d = dialog_find(s->key, &young);

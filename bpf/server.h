@@ -14,6 +14,7 @@
 #include "connection.h"
 #include "follow.h"
 #include "forward.h"
+#include "hand.h"
 #include "ladder.h"
 
 #define SERVER_SEEN_NS	1000000ULL
@@ -38,22 +39,36 @@ __noinline int server_seen(__u32 pool, __u32 server)
 	return 0;
 }
 
-/* NAT: a server's message, of a dialog that is known or begins here. */
-static __always_inline void server_dialog(struct steering *s, __u32 tick)
+/* A final answer to the INVITE that began the call, of those that lead it elsewhere? */
+static __always_inline bool server_overflows(const struct steering *s, const struct bt_dialog *d, const struct bt_pool *pool)
+{
+	__u32 bit = s->m.status - 300, i = bit >> 6;
+
+	barrier_var(i);		/* 6.1 knows no bound of a copy */
+	if (i >= sizeof(pool->overflow) / sizeof(pool->overflow[0]) || dialog_method(&s->m) != BT_M_INVITE)
+		return false;
+	return d->state < BT_D_CONFIRMED && d->kind == BT_D_CALL && (pool->overflow[i] >> (bit & 63) & 1);
+}
+
+/* NAT: a server's message, of a dialog that is known or begins here. True: it must not reach the client. */
+static __always_inline bool server_dialog(struct steering *s, const struct bt_pool *pool, __u32 tick)
 {
 	struct bt_dialog *d;
 	bool young;
 
 	s->key = s->m.call_id;
 	d = dialog_find(s->key, &young);
+	if (d && server_overflows(s, d, pool))
+		return true;
 	if (d) {
 		dialog_seen(d, &s->m, tick);
-		return;
+		return false;
 	}
 	s->kind = dialog_begins(&s->m);
 	s->state = BT_D_NEW;
 	if (s->kind)
 		dialog_make(s);
+	return false;
 }
 
 /* NAT: a server ends a connection of a client's with the service. */
@@ -71,6 +86,14 @@ static __always_inline void server_connection(const struct steering *s, const st
 	d = dialog_find(connection_key(&client, cfg), &young);
 	if (d)
 		d->state = BT_D_OVER;
+}
+
+/* Full: dropped too, the server sends it again until it gets an ACK. */
+static __always_inline int server_overflow(struct xdp_md *ctx, struct headers *h, const struct steering *s)
+{
+	__u32 exit = hand_frame(ctx, h, s, BT_SLOW_OVERFLOW) ? BT_S_SLOW_FULL : BT_S_HANDED_OVERFLOW;
+
+	return FORWARD_WAY(exit, XDP_DROP);
 }
 
 /* Whose frame is neither for a service nor for a server. As forward_back() returns it. */
@@ -93,8 +116,8 @@ __noinline int server_in(struct xdp_md *ctx, struct headers *h, struct steering 
 		return FORWARD_WAY(BT_S_NOT_OURS, XDP_PASS);
 	if (s->tcp_flags)
 		server_connection(s, pool, cfg);
-	else if ((s->m.flags & (SIP_F_CALL_ID | SIP_F_UNSURE)) == SIP_F_CALL_ID)
-		server_dialog(s, cfg->tick_s);
+	else if (steering_has_call_id(s) && server_dialog(s, pool, cfg->tick_s))
+		return server_overflow(ctx, h, s);
 	if (h->fragment)
 		follow_note(ctx, h, s, 1);
 	way = forward_back(ctx, h, s->pool, s->server);

@@ -15,10 +15,13 @@
 #include "connection.h"
 #include "follow.h"
 #include "forward.h"
+#include "hand.h"
 #include "ladder.h"
 #include "mark.h"
 #include "server.h"
 #include "trace.h"
+
+SIP_SCAN(xdp_md)
 
 #define STEER_WAY	FORWARD_WAY
 #define STEER_PASS	STEER_WAY(BT_S_NOT_OURS, XDP_PASS)
@@ -56,11 +59,20 @@ static __always_inline bool steer_l4(struct xdp_md *ctx, const struct headers *h
 	return h->proto == IPPROTO_UDP ? steer_udp(ctx, h, s) : steer_tcp(ctx, h, s);
 }
 
+static __always_inline void steer_scan(struct xdp_md *ctx, struct steering *s, const struct bt_steer *cfg)
+{
+	s->m.key[0] = cfg->key[0];
+	s->m.key[1] = cfg->key[1];
+	s->m.salt = s->pool;
+	sip_scan(ctx, s->payload, s->end, &s->m);
+}
+
 static __always_inline void steer_aim(struct steering *s, struct bt_pool *pool)
 {
 	__u64 aim = READ_ONCE(pool->aim);
 
 	s->active = BT_AIM_ACTIVE(aim) <= BT_SERVERS ? BT_AIM_ACTIVE(aim) : 0;
+	s->reject = BT_AIM_FLAGS(aim) & BT_AIM_REJECT;
 	s->draining = BT_AIM_DRAINING(aim) <= BT_SERVERS ? BT_AIM_DRAINING(aim) : 0;
 }
 
@@ -73,11 +85,19 @@ static __always_inline bool steer_is_loop(struct xdp_md *ctx, struct bt_pool *po
 	return from && (from == mark_read(pool->server[0].our_mac) || from == mark_read(pool->server[1].our_mac));
 }
 
+/* Both lie at multiples of four. */
+static __always_inline bool steer_same_ip(const __u8 a[16], const __u8 b[16])
+{
+	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
+}
+
 /* 1, 2: of the pool's own servers the one that sent it. */
 static __always_inline __u32 steer_own_server(const struct steering *s, const struct bt_pool *pool)
 {
 	for (__u32 i = 0; i < BT_SERVERS; i++)
-		if (s->from_port == pool->server[i].port && !__builtin_memcmp(s->from, pool->server[i].ip, 16))
+		if (s->from_port == pool->server[i].port && steer_same_ip(s->from, pool->server[i].ip))
 			return i + 1;
 	return 0;
 }
@@ -92,6 +112,31 @@ static __always_inline void steer_witness(const struct headers *h, const struct 
 	from = service_at(s->from, s->from_port, h->kind == FRAME_IP4);
 	if (from && from->server)
 		server_seen(from->pool, from->server);
+}
+
+static __always_inline int steer_hand(struct xdp_md *ctx, const struct headers *h, const struct steering *s,
+				      __u32 kind, __u32 exit)
+{
+	return STEER_DROP(hand_frame(ctx, h, s, kind) ? BT_S_SLOW_FULL : exit);
+}
+
+/* A server's request to its own service: where its URI says, userspace finds out. */
+static __always_inline int steer_own(struct xdp_md *ctx, const struct headers *h, struct steering *s,
+				     const struct bt_pool *pool)
+{
+	s->server = steer_own_server(s, pool);
+	if (server_shows(s))
+		server_seen(s->pool, s->server);
+	if (steering_has_call_id(s))
+		s->key = s->m.call_id;
+	return steer_hand(ctx, h, s, BT_SLOW_FROM_SERVER, BT_S_FROM_SERVER);
+}
+
+/* An INVITE that begins a call which is known: the answer may lead it elsewhere. */
+static __always_inline bool steer_is_kept(const struct steering *s)
+{
+	return dialog_begins(&s->m) == BT_D_CALL &&
+	       (s->rung == BT_R_NEW || s->rung == BT_R_DIALOG || s->rung == BT_R_STALE);
 }
 
 /* Its server is decided. */
@@ -133,8 +178,15 @@ static __always_inline int steer_climb(struct xdp_md *ctx, struct headers *h, st
 		connection_ladder(s);
 		return steer_send(ctx, h, s, count);
 	}
+	steer_scan(ctx, s, cfg);
+	if (steering_is_request(s) && steer_own_server(s, pool))
+		return steer_own(ctx, h, s, pool);
 	ladder_climb(s, pool, cfg->tick_s);
+	if (s->refused)
+		return steer_hand(ctx, h, s, BT_SLOW_REJECT, BT_S_HANDED_REJECT);
 	steer_witness(h, s);
+	if (pool->flags & BT_POOL_KEEP && steer_is_kept(s))
+		hand_frame(ctx, h, s, BT_SLOW_KEEP);
 	return steer_send(ctx, h, s, count);
 }
 
@@ -152,8 +204,14 @@ static __always_inline int steer_to(struct xdp_md *ctx, struct headers *h, struc
 /* From a server of a pool. */
 static __always_inline int steer_from(struct xdp_md *ctx, struct headers *h, struct steering *s)
 {
+	struct bt_steer *cfg = steer_config();
+
+	if (!cfg)
+		return STEER_DROP(BT_S_BROKEN);
 	if (!steer_l4(ctx, h, s))
 		return STEER_PASS;
+	if (!s->tcp_flags)
+		steer_scan(ctx, s, cfg);
 	return server_in(ctx, h, s);
 }
 

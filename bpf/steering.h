@@ -23,6 +23,8 @@ struct steering {
 	__u32 active, draining;	/* the pool's, read once */
 	__u32 payload, end;	/* offsets; equal: there is none */
 	__u32 tcp_flags;	/* TH_*; 0: no TCP */
+	bool reject;		/* new INVITEs are refused */
+	bool refused;		/* this one is */
 	__u32 kind;		/* enum bt_dialog_kind of an entry to be made */
 	__u32 state;		/* enum bt_dialog_state of it */
 	struct sip_msg m;	/* UDP alone */
@@ -65,6 +67,11 @@ static __always_inline struct bt_pool_server *pool_server(struct bt_pool *pool, 
 static __always_inline bool steering_is_sip(const struct steering *s)
 {
 	return s->m.flags & SIP_F_SIP;
+}
+
+static __always_inline bool steering_has_call_id(const struct steering *s)
+{
+	return (s->m.flags & (SIP_F_CALL_ID | SIP_F_UNSURE)) == SIP_F_CALL_ID;
 }
 
 static __always_inline bool steering_is_request(const struct steering *s)

@@ -537,14 +537,14 @@ struct bt_pool_seen {
 
 /*
  * One way out of the steering stage per row: name, text. Sum over all rows equals st_count[BT_X_STEERED].
- * The verdict is XDP_TX or XDP_REDIRECT for SENT, BACK and TOLD, XDP_PASS for NOT_OURS, BACK_PASSED and FROM_SERVER, XDP_DROP for the rest.
+ * The verdict is XDP_TX or XDP_REDIRECT for SENT, BACK and TOLD, XDP_PASS for NOT_OURS and BACK_PASSED, XDP_DROP for the rest.
  */
 #define BT_STEER_EXITS(X) \
 	X(NOT_OURS,	"for no service and from no server of a pool: passed") \
 	X(SENT,		"sent to a server") \
 	X(BACK,		"from a server, translated and sent to its client") \
 	X(BACK_PASSED,	"from a server, translated and left to this host's routing") \
-	X(FROM_SERVER,	"SIP from a pool's own server for its service: given to userspace, or dropped") \
+	X(FROM_SERVER,	"request of a pool's own server to its service: handed to userspace, which sends it on by its URI") \
 	X(TOLD,		"too long for the way to the server: its sender was told the MTU") \
 	X(HANDED_BIG,	"too long for the way to the server, may be cut: handed to userspace") \
 	X(HANDED_OVERFLOW, "final answer that leads its INVITE elsewhere: handed to userspace") \
