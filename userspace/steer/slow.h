@@ -10,6 +10,7 @@
 #ifndef BATON_SLOW_H
 #define BATON_SLOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/conf.h"
@@ -17,6 +18,7 @@
 struct dp;
 struct slow;
 
+/* Errors: negative errno. NULL is a slow that does nothing: all functions take it. */
 int slow_open(struct slow **ret, const struct conf *conf, struct dp *dp);
 void slow_close(struct slow *s);
 int slow_reload(struct slow *s, const struct conf *conf);
@@ -27,6 +29,8 @@ struct slow_counts {
 	uint64_t malformed, failed;		/* not understood; could not be sent */
 };
 
+/* Does that server answer? Until it is told: yes. @pool: slot; @server: 1, 2. */
+void slow_server(struct slow *s, uint32_t pool, uint8_t server, bool silent);
 void slow_counts(const struct slow *s, struct slow_counts *ret);
 
 #endif
