@@ -26,6 +26,8 @@
 #define CTL_WATCH_S		1		/* `watch` says something at least this often */
 #define CTL_TIMEOUT_S		10		/* of a switchover that names none */
 #define CTL_TIMEOUT_MAX_S	3600
+#define CTL_EVERY		100		/* decisions of a CPU of which `trace` shows one, when it does not say */
+#define CTL_EVERY_MAX		1000000
 
 enum ctl_exit {
 	CTL_DONE,
@@ -44,6 +46,7 @@ enum ctl_key {
 	CTL_K_CLEAR	= 1 << 4,	/* "clear": string, the alarm's id */
 	CTL_K_TERM	= 1 << 5,	/* "term": number, 1 .. 4294967295 */
 	CTL_K_WHAT	= 1 << 7,	/* "what": "switchover" or "upgrade" */
+	CTL_K_EVERY	= 1 << 8,	/* "every": number, 1 .. CTL_EVERY_MAX */
 	CTL_K_THE_GROUP	= 1 << 6,	/* "group" may not be left out */
 };
 
@@ -64,11 +67,11 @@ enum ctl_key {
 	X(COUNTERS,   "counters",   0, 1, "", "packets by their way out, SIP messages by VIP") \
 	X(CALLS,      "calls",      0, 0, "", "calls known") \
 	X(DEVICES,    "devices",    0, 1, "", "devices and the own SIP servers: do they answer?") \
-	X(POOLS,      "pools",      0, 0, "", "server pairs behind this node") \
+	X(POOLS,      "pools",      0, 1, "", "server pairs behind this node") \
 	X(NEIGHBOURS, "neighbours", 0, 1, "", "who still sends VIP frames to this host, which does not hold them") \
 	X(OPTIONS,    "options",    0, 1, "", "every option: value, default, valid values, when it takes effect") \
 	X(ALARMS,     "alarms",     CTL_K_CLEAR, 1, "[clear ID]", "what is wrong now") \
-	X(TRACE,      "trace",      0, 0, "", "follow packets through the data path") \
+	X(TRACE,      "trace",      CTL_K_EVERY, 1, "[-n COUNT] [--every N]", "one steering decision in so many, as they are made") \
 	X(DOCTOR,     "doctor",     0, 1, "", "check this host's settings, and say how to mend them") \
 	X(RELOAD,     "reload",     0, 1, "", "read the configuration again")
 

@@ -37,6 +37,7 @@ struct words {
 	const char *run_dir;
 	bool json, force, follow;
 	double timeout_s;		/* 0: not said */
+	long count, every;		/* of trace; 0: not said */
 	enum ctl_verb verb;
 	char **args;			/* behind the verb */
 	int n_args;
@@ -48,7 +49,7 @@ static void print_help(void)
 	for (int v = 0; v < CTL_VERB__N; v++)
 		printf("  %-10s %-32s %s%s\n", verbs[v].word, verbs[v].args, verbs[v].help,
 		       verbs[v].built ? "" : " (not built yet)");
-	puts("\n  -j              print JSON: one document, or one a line (watch, events -f)\n"
+	puts("\n  -j              print JSON: one document, or one a line (watch, events -f, trace)\n"
 	     "  --run-dir DIR   where batond's socket is (" CTL_RUN_DIR ")\n"
 	     "  --help, --version\n\n"
 	     "exit: 0 done, 1 refused or not true, 2 usage, 3 no daemon, 4 begun but not finished in time");
@@ -127,7 +128,17 @@ static int read_timeout(struct words *w, const char *text)
 	return CTL_DONE;
 }
 
-enum { OPT_RUN_DIR = 256, OPT_TIMEOUT, OPT_FORCE };
+static int read_number(long *ret, const char *what, const char *text, long max)
+{
+	char *end;
+
+	*ret = strtol(text, &end, 10);
+	if (end != text && !*end && *ret >= 1 && *ret <= max)
+		return CTL_DONE;
+	return usage(what, text);
+}
+
+enum { OPT_RUN_DIR = 256, OPT_TIMEOUT, OPT_FORCE, OPT_EVERY };
 
 static int read_option(struct words *w, int option, char **argv)
 {
@@ -137,6 +148,8 @@ static int read_option(struct words *w, int option, char **argv)
 	case OPT_RUN_DIR: w->run_dir = optarg; return CTL_DONE;
 	case OPT_FORCE: w->force = true; return CTL_DONE;
 	case OPT_TIMEOUT: return read_timeout(w, optarg);
+	case 'n': return read_number(&w->count, "-n takes a number, from 1 on, not", optarg, LONG_MAX);
+	case OPT_EVERY: return read_number(&w->every, "--every takes a number from 1 to 1000000, not", optarg, CTL_EVERY_MAX);
 	case 'h': print_help(); exit(CTL_DONE);
 	case 'V': puts("baton " BATON_VERSION); exit(CTL_DONE);
 	case ':': return usage("a value is missing after", argv[optind - 1]);
@@ -149,6 +162,7 @@ static int read_words(struct words *w, int argc, char **argv)
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 		{ "force", no_argument, NULL, OPT_FORCE }, { "timeout", required_argument, NULL, OPT_TIMEOUT },
+		{ "every", required_argument, NULL, OPT_EVERY },
 		{ "follow", no_argument, NULL, 'f' },	{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },	{ 0 }
 	};
@@ -156,7 +170,7 @@ static int read_words(struct words *w, int argc, char **argv)
 
 	*w = (struct words){ .run_dir = CTL_RUN_DIR };
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":jfhV", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":jfn:hV", options, NULL)) != -1) {
 		bad = read_option(w, option, argv);
 		if (bad)
 			return bad;
@@ -183,6 +197,10 @@ static int check_options(const struct words *w)
 		return misplaced(w, "--timeout");
 	if (w->follow && !(keys & CTL_K_FOLLOW))
 		return misplaced(w, "-f");
+	if (w->count && !(keys & CTL_K_EVERY))
+		return misplaced(w, "-n");
+	if (w->every && !(keys & CTL_K_EVERY))
+		return misplaced(w, "--every");
 	return CTL_DONE;
 }
 
@@ -264,12 +282,14 @@ static int make_request(const struct words *w, json_t *request)
 		json_object_set_new(request, "follow", json_true());
 	if (w->timeout_s > 0)
 		json_object_set_new(request, "timeout_s", json_real(w->timeout_s));
+	if (w->every)
+		json_object_set_new(request, "every", json_integer(w->every));
 	return bad;
 }
 
 static bool is_stream(const struct words *w)
 {
-	return w->verb == CTL_WATCH || (w->verb == CTL_EVENTS && w->follow);
+	return w->verb == CTL_WATCH || w->verb == CTL_TRACE || (w->verb == CTL_EVENTS && w->follow);
 }
 
 static bool moves_roles(const struct words *w)
@@ -279,7 +299,7 @@ static bool moves_roles(const struct words *w)
 
 static int patience_ms(const struct words *w)
 {
-	if (w->verb == CTL_EVENTS && w->follow)
+	if (w->verb == CTL_TRACE || (w->verb == CTL_EVENTS && w->follow))
 		return -1;
 	if (moves_roles(w))
 		return ANSWER_MS + (int)((w->timeout_s > 0 ? w->timeout_s : CTL_TIMEOUT_S) * 1000);
@@ -335,6 +355,7 @@ static int print_answer(const struct words *w, const json_t *answer)
 /* Until the answer, or of a stream until its end, which is the daemon's. */
 static int listen_to(struct link *l, const struct words *w)
 {
+	long left = w->count;
 	json_t *answer;
 	int code, err;
 
@@ -344,7 +365,7 @@ static int listen_to(struct link *l, const struct words *w)
 			return no_answer(w, err);
 		code = print_answer(w, answer);
 		json_decref(answer);
-	} while (code == CTL_DONE && is_stream(w));
+	} while (code == CTL_DONE && is_stream(w) && (!w->count || --left));
 	return code;
 }
 

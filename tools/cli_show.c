@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tools/cli_explain.h"
+#include "tools/cli_pools.h"
 #include "tools/cli_table.h"
 
 #define VIPS_SHOWN	16	/* of a group; the rest is counted */
@@ -511,6 +512,8 @@ void show(enum ctl_verb verb, const json_t *doc)
 		[CTL_UNFENCE]	 = show_text,
 		[CTL_EVENTS]	 = show_events,
 		[CTL_COUNTERS]	 = show_counters,
+		[CTL_POOLS]	 = show_pools,
+		[CTL_TRACE]	 = show_trace,
 		[CTL_OPTIONS]	 = show_options,
 		[CTL_ALARMS]	 = show_alarms,
 		[CTL_DOCTOR]	 = show_doctor,

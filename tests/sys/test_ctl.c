@@ -26,6 +26,7 @@
 #include "ctl/ctl.h"
 #include "ctl_wire.h"
 #include "ha/ha_view.h"
+#include "steer/steer.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -80,6 +81,18 @@ void ha_view(struct ha *h, struct ha_view *ret)
 }
 
 const struct conf *ha_conf(const struct ha *h) { return &h->conf; }
+struct steer *ha_steer(const struct ha *h) { (void)h; return NULL; }
+uint32_t steer_pools(const struct steer *s) { (void)s; return 0; }
+int steer_of_slot(const struct steer *s, uint32_t slot) { (void)s; (void)slot; return -ENOENT; }
+int steer_view(struct steer *s, uint32_t i, struct steer_view *ret) { (void)s; (void)i; (void)ret; return -ENOENT; }
+int steer_trace(struct steer *s, uint32_t every, steer_trace_fn *fn, void *arg) { (void)s; (void)every; (void)fn; (void)arg; return -ENOENT; }
+
+int ha_steer_counts(struct ha *h, struct bt_count ret[BT_S__N])
+{
+	(void)h;
+	memset(ret, 0, BT_S__N * sizeof(*ret));
+	return 0;
+}
 const struct conf *ha_wanted(const struct ha *h) { return h->wanted; }
 bool ha_vip_present(const struct ha *h, uint32_t vip) { (void)h; return vip == 0; }
 

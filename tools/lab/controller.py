@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 
-from lab import BUILD, HOSTS, PORT, VIP, LabError, _run, _write, wait_until
+from lab import BUILD, HOSTS, PORT, SERVICE, VIP, LabError, _run, _write, wait_until
 
 SECRET = "the lab's secret: thirty-two bytes or more, the same on both hosts\n"
 
@@ -186,6 +186,45 @@ class Batond:
             if row["name"] == name:
                 return row["packets"]
         raise LabError(f"no exit '{name}' among the {hook} counters")
+
+
+class Steerer(Batond):
+    """batond on a steering node alone: no peer, no group. One pool, `sales`: the service on its eth0, hosts a and b behind it."""
+
+    def __init__(self, lab, host="n", settings=None, forward="l2", service=SERVICE):
+        self.forward, self.service = forward, service
+        lab.nodes[host].ip(f"addr add {service}/{128 if ':' in service else 32} dev eth0" + (" nodad" if ":" in service else ""))
+        super().__init__(lab, host, settings)
+
+    def _defaults(self):
+        return {
+            "node": {"name": self.host, "run-dir": self.run_dir, "state-dir": self.state_dir, "pin-dir": self.pin_dir},
+            "pool sales": pool(self.lab, self.service, self.forward),
+        }
+
+    def pool(self, name="sales"):
+        for one in self.json("pools")["pools"]:
+            if one["name"] == name:
+                return one
+        raise LabError(f"batond of {self.host} knows no pool '{name}'")
+
+    def wait_reaches(self, *servers, timeout=10):
+        """Until the next hop of each is known."""
+        wanted = servers or HOSTS
+        wait_until(lambda: all(s["reachable"] for s in self.pool()["servers"] if s["name"] in wanted), timeout,
+                   f"{self.host} to reach {', '.join(wanted)}")
+        return self
+
+    def wait_active(self, server, timeout=20):
+        wait_until(lambda: self.pool()["active"] == server, timeout, f"{server} to be active in pool sales of {self.host}")
+
+
+def pool(lab, service=SERVICE, forward="l2", port=PORT):
+    """A [pool] section: hosts a and b behind a service."""
+    def at(ip):
+        return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
+    return {"service": at(service), "forward": forward,
+            "server": [f"{h} {at(lab.nodes[h].ip6 if ':' in service else lab.nodes[h].ip4)}" for h in HOSTS]}
 
 
 class Pair:

@@ -33,8 +33,10 @@ BPFFS = "/sys/fs/bpf"
 
 PORT = 5060
 VIP, VIP6 = "10.77.0.100", "fd77::100"
-NUMBER = {"a": 1, "b": 2, "c": 9}		# last part of every address
+NUMBER = {"a": 1, "b": 2, "n": 5, "m": 6, "c": 9}		# last part of every address
 HOSTS = ("a", "b")
+STEERING = ("n", "m")		# nodes between a client and the hosts
+SERVICE, SERVICE6 = "10.77.0.200", "fd77::200"
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -230,14 +232,14 @@ def _pass_object():
 class Lab:
     """The nodes a, b (hosts), c (client) and sw (switch); faults are its verbs."""
 
-    def __init__(self, id=None, paths=1):
-        """paths=2 adds a second network, eth1, 10.78.0.0/24, between the hosts."""
+    def __init__(self, id=None, paths=1, steering=0):
+        """paths=2 adds a second network, eth1, 10.78.0.0/24, between the hosts; steering=1 a node n, 2 also m."""
         self.id = id or f"bl{os.getpid()}{Lab._letter()}"
-        self.paths = paths
+        self.paths, self.steering = paths, steering
         self.dir = f"/tmp/baton-lab-{self.id}"
         self.file = os.path.join(LABS, self.id)
-        self.nodes = {n: Node(self, n) for n in (*HOSTS, "c", "sw")}
-        self.a, self.b, self.c, self.switch = self.nodes.values()
+        self.nodes = {n: Node(self, n) for n in (*HOSTS, "c", "sw", *STEERING[:steering])}
+        self.a, self.b, self.c, self.switch, *self.steerers = self.nodes.values()
         self.processes = {}
         self.owner = os.getpid()
         self._losses = []
@@ -298,7 +300,7 @@ class Lab:
         """The lab that another program made with up(detached=True)."""
         with open(os.path.join(LABS, id)) as f:
             told = json.load(f)
-        lab = cls(id, told["paths"])
+        lab = cls(id, told["paths"], told["steering"])
         lab.owner = told["owner"]
         lab._losses = [tuple(loss) for loss in told["losses"]]
         for name, (pid, log) in told["processes"].items():
@@ -308,7 +310,7 @@ class Lab:
     def _save(self):
         known = {n: (p.pid, p.log) for n, p in self.processes.items()}
         _write(self.file, json.dumps({
-            "owner": self.owner, "started": start_time(self.owner), "paths": self.paths,
+            "owner": self.owner, "started": start_time(self.owner), "paths": self.paths, "steering": self.steering,
             "losses": self._losses, "processes": known}))
 
     def remember(self, process):
@@ -333,20 +335,24 @@ class Lab:
     # -- wiring -------------------------------------------------------------------------------
 
     def ports(self, node):
-        """Its ports at the switch; the client has one."""
+        """Its ports at the switch; whoever is no host has one."""
         return [f"{node}{i}" for i in range(self.paths if node in HOSTS else 1)]
 
+    def plugged(self):
+        """Who is at the switch."""
+        return [n for n in self.nodes if n != "sw"]
+
     def _wire(self):
-        ends = [(n, i) for n in (*HOSTS, "c") for i in range(len(self.ports(n)))]
+        ends = [(n, i) for n in self.plugged() for i in range(len(self.ports(n)))]
         _run(["ip", "-batch", "-"], "".join(
             [f"netns add {node.netns}\n" for node in self.nodes.values()] +
             [f"link add name {n}{i} netns {self.switch.netns} type veth"
              f" peer name eth{i} netns {self.nodes[n].netns}\n" for n, i in ends]))
         os.makedirs(os.path.join(BPFFS, self.id), mode=0o700)
-        for node in (self.a, self.b, self.c):
+        for node in map(self.nodes.get, self.plugged()):
             self._wire_node(node, len(self.ports(node.name)))
         self._wire_switch(ends)
-        for node in (self.a, self.b, self.c):
+        for node in map(self.nodes.get, self.plugged()):
             wait_until(node.carrier, 2, f"carrier of {node.name}")
 
     def _wire_node(self, node, n_paths):
@@ -377,6 +383,23 @@ class Lab:
         """A switch costs its hosts nothing: without this every frame also walks iptables' hooks."""
         bridge = "/proc/sys/net/bridge"
         self.switch.run("sh", "-c", f"for f in {bridge}/bridge-nf-call-*; do [ ! -e $f ] || echo 0 > $f; done")
+
+    # -- servers behind a steering node ---------------------------------------------------------
+
+    def serve_directly(self, *hosts, service=SERVICE):
+        """Behind l2 or ipip: the service's address is on lo, answers go past the node; nobody hears of it by ARP."""
+        for host in hosts or HOSTS:
+            node = self.nodes[host]
+            node.sysctl(net__ipv4__conf__all__arp_ignore=1, net__ipv4__conf__all__arp_announce=2)
+            node.ip(f"addr add {service}/{128 if ':' in service else 32} dev lo")
+
+    def serve_translated(self, *hosts, node="n"):
+        """Behind nat: answers to the client go back by the node, which forwards what it translated."""
+        self.nodes[node].sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1, net__ipv4__conf__all__send_redirects=0,
+                                net__ipv4__conf__eth0__send_redirects=0)
+        for host in hosts or HOSTS:
+            self.nodes[host].ip(f"route add {self.c.ip4}/32 via {self.nodes[node].ip4} dev eth0",
+                                f"-6 route add {self.c.ip6}/128 via {self.nodes[node].ip6} dev eth0")
 
     def add_nic(self, host, dev="eth7", address=None):
         """One more interface of a host, on the same switch as its eth0."""
@@ -499,7 +522,7 @@ class Lab:
     def steady_ports(self):
         """The switch no longer believes that a host has moved to another port, whoever uses its address."""
         _run(["bridge", "-n", self.switch.netns, "-batch", "-"], "".join(
-            f"fdb replace {self.nodes[n].mac()} dev {n}0 master static sticky\n" for n in (*HOSTS, "c")))
+            f"fdb replace {self.nodes[n].mac()} dev {n}0 master static sticky\n" for n in self.plugged()))
 
     def cpu_hogs(self, n, seconds):
         """n ordinary processes that want a whole core each, for so long."""

@@ -25,6 +25,8 @@ bool client_is_free(const struct client *c)
 
 void client_close(struct client *c)
 {
+	bool traced = c->state == TRACING;
+
 	if (client_is_free(c))
 		return;
 	if (c->state == WAITING)
@@ -37,6 +39,8 @@ void client_close(struct client *c)
 	free(c->out);
 	c->out = NULL;
 	c->n_out = c->taken = c->cap = 0;
+	if (traced)
+		(void)verb_trace_retime(c->ctl);
 }
 
 /* Nothing more is read once the request is there; a client that hangs up is told of anyway. */

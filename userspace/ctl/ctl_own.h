@@ -26,6 +26,7 @@ enum client_state {
 	LEAVING,	/* answered: closed when it has taken the answer */
 	WATCHING,	/* gets the status at every change */
 	FOLLOWING,	/* gets log lines */
+	TRACING,	/* gets sampled decisions */
 };
 
 struct client;
@@ -40,6 +41,7 @@ struct client {
 	struct ucred who;
 	uint64_t deadline_ns;	/* 0: starts with the next turn */
 	uint64_t next_line;	/* FOLLOWING: sequence number in the log */
+	uint32_t every;		/* TRACING: one decision in so many */
 	client_rows_fn *rows;	/* LISTING: what gives the next slice; from where: */
 	uint32_t next_row;
 	bool listed;		/* a slice has left */
@@ -76,6 +78,7 @@ void client_answer(struct client *c, int exit_code, json_t *doc, const char *err
 
 /* verbs.c */
 void verb_obey(struct client *c, const struct request *r);
+int verb_trace_retime(struct ctl *ctl);		/* somebody traces, or no more */
 void verb_go_on(struct client *c);		/* more of an answer that goes on, if @c can take it */
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "core/opts.h"
 #include "core/where.h"
+#include "ctl/json_pools.h"
 #include "ctl_wire.h"
 #include "ha/ha_view.h"
 #include "sys/clock.h"
@@ -596,8 +597,10 @@ json_t *doc_counters(struct ha *ha, int *ret_err)
 {
 	struct bt_count xdp[BT_X__N], tc[BT_T__N];
 	int err = ha_counts(ha, xdp, tc);
-	json_t *doc;
+	json_t *doc, *steering = NULL;
 
+	if (!err)
+		steering = doc_steer_counters(ha, &err);
 	if (err) {
 		*ret_err = err;
 		return NULL;
@@ -605,6 +608,7 @@ json_t *doc_counters(struct ha *ha, int *ret_err)
 	doc = document();
 	put(doc, "xdp", counters_hook(xdp_exits, xdp, BT_X__N));
 	put(doc, "tc", counters_hook(tc_exits, tc, BT_T__N));
+	put(doc, "steering", steering);
 	put(doc, "vips", json_array());
 	return doc;
 }

@@ -68,6 +68,16 @@ static bool read_term(struct request *r, const json_t *value)
 	return true;
 }
 
+static bool read_every(struct request *r, const json_t *value)
+{
+	json_int_t every = json_integer_value(value);	/* 0 when it is no integer */
+
+	if (every < 1 || every > CTL_EVERY_MAX)
+		return false;
+	r->every = (uint32_t)every;
+	return true;
+}
+
 static bool read_timeout(struct request *r, const json_t *value)
 {
 	double s = json_number_value(value);	/* 0 when it is no number */
@@ -89,6 +99,7 @@ static const struct {
 	{ "timeout_s",	CTL_K_TIMEOUT,	read_timeout,	"a number of seconds, above 0, at most 3600" },
 	{ "follow",	CTL_K_FOLLOW,	read_follow,	"true or false" },
 	{ "term",	CTL_K_TERM,	read_term,	"a term's number, 1 to 4294967295" },
+	{ "every",	CTL_K_EVERY,	read_every,	"a number, 1 to 1000000" },
 	{ "what",	CTL_K_WHAT,	read_what,	"switchover or upgrade" },
 	{ "clear",	CTL_K_CLEAR,	read_clear,	"an alarm's id" },
 };
@@ -152,7 +163,7 @@ static enum ctl_exit read_object(struct request *r, json_t *root, char *why, siz
 
 enum ctl_exit request_read(struct request *ret, const char *line, size_t len, char *why, size_t cap)
 {
-	struct request r = { .timeout_ns = CTL_TIMEOUT_S * 1000000000ULL };
+	struct request r = { .timeout_ns = CTL_TIMEOUT_S * 1000000000ULL, .every = CTL_EVERY };
 	enum ctl_exit bad = CTL_USAGE;
 	json_error_t err;
 	json_t *root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &err);

@@ -20,6 +20,7 @@
 struct request {
 	enum ctl_verb verb;
 	char group[BT_NAME_MAX];	/* "": every group */
+	uint32_t every;
 	uint32_t term;			/* 0: none */
 	bool force, follow, upgrade;	/* upgrade: "what" says so */
 	uint64_t timeout_ns;

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "ctl/json.h"
+#include "ctl/json_pools.h"
 #include "ha/ha_view.h"
+#include "steer/steer.h"
 #include "sys/log.h"
 
 #define WHY_MAX		256
@@ -18,6 +20,7 @@
 #define VIPS_A_TURN	16
 #define PLACES_A_TURN	8		/* sections of the configuration */
 #define DEVICES_A_TURN	64
+#define POOLS_A_TURN	4
 #define LIST_END	"]}}\n"		/* what closes the list that is a document's last key */
 
 /* A document, or the one reason that leaves none. */
@@ -252,6 +255,63 @@ static void verb_devices(struct client *c, const struct request *r)
 	client_begin_list(c, doc_devices(c->ctl->ha), next_devices);
 }
 
+static json_t *next_pools(struct client *c)
+{
+	json_t *pools = doc_pools_rows(c->ctl->ha, c->next_row, POOLS_A_TURN);
+
+	c->next_row += (uint32_t)json_array_size(pools);
+	return pools;
+}
+
+static void verb_pools(struct client *c, const struct request *r)
+{
+	(void)r;
+	client_begin_list(c, doc_pools(c->ctl->ha), next_pools);
+}
+
+/* ---- trace ---- */
+
+/* Whoever does not read fast enough misses some, as the kernel's ring has it too. */
+static void on_trace(void *arg, const struct bt_trace *t)
+{
+	struct ctl *ctl = arg;
+
+	for (int i = 0; i < CTL_CLIENTS_MAX; i++) {
+		struct client *c = &ctl->clients[i];
+
+		if (!client_is_free(c) && c->state == TRACING && client_unsent(c) < FOLLOW_ROOM)
+			client_say(c, CTL_DONE, doc_trace(ctl->ha, t), NULL);
+	}
+}
+
+/* The closest look that anybody wants; nobody: none. */
+int verb_trace_retime(struct ctl *ctl)
+{
+	uint32_t every = 0;
+
+	for (int i = 0; i < CTL_CLIENTS_MAX; i++) {
+		const struct client *c = &ctl->clients[i];
+
+		if (!client_is_free(c) && c->state == TRACING && (!every || c->every < every))
+			every = c->every;
+	}
+	return steer_trace(ha_steer(ctl->ha), every, on_trace, ctl);
+}
+
+static void verb_trace(struct client *c, const struct request *r)
+{
+	if (!ha_steer(c->ctl->ha)) {
+		client_answer(c, CTL_REFUSED, NULL, "this host has no pools");
+		return;
+	}
+	c->state = TRACING;
+	c->every = r->every;
+	if (verb_trace_retime(c->ctl))
+		client_answer(c, CTL_REFUSED, NULL, "the data path's samples cannot be read");
+	else
+		client_wants(c);
+}
+
 static void verb_alarms(struct client *c, const struct request *r)
 {
 	char why[WHY_MAX];
@@ -320,6 +380,8 @@ static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *
 	[CTL_DEVICES]	 = verb_devices,
 	[CTL_NEIGHBOURS] = verb_neighbours,
 	[CTL_COUNTERS]	 = verb_counters,
+	[CTL_POOLS]	 = verb_pools,
+	[CTL_TRACE]	 = verb_trace,
 	[CTL_OPTIONS]	 = verb_options,
 	[CTL_ALARMS]	 = verb_alarms,
 	[CTL_DOCTOR]	 = verb_doctor,

@@ -94,6 +94,7 @@ uint32_t ha_alarms(const struct ha *ha, struct ha_alarm_view ret[HA_ALARMS_MAX])
 int ha_alarm_clear(struct ha *ha, const char *id);	/* -ENOENT */
 
 int ha_counts(struct ha *ha, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N]);
+int ha_steer_counts(struct ha *ha, struct bt_count ret[BT_S__N]);
 int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N]);
 
 /* Who sent VIP frames here in the last minute, although this host does not hold them. */

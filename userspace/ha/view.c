@@ -13,6 +13,7 @@
 #include "core/ready.h"
 #include "core/word.h"
 #include "sys/clock.h"
+#include "sys/dp_steer.h"
 
 const struct conf *ha_wanted(const struct ha *ha)
 {
@@ -155,6 +156,11 @@ int ha_alarm_clear(struct ha *ha, const char *id)
 int ha_counts(struct ha *ha, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N])
 {
 	return dp_counts(ha->dp, ret_xdp, ret_tc);
+}
+
+int ha_steer_counts(struct ha *ha, struct bt_count ret[BT_S__N])
+{
+	return dp_steer_counts(ha->dp, ret);
 }
 
 int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N])

@@ -82,6 +82,7 @@ struct steer_view {
 
 /* @i: as in conf->pools; how many there are. */
 uint32_t steer_pools(const struct steer *s);
+int steer_of_slot(const struct steer *s, uint32_t slot);	/* its @i; -ENOENT */
 int steer_view(struct steer *s, uint32_t i, struct steer_view *ret);
 /* One sentence, when a pool's clients are not served; else NULL. */
 const char *steer_trouble(const struct steer *s, uint32_t i, char *buf, size_t len);

@@ -18,6 +18,14 @@ uint32_t steer_pools(const struct steer *s)
 	return s ? s->n : 0;
 }
 
+int steer_of_slot(const struct steer *s, uint32_t slot)
+{
+	for (uint32_t i = 0; i < steer_pools(s); i++)
+		if (s->pool[i].slot == slot)
+			return (int)i;
+	return -ENOENT;
+}
+
 const char *steer_cause_text(const struct steered *p)
 {
 	static const char *const text[ACTIVE_CAUSE__N] = {
