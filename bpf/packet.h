@@ -15,7 +15,8 @@ static __always_inline void *packet_at(struct xdp_md *ctx, __u32 off, __u32 size
 	barrier_var(off);	/* else a sum may be checked whole, added in parts: no bound to 6.1 */
 	if (off > FRAME_REACH)
 		return NULL;
-	p += off;
+	barrier_var(off);	/* else it may come back from the stack, where 6.1 forgets the bound */
+	p += off & FRAME_REACH;
 	barrier_var(p);
 	return p + size > (void *)(long)ctx->data_end ? NULL : p;
 }

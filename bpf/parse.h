@@ -34,6 +34,7 @@
 #define ND_SOLICIT	135
 #define ND_ADVERT	136
 
+#define IP_DF		0x4000
 #define IP_MF		0x2000
 #define IP_OFFSET	0x1fff
 #define IP6_OFFSET	0xfff8

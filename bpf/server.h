@@ -96,19 +96,16 @@ static __always_inline int server_overflow(struct xdp_md *ctx, struct headers *h
 	return FORWARD_WAY(exit, XDP_DROP);
 }
 
-/* Whose frame is neither for a service nor for a server. As forward_back() returns it. */
+/* Whose frame is neither for a service nor for a server. -1: it goes back, with forward_back(); else exit | verdict << 8. */
 __noinline int server_in(struct xdp_md *ctx, struct headers *h, struct steering *s)
 {
 	struct bt_steer *cfg = steer_config();
-	struct bt_pool_count *count;
 	struct bt_pool *pool;
-	int way;
 
 	if (!h || !s || !cfg)
 		return FORWARD_WAY(BT_S_BROKEN, XDP_DROP);
 	pool = pool_of(s->pool);
-	count = bpf_map_lookup_elem(&st_pool, &s->pool);
-	if (!pool || !count)
+	if (!pool)
 		return FORWARD_WAY(BT_S_BROKEN, XDP_DROP);
 	if (server_shows(s))
 		server_seen(s->pool, s->server);
@@ -120,10 +117,7 @@ __noinline int server_in(struct xdp_md *ctx, struct headers *h, struct steering 
 		return server_overflow(ctx, h, s);
 	if (h->fragment)
 		follow_note(ctx, h, s, 1);
-	way = forward_back(ctx, h, s->pool, s->server);
-	if ((way & 0xff) == BT_S_BACK || (way & 0xff) == BT_S_BACK_PASSED)
-		count->back++;
-	return way;
+	return -1;
 }
 
 #endif

@@ -76,13 +76,21 @@ static __always_inline void steer_aim(struct steering *s, struct bt_pool *pool)
 	s->draining = BT_AIM_DRAINING(aim) <= BT_SERVERS ? BT_AIM_DRAINING(aim) : 0;
 }
 
-/* Sent on by us before: it would go round for ever. */
+/*
+ * Sent on by us before: it would go round for ever. So would, by L2 where TTL stays, what a server sends back: its next hop is
+ * itself.
+ */
 static __always_inline bool steer_is_loop(struct xdp_md *ctx, struct bt_pool *pool)
 {
 	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
 	__u64 from = eth ? mark_read(eth->h_source) : 0;
 
-	return from && (from == mark_read(pool->server[0].our_mac) || from == mark_read(pool->server[1].our_mac));
+	if (!from)
+		return false;
+	if (from == mark_read(pool->server[0].our_mac) || from == mark_read(pool->server[1].our_mac))
+		return true;
+	return pool->forward == BT_FWD_L2 &&
+	       (from == mark_read(pool->server[0].next_mac) || from == mark_read(pool->server[1].next_mac));
 }
 
 /* Both lie at multiples of four. */
@@ -201,10 +209,25 @@ static __always_inline int steer_to(struct xdp_md *ctx, struct headers *h, struc
 	return steer_climb(ctx, h, s, pool, cfg);
 }
 
+/* A frame of a NAT pool's server, to a client. */
+static __always_inline int steer_back(struct xdp_md *ctx, struct headers *h, const struct steering *s)
+{
+	struct bt_pool_count *count = bpf_map_lookup_elem(&st_pool, &s->pool);
+	int way;
+
+	if (!count)
+		return STEER_DROP(BT_S_BROKEN);
+	way = forward_back(ctx, h, s->pool, s->server);
+	if ((way & 0xff) == BT_S_BACK || (way & 0xff) == BT_S_BACK_PASSED)
+		count->back++;
+	return way;
+}
+
 /* From a server of a pool. */
 static __always_inline int steer_from(struct xdp_md *ctx, struct headers *h, struct steering *s)
 {
 	struct bt_steer *cfg = steer_config();
+	int way;
 
 	if (!cfg)
 		return STEER_DROP(BT_S_BROKEN);
@@ -212,7 +235,8 @@ static __always_inline int steer_from(struct xdp_md *ctx, struct headers *h, str
 		return STEER_PASS;
 	if (!s->tcp_flags)
 		steer_scan(ctx, s, cfg);
-	return server_in(ctx, h, s);
+	way = server_in(ctx, h, s);
+	return way < 0 ? steer_back(ctx, h, s) : way;
 }
 
 /* A later fragment: as its first; if that was not seen, to the active server of the pool at this address. */
@@ -224,7 +248,7 @@ static __always_inline int steer_later(struct xdp_md *ctx, struct headers *h, st
 	struct bt_pool *pool;
 
 	if (follows == 2)
-		return forward_back(ctx, h, s->pool, s->server);
+		return steer_back(ctx, h, s);
 	s->rung = BT_R_FRAGMENT;
 	if (!follows) {
 		service = service_at(s->to, 0, h->kind == FRAME_IP4);
@@ -237,6 +261,8 @@ static __always_inline int steer_later(struct xdp_md *ctx, struct headers *h, st
 	count = bpf_map_lookup_elem(&st_pool, &s->pool);
 	if (!pool || !count)
 		return STEER_DROP(BT_S_BROKEN);
+	if (steer_is_loop(ctx, pool))
+		return STEER_DROP(BT_S_LOOP);
 	if (!follows) {
 		steer_aim(s, pool);
 		s->server = s->active;
@@ -255,6 +281,78 @@ static __always_inline bool steer_has_ports(struct xdp_md *ctx, const struct hea
 	return true;
 }
 
+/*
+ * Does an ICMP error tell of a packet that left in a service's name? It is taken as a frame of whom the packet went to. 1,
+ * with the pool; 0: it does not.
+ */
+__noinline int steer_icmp_about(struct xdp_md *ctx, const struct headers *h, struct steering *s)
+{
+	struct bt_service *service;
+	__u64 to[2], quoted[2];
+	struct frame about;
+	__be16 *ports;
+
+	if (!h || !s || !icmp_about(ctx, h, &about))
+		return 0;
+	__builtin_memcpy(to, s->to, 16);
+	ports = packet_at(ctx, about.h.l4, 2 * sizeof(*ports));
+	if (!ports || !packet_addresses(ctx, &about.h, s->to, s->from))
+		return 0;
+	s->to_port = ports[0];
+	s->from_port = ports[1];
+	__builtin_memcpy(quoted, s->to, 16);
+	if (to[0] != quoted[0] || to[1] != quoted[1])
+		return 0;
+	s->tcp_flags = about.h.proto == IPPROTO_TCP ? TCP_ACK : 0;
+	service = service_at(s->to, s->to_port, h->kind == FRAME_IP4);
+	if (!service || service->server)
+		return 0;
+	s->pool = service->pool;
+	return 1;
+}
+
+/* The server that has the connection; of UDP most likely the active one. 0: there is none. */
+__noinline int steer_icmp_server(const struct steering *s)
+{
+	struct bt_steer *cfg = steer_config();
+	struct bt_dialog *d = NULL;
+	struct bt_pool *pool;
+	bool young;
+
+	if (!s || !cfg)
+		return 0;
+	pool = pool_of(s->pool);
+	if (!pool)
+		return 0;
+	if (s->tcp_flags)
+		d = dialog_find(connection_key(s, cfg), &young);
+	if (d && dialog_is_current(d, pool))
+		return READ_ONCE(d->server) == 2 ? 2 : 1;
+	return s->active ?: s->draining;
+}
+
+/* An ICMP error about what a server sent in the service's name: to that server. */
+static __always_inline int steer_icmp(struct xdp_md *ctx, struct headers *h, struct steering *s)
+{
+	struct bt_pool_count *count;
+	struct bt_pool *pool;
+
+	if (!steer_icmp_about(ctx, h, s))
+		return STEER_PASS;
+	pool = pool_of(s->pool);
+	count = bpf_map_lookup_elem(&st_pool, &s->pool);
+	if (!pool || !count)
+		return STEER_DROP(BT_S_BROKEN);
+	if (steer_is_loop(ctx, pool))
+		return STEER_DROP(BT_S_LOOP);
+	s->rung = BT_R_ICMP;
+	steer_aim(s, pool);
+	s->server = steer_icmp_server(s);
+	if (s->server && forward_icmp(ctx, h, s->pool, s->server))
+		return STEER_DROP(BT_S_MALFORMED);
+	return steer_send(ctx, h, s, count);
+}
+
 /* The way out: exit | verdict << 8. */
 static __always_inline int steer_way(struct xdp_md *ctx, struct headers *h, struct steering *s)
 {
@@ -266,7 +364,7 @@ static __always_inline int steer_way(struct xdp_md *ctx, struct headers *h, stru
 	if (h->later)
 		return steer_later(ctx, h, s);
 	if (!steer_has_ports(ctx, h, s))
-		return STEER_PASS;
+		return steer_icmp(ctx, h, s);
 	service = service_at(s->to, s->to_port, ip4);
 	if (service && !service->server) {
 		s->pool = service->pool;

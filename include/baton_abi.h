@@ -537,7 +537,8 @@ struct bt_pool_seen {
 
 /*
  * One way out of the steering stage per row: name, text. Sum over all rows equals st_count[BT_X_STEERED].
- * The verdict is XDP_TX or XDP_REDIRECT for SENT, BACK and TOLD, XDP_PASS for NOT_OURS and BACK_PASSED, XDP_DROP for the rest.
+ * The verdict is XDP_TX or XDP_REDIRECT for SENT, BACK and TOLD (SENT by NAT and to be cut: XDP_PASS), XDP_PASS for NOT_OURS and
+ * BACK_PASSED, XDP_DROP for the rest.
  */
 #define BT_STEER_EXITS(X) \
 	X(NOT_OURS,	"for no service and from no server of a pool: passed") \
@@ -546,6 +547,7 @@ struct bt_pool_seen {
 	X(BACK_PASSED,	"from a server, translated and left to this host's routing") \
 	X(FROM_SERVER,	"request of a pool's own server to its service: handed to userspace, which sends it on by its URI") \
 	X(TOLD,		"too long for the way to the server: its sender was told the MTU") \
+	X(TOO_BIG,	"too long for the way to the server, and nobody may be told: dropped") \
 	X(HANDED_BIG,	"too long for the way to the server, may be cut: handed to userspace") \
 	X(HANDED_OVERFLOW, "final answer that leads its INVITE elsewhere: handed to userspace") \
 	X(HANDED_REJECT, "new INVITE that is to be refused: handed to userspace") \

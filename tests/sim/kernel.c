@@ -280,6 +280,30 @@ long bpf_redirect(__u32 ifindex, __u64 flags)
 	return XDP_ABORTED;
 }
 
+long bpf_fib_lookup(void *ctx, struct bpf_fib_lookup *fib, int size, __u32 flags)
+{
+	(void)ctx, (void)fib, (void)size, (void)flags;
+	return -1;
+}
+
+long bpf_xdp_adjust_head(struct xdp_md *ctx, int by)
+{
+	(void)ctx, (void)by;
+	return -1;
+}
+
+long bpf_xdp_adjust_tail(struct xdp_md *ctx, int by)
+{
+	(void)ctx, (void)by;
+	return -1;
+}
+
+__s64 bpf_csum_diff(__be32 *from, __u32 from_size, __be32 *to, __u32 to_size, __wsum seed)
+{
+	(void)from, (void)from_size, (void)to, (void)to_size, (void)seed;
+	return -1;
+}
+
 long bpf_skb_pull_data(struct __sk_buff *skb, __u32 len)
 {
 	(void)skb;
