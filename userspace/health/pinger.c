@@ -2,7 +2,6 @@
 #include "health/pinger.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "health/question.h"
 #include "sys/clock.h"
 #include "sys/sipmsg.h"
 #include "sys/thread.h"
@@ -21,8 +21,6 @@
 #define TICK_NS		(20 * NS_PER_MS)	/* devices wait for the next: several are asked each time the thread wakes */
 #define SOURCE_KEPT	16		/* questions to one that answers, before it is looked up anew where they leave from */
 #define BATCH		16		/* questions before answers are read again */
-#define TOKEN_TEXT	32		/* token, id and serial in hexadecimal */
-#define WHERE_TEXT	(INET6_ADDRSTRLEN + 8)
 #define FORWARDS	70
 #define FORWARDS_OWN	1		/* it is to answer itself: a proxy that asks itself again must stop at once */
 
@@ -139,47 +137,22 @@ static uint64_t next_due(const struct pinger *p)
 
 /* ---- asking -------------------------------------------------------------------------------------- */
 
-static const char *where(const struct in6_addr *ip, uint16_t port, char buf[WHERE_TEXT])
-{
-	char text[INET6_ADDRSTRLEN];
-
-	conf_ip_text(ip, text);
-	snprintf(buf, WHERE_TEXT, conf_is_v4(ip) ? "%s:%u" : "[%s]:%u", text, port);
-	return buf;
-}
-
-static void write_token(const struct pinger *p, uint32_t id, uint32_t serial, char buf[TOKEN_TEXT + 1])
-{
-	snprintf(buf, TOKEN_TEXT + 1, "%016" PRIx64 "%08" PRIx32 "%08" PRIx32, ping_token(p->key, id, serial), id, serial);
-}
-
-/* One Call-ID for all questions to one: no serial is 0. */
-static void write_call_id(const struct pinger *p, uint32_t id, char buf[TOKEN_TEXT + 1])
-{
-	write_token(p, id, 0, buf);
-}
-
 static int write_question(struct pinger *p, struct question *q, char *buf, size_t cap)
 {
-	char to[WHERE_TEXT], from[WHERE_TEXT], token[TOKEN_TEXT + 1], id[TOKEN_TEXT + 1], branch[TOKEN_TEXT + 8];
-	struct sipmsg_ask ask = { .to = to, .from = from, .branch = branch, .call_id = id, .tag = id + TOKEN_TEXT / 2,
-				  .cseq = q->serial, .max_forwards = q->own ? FORWARDS_OWN : FORWARDS };
+	struct question_ask ask = { .id = q->id, .serial = q->serial, .to = q->at,
+				    .max_forwards = q->own ? FORWARDS_OWN : FORWARDS };
 	int err = q->own || q->sourced ? 0 : udp_source(p->asker[q->sock], &q->at, &q->source);
 
 	if (err)
 		return err;
-	where(&q->at.ip, q->at.port, to);
-	where(q->own ? &q->at.ip : &q->source, p->sock[q->sock].port, from);
-	write_token(p, q->id, q->serial, token);
-	write_call_id(p, q->id, id);
-	snprintf(branch, sizeof(branch), SIPMSG_COOKIE "%s", token);
-	return sipmsg_options(buf, cap, &ask);
+	ask.from = (struct udp_addr){ .ip = q->own ? q->at.ip : q->source, .port = p->sock[q->sock].port };
+	return question_write(p->key, &ask, buf, cap);
 }
 
 /* One that cannot leave goes unanswered, whatever stands in its way. */
 static void send_question(struct pinger *p, struct question *q)
 {
-	char buf[1024];
+	char buf[QUESTION_MAX];
 	int n = write_question(p, q, buf, sizeof(buf));
 
 	if (n > 0)
@@ -219,30 +192,6 @@ static uint64_t ask_all(struct pinger *p)
 
 /* ---- answers ------------------------------------------------------------------------------------- */
 
-static bool read_hex(const char *text, size_t n, uint64_t *ret)
-{
-	char digits[17] = "", *end;
-
-	memcpy(digits, text, n);
-	*ret = strtoull(digits, &end, 16);
-	return end == digits + n;
-}
-
-/* Is it an answer to what we asked? Known before anything else of it is looked at. */
-static bool read_token(const struct pinger *p, const char *in, size_t len, uint32_t *ret_id, uint32_t *ret_serial)
-{
-	uint64_t token, id, serial;
-	const char *text;
-	size_t n = 0;
-
-	text = sipmsg_branch_of(in, len, &n);
-	if (!text || n != TOKEN_TEXT || !read_hex(text, 16, &token) || !read_hex(text + 16, 8, &id) || !read_hex(text + 24, 8, &serial))
-		return false;
-	*ret_id = (uint32_t)id;
-	*ret_serial = (uint32_t)serial;
-	return token == ping_token(p->key, *ret_id, *ret_serial);
-}
-
 /* A server that listens on every address may answer from another of this host's. */
 static bool comes_from(const struct pinger *p, int i, uint32_t sock, const struct udp_addr *from)
 {
@@ -252,23 +201,13 @@ static bool comes_from(const struct pinger *p, int i, uint32_t sock, const struc
 	       ((uint32_t)i < p->n_own || !memcmp(&t->at.ip, &from->ip, sizeof(from->ip)));
 }
 
-static bool says_so(const struct pinger *p, const struct sipmsg_answer *a, uint32_t id, uint32_t serial)
-{
-	char token[TOKEN_TEXT + 1], call_id[TOKEN_TEXT + 1];
-
-	write_token(p, id, serial, token);
-	write_call_id(p, id, call_id);
-	return !strcmp(a->method, "OPTIONS") && a->cseq == serial && !strcmp(a->call_id, call_id) &&
-	       !strncmp(a->branch, SIPMSG_COOKIE, strlen(SIPMSG_COOKIE)) && !strcmp(a->branch + strlen(SIPMSG_COOKIE), token);
-}
-
 static void take_answer(struct pinger *p, uint32_t sock, const struct udp_addr *from, size_t len)
 {
 	uint64_t now_ns = clock_now_ns();
-	struct sipmsg_answer a = { 0 };
 	uint32_t id = 0, serial = 0;
-	bool ours = read_token(p, p->in, len, &id, &serial), changed = false;
-	bool sound = ours && !sipmsg_parse_answer(p->in, len, &a) && says_so(p, &a, id, serial);
+	uint16_t status = 0;
+	bool ours = question_of(p->key, p->in, len, &id, &serial), changed = false;
+	bool sound = ours && question_status(p->key, id, serial, p->in, len, &status);
 	int i;
 
 	pthread_mutex_lock(&p->lock);
@@ -277,7 +216,7 @@ static void take_answer(struct pinger *p, uint32_t sock, const struct udp_addr *
 		p->counts.strangers++;
 	else if (!sound)
 		p->counts.malformed++;
-	else if (!ping_answered(&p->target[i].ping, serial, a.status, now_ns, &changed))
+	else if (!ping_answered(&p->target[i].ping, serial, status, now_ns, &changed))
 		p->counts.strangers++;
 	else
 		p->counts.answered++;

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,11 +22,21 @@ static void say_nothing(const char *file, int line, osip_trace_level_t level, co
 	(void)ap;
 }
 
-/* It would write what it thinks of a bad message to stdout. */
-int sipmsg_open(void)
+/* It would write what it thinks of a bad message to stdout. Its tables are made once: another thread may be reading them. */
+static bool failed;
+
+static void open_once(void)
 {
 	osip_trace_initialize_func(TRACE_LEVEL0, say_nothing);
-	return parser_init() ? -ENOMEM : 0;
+	failed = parser_init();
+}
+
+int sipmsg_open(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, open_once);
+	return failed ? -ENOMEM : 0;
 }
 
 /* ---- asking ---- */

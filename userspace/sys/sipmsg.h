@@ -4,7 +4,7 @@
  *
  * libosip2 writes and reads; what it reads comes from the network: at most SIPMSG_MAX bytes, headers only (a body is cut
  * off before it looks), and nothing with a NUL in them.
- * Threads: of one at a time. Allocates while it works.
+ * Threads: any; libosip2 keeps nothing but tables that sipmsg_open() makes. Allocates while it works.
  * Errors:  negative errno. -EBADMSG: not a SIP answer, or one without what it needs; -EMSGSIZE: too long.
  * Source:  RFC 3261 §8.1.1, §8.1.3, §11; RFC 3581 (rport).
  */
@@ -32,7 +32,7 @@ struct sipmsg_answer {
 	char branch[SIPMSG_TEXT], call_id[SIPMSG_TEXT];
 };
 
-/* Once, before anything else here. */
+/* Before anything else here; more than once does nothing. */
 int sipmsg_open(void);
 
 /* Length of what was written to @buf, no NUL behind it. */
