@@ -39,7 +39,7 @@ static int setup(void **state)
 	memset(rtt, 0, sizeof(rtt));
 	n_answers = n_asked = n_repeated = 0;
 	now = START;
-	pool_set(&p, &times, 2, now);
+	pool_set(&p, &times, 2, 1, now);
 	return 0;
 }
 
@@ -310,7 +310,7 @@ static void one_server_alone(void **state)
 
 	(void)state;
 	memset(&p, 0, sizeof(p));
-	pool_set(&p, &times, 1, now);
+	pool_set(&p, &times, 1, 1, now);
 	at(9.5);
 	check_asked(0, "1@0.00 1@5.00 1@7.00 1@9.00");
 	is(0, ACTIVE_SILENT);
@@ -328,14 +328,29 @@ static void unchecked_pools_ask_nobody_and_new_times_act_at_once(void **state)
 	(void)state;
 	rtt[1] = rtt[2] = 1 * MS;
 	at(1);
-	pool_set(&p, &none, 2, now);
+	pool_set(&p, &none, 2, 1, now);
 	CHECK(pool_due(&p) == POOL_NEVER, "due %.3f", (double)pool_due(&p) / S);
 	at(30);
 	CHECK(n_asked == 2, "%u asked", n_asked);
 	is(1, ACTIVE_OPTIONS);
-	pool_set(&p, &fast, 2, now);
+	pool_set(&p, &fast, 2, 1, now);
 	at(32.5);
 	check_asked(2, "1@30.00 2@30.00 1@31.00 2@31.00 1@32.00 2@32.00");
+}
+
+/* A controller that is started again: who was active is asked first, and stays. */
+static void begins_with_whom_is_known(void **state)
+{
+	static const struct pool_times times = { .check_ns = 5 * S, .force_ns = 2 * S, .misses = 10 };
+
+	(void)state;
+	memset(&p, 0, sizeof(p));
+	pool_set(&p, &times, 2, 2, now);
+	is(2, ACTIVE_START);
+	rtt[1] = rtt[2] = 1 * MS;
+	at(6);
+	check_asked(0, "2@0.00 1@0.00 2@5.00 1@5.00");
+	is(2, ACTIVE_OPTIONS);
 }
 
 /* ---- requests ------------------------------------------------------------------------------------ */
@@ -628,7 +643,7 @@ int main(void)
 		T(active_dies_and_the_other_answers), T(both_silent_then_the_same_again_is_no_death),
 		T(flapping_and_lost_answers_move_nothing), T(a_late_answer_to_the_check_is_none),
 		T(a_slow_answer_of_the_run_counts), T(copies_strangers_and_old_serials),
-		T(flapping_servers_make_no_ping_pong), T(one_server_alone),
+		T(flapping_servers_make_no_ping_pong), T(one_server_alone), T(begins_with_whom_is_known),
 		T(unchecked_pools_ask_nobody_and_new_times_act_at_once),
 		T(a_request_from_the_backup_makes_it_active), T(requests_of_before_are_no_news),
 		T(requests_from_both_make_no_ping_pong), T(seldom_requests_from_both_are_damped), T(a_request_ends_the_search),

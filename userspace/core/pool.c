@@ -103,7 +103,7 @@ static void force(struct pool *p, uint32_t first, uint64_t now_ns)
 
 /* ---- OPTIONS ------------------------------------------------------------------------------------- */
 
-void pool_set(struct pool *p, const struct pool_times *times, uint32_t n_servers, uint64_t now_ns)
+void pool_set(struct pool *p, const struct pool_times *times, uint32_t n_servers, uint32_t first, uint64_t now_ns)
 {
 	bool asked = p->times.check_ns;
 
@@ -114,8 +114,8 @@ void pool_set(struct pool *p, const struct pool_times *times, uint32_t n_servers
 	if (!p->seen.since_ns) {
 		p->start_ns = p->seen.since_ns = now_ns;
 		p->seen.cause = ACTIVE_START;
-		p->seen.active = 1;
-		p->checked = 1;
+		p->seen.active = (uint8_t)first;
+		p->checked = first;
 		p->hold_ns = check_ns(p);
 	}
 	if (!asked)

@@ -2,7 +2,8 @@
 /*
  * pool: which of a pool's two servers is active, and who is asked when?
  *
- * START    The configured primary, until something is known: nothing waits for a first answer.
+ * START    The configured primary, until something is known: nothing waits for a first answer. A controller that is started
+ *          again begins with the server that was active.
  * OPTIONS  The guide's algorithm. The active server is asked; answered within `check`, it is asked again when that has passed
  *          since the last question. Unanswered within `check`, it is silent: now both are asked in turn, the other first, every
  *          `force`, until one answers a question of this run, be it late; that one is active, and is asked again
@@ -111,8 +112,8 @@ struct pool_do {
 	uint32_t serial;
 };
 
-/* @p zeroed: the beginning. Else the times alone change. */
-void pool_set(struct pool *p, const struct pool_times *times, uint32_t n_servers, uint64_t now_ns);
+/* @p zeroed: the beginning, with @first active: 1, the configured primary, unless somebody knows better. Else the times alone change. */
+void pool_set(struct pool *p, const struct pool_times *times, uint32_t n_servers, uint32_t first, uint64_t now_ns);
 
 uint64_t pool_due(const struct pool *p);
 /* One thing that is to be sent now, until POOL_REST. */

@@ -73,7 +73,7 @@ void steer_follow(struct steer *s, struct steered *p)
 
 static void ask_active(struct steer *s, uint32_t i)
 {
-	s->pool[i].report = (struct active_report){ .active = 1, .cause = ACTIVE_START };
+	active_report(s->active, i, &s->pool[i].report);
 }
 
 /* ---- how to reach them ----------------------------------------------------------------------------- */
@@ -193,6 +193,8 @@ static int begin(struct steer *s, const struct conf *conf, const char **ret_what
 		return err;
 	*ret_what = "pools";
 	err = fill_pools(s, conf);
+	if (!err)
+		err = active_open(&s->active, conf, s->dp, s->active_src.fd);
 	for (uint32_t i = 0; i < s->n && !err; i++)
 		recall(s, i);
 	return err;
@@ -255,6 +257,7 @@ void steer_close(struct steer *s)
 	(void)steer_trace(s, 0, NULL, NULL);
 	sweep_close(s->sweep);
 	hops_close(s->hops);
+	active_close(s->active);
 	close_source(s, &s->hops_src);
 	close_source(s, &s->active_src);
 	free(s);
@@ -263,11 +266,14 @@ void steer_close(struct steer *s)
 /* A new one finds its answers in the turn that follows. */
 int steer_reload(struct steer *s, const struct conf *conf)
 {
-	int err = fill_pools(s, conf);
+	int err = fill_pools(s, conf), active_err;
 
-	for (uint32_t i = 0; i < s->n && !err; i++) {
+	if (err)
+		return err;
+	active_err = active_reload(s->active, conf);
+	for (uint32_t i = 0; i < s->n; i++) {
 		ask_active(s, i);
 		steer_follow(s, &s->pool[i]);
 	}
-	return err;
+	return active_err;
 }
