@@ -460,6 +460,7 @@ struct bt_pool {
 
 /* bt_pool.flags */
 #define BT_POOL_KEEP	(1u << 0)	/* initial INVITEs are copied to ev_slow: overflow may want them */
+#define BT_POOL_SILENT(server) (1u << (7 + (server)))	/* that server does not answer: userspace leads nothing to it */
 
 /* What an entry is of. */
 enum bt_dialog_kind { BT_D_NONE, BT_D_CALL, BT_D_SUBSCRIPTION, BT_D_CONNECTION, BT_D__N };

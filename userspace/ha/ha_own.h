@@ -154,6 +154,7 @@ struct ha {
 	struct renewal renewal;
 	struct examiner *examiner;
 	struct steer *steer;	/* NULL: no pools */
+	struct slow *slow;	/* frames that the kernel leaves to us */
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
 	uint32_t n_ifaces, n_named;	/* the first are the configuration's, the others were found */
 

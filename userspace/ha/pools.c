@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/opts.h"
+#include "steer/slow.h"
 #include "steer/steer.h"
 #include "sys/log.h"
 
@@ -22,12 +23,17 @@ int pools_open(struct ha *ha, const struct ha_say *say)
 	char why[HA_WHY];
 	int err = steer_open(&ha->steer, ha->loop, ha->conf, ha->dp, why, sizeof(why));
 
-	return err ? ha_fail(say, err, "steering", why) : 0;
+	if (err)
+		return ha_fail(say, err, "steering", why);
+	err = slow_open(&ha->slow, ha->conf, ha->dp);
+	return err ? ha_fail(say, err, "slow path", strerror(-err)) : 0;
 }
 
 void pools_close(struct ha *ha)
 {
+	slow_close(ha->slow);
 	steer_close(ha->steer);
+	ha->slow = NULL;
 	ha->steer = NULL;
 }
 
@@ -57,12 +63,16 @@ int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was)
 	uint32_t i;
 	int err;
 
+	err = slow_reload(ha->slow, ha->conf);
+	if (err)
+		log_event(LOG_ERR, "slow path failed", "error=\"%s\"", strerror(-err));
 	for (uint32_t j = 0; j < n_was; j++)
 		if (!opts_instance(ha->conf, SEC_POOL, was[j].name, &i))
 			alarm_set(&ha->alarms, false, ALARM, was[j].name, "", NULL, ha->turn_ns);
 	if (ha->steer && ha->conf->n_pools)
 		return steer_reload(ha->steer, ha->conf);
-	pools_close(ha);
+	steer_close(ha->steer);
+	ha->steer = NULL;
 	err = steer_open(&ha->steer, ha->loop, ha->conf, ha->dp, why, sizeof(why));
 	if (err)
 		log_event(LOG_ERR, "steering failed", "error=\"%s\"", why);

@@ -108,11 +108,16 @@ static void *run(void *arg)
 {
 	struct slow *s = arg;
 	struct pollfd fds[] = { { .fd = s->wake, .events = POLLIN }, { .fd = dp_slow_fd(s->ring), .events = POLLIN },
-				{ .fd = s->own[0], .events = POLLIN }, { .fd = s->own[1], .events = POLLIN } };
+				{ .events = POLLIN }, { .events = POLLIN } };
+	uint64_t n;
 
 	while (!atomic_load(&s->quit)) {
+		fds[2].fd = s->own[0];
+		fds[3].fd = s->own[1];
 		if (poll(fds, 4, -1) < 0 && errno != EINTR)
 			break;
+		if (fds[0].revents)
+			(void)!read(s->wake, &n, sizeof(n));
 		dp_slow_read(s->ring, BATCH, on_frame, s);
 		for (int i = 0; i < 2; i++)
 			if (s->own[i] >= 0)
@@ -151,11 +156,41 @@ static void fill_pool(struct slow_pool *to, const struct conf_pool *from)
 			  "servers' answers do not pass this node\"", from->name);
 }
 
+static void wake(struct slow *s)
+{
+	uint64_t one = 1;
+
+	(void)!write(s->wake, &one, sizeof(one));
+}
+
+/* What only pools need. A host without IPv6 has none of its sockets. */
+static int for_pools(struct slow *s)
+{
+	struct kept *kept;
+
+	if (atomic_load(&s->kept))
+		return 0;
+	for (int i = 0; i < 2; i++)
+		if (s->own[i] < 0)
+			s->own[i] = udp_open(i == 0, &s->own_port[i]);
+	if (s->own[0] < 0)
+		return s->own[0];
+	kept = calloc(1, sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	kept_clear(kept);
+	atomic_store(&s->kept, kept);
+	wake(s);
+	return 0;
+}
+
 static int take_conf(struct slow *s, const struct conf *conf)
 {
 	static struct slow_conf next;
-	struct kept *kept = NULL;
+	int err = conf->n_pools ? for_pools(s) : 0;
 
+	if (err)
+		return err;
 	memset(&next, 0, sizeof(next));
 	next.n_pools = conf->n_pools;
 	for (uint32_t i = 0; i < conf->n_pools; i++)
@@ -163,13 +198,6 @@ static int take_conf(struct slow *s, const struct conf *conf)
 	for (uint32_t i = 0; i < conf->n_groups; i++)
 		next.group_reject[i] = (uint16_t)conf->groups[i].opt.shutdown_sip_reject_code;
 	fill_contact(next.contact, conf);
-	if (conf->n_pools && !atomic_load(&s->kept)) {
-		kept = calloc(1, sizeof(*kept));
-		if (!kept)
-			return -ENOMEM;
-		kept_clear(kept);
-		atomic_store(&s->kept, kept);
-	}
 	pthread_mutex_lock(&s->lock);
 	s->conf = next;
 	pthread_mutex_unlock(&s->lock);
@@ -183,19 +211,15 @@ int slow_reload(struct slow *s, const struct conf *conf)
 
 /* ---- life ---------------------------------------------------------------------------------------- */
 
-/* A host without IPv6 has none of its sockets. */
 static int open_sockets(struct slow *s)
 {
 	for (int i = 0; i < 2; i++) {
 		s->raw[i] = inject_open(i == 0);
-		s->own[i] = udp_open(i == 0, &s->own_port[i]);
 		s->asker[i] = udp_asker(i == 0);
 	}
 	s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->raw[0] < 0)
 		return s->raw[0];
-	if (s->own[0] < 0)
-		return s->own[0];
 	return s->wake < 0 ? -errno : 0;
 }
 
@@ -244,13 +268,13 @@ static void close_fd(int fd)
 
 void slow_close(struct slow *s)
 {
-	uint64_t one = 1;
-
 	if (!s)
 		return;
 	atomic_store(&s->quit, true);
-	if (s->running && write(s->wake, &one, sizeof(one)) == sizeof(one))
+	if (s->running) {
+		wake(s);
 		pthread_join(s->thread, NULL);
+	}
 	dp_slow_close(s->ring);
 	slow_forget_names(s);
 	for (int i = 0; i < 2; i++) {
@@ -261,16 +285,6 @@ void slow_close(struct slow *s)
 	close_fd(s->wake);
 	free(atomic_load(&s->kept));
 	free(s);
-}
-
-void slow_server(struct slow *s, uint32_t pool, uint8_t server, bool silent)
-{
-	if (!s || pool > BT_POOLS_MAX || !server || server > BT_SERVERS)
-		return;
-	if (silent)
-		atomic_fetch_or(&s->silent[pool], (uint8_t)(1u << (server - 1)));
-	else
-		atomic_fetch_and(&s->silent[pool], (uint8_t)~(1u << (server - 1)));
 }
 
 void slow_counts(const struct slow *s, struct slow_counts *ret)

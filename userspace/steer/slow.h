@@ -10,7 +10,6 @@
 #ifndef BATON_SLOW_H
 #define BATON_SLOW_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/conf.h"
@@ -29,8 +28,6 @@ struct slow_counts {
 	uint64_t malformed, failed;		/* not understood; could not be sent */
 };
 
-/* Does that server answer? Until it is told: yes. @pool: slot; @server: 1, 2. */
-void slow_server(struct slow *s, uint32_t pool, uint8_t server, bool silent);
 void slow_counts(const struct slow *s, struct slow_counts *ret);
 
 #endif

@@ -57,6 +57,18 @@ static struct kept_end end_of(const uint8_t ip[16], uint16_t port)
 	return e;
 }
 
+/* The call is over: what comes again passes in the data path. Nobody else changes an entry in this way; one lost is no harm. */
+static void end_dialog(struct slow *s, const struct bt_slow *n)
+{
+	struct bt_dialog d;
+	bool young;
+
+	if (dp_dialog_get(s->dp, n->call_id, &d, &young) || d.server != n->server || d.state >= BT_D_CONFIRMED)
+		return;
+	d.state = BT_D_OVER;
+	dp_dialog_set(s->dp, n->call_id, young, &d);
+}
+
 /* As the data path would have sent it on. */
 static void give_back(struct slow *s, const struct refusal *r)
 {
@@ -64,7 +76,8 @@ static void give_back(struct slow *s, const struct refusal *r)
 	uint16_t port = r->h.from.port == ntohs(from->port) ? ntohs(r->row.port) : r->h.from.port;
 	struct kept_end service = end_of(r->row.service, port);
 
-	slow_send(s, &service, &r->h.to, r->h.text, r->h.len);
+	if (!slow_send(s, &service, &r->h.to, r->h.text, r->h.len))
+		end_dialog(s, r->n);
 }
 
 /* Is it to this very INVITE? */
@@ -87,12 +100,12 @@ static void acknowledge(struct slow *s, const struct refusal *r, const struct si
 }
 
 /* Not to one that is silent, that cannot be reached, or that is being drained. */
-static bool may_take(struct slow *s, const struct refusal *r, uint8_t server)
+static bool may_take(const struct refusal *r, uint8_t server)
 {
 	uint64_t aim = r->row.aim;
 
-	return !(atomic_load(&s->silent[r->n->owner]) & 1u << (server - 1)) && r->row.server[server - 1].ifindex &&
-	       BT_AIM_DRAINING(aim) != server && !(BT_AIM_FLAGS(aim) & BT_AIM_REJECT);
+	return !(r->row.flags & BT_POOL_SILENT(server)) && r->row.server[server - 1].ifindex &&
+	       BT_AIM_DRAINING(aim) != server && !(BT_AIM_FLAGS(aim) & (BT_AIM_REJECT | BT_AIM_DRAINED));
 }
 
 /* The client's port for the service may be another than that of the first. */
@@ -112,7 +125,7 @@ static bool to_server(struct slow *s, const struct refusal *r, struct kept_invit
 	struct bt_dialog was, now;
 	bool young;
 
-	if (!may_take(s, r, other) || dp_dialog_get(s->dp, v->call_id, &was, &young))
+	if (!may_take(r, other) || dp_dialog_get(s->dp, v->call_id, &was, &young))
 		return false;
 	if (was.owner != r->n->owner || was.server != r->n->server || was.state >= BT_D_CONFIRMED)
 		return false;

@@ -56,7 +56,8 @@ struct slow {
 	struct dp *dp;
 	struct dp_slow *ring;
 	int raw[2];			/* IPv4, IPv6; -1: not to be had */
-	int own[2], asker[2];		/* of requests sent on: our socket; where would one leave from? */
+	atomic_int own[2];		/* of requests sent on, once there is a pool: our socket */
+	int asker[2];			/* where would one leave from? */
 	uint16_t own_port[2];
 	int wake;
 	uint64_t key[2];		/* of tags and branches */
@@ -64,7 +65,6 @@ struct slow {
 	bool running;
 	atomic_bool quit;
 	_Atomic(struct kept *) kept;	/* NULL: no pool needs it. The thread's */
-	atomic_uchar silent[1 + BT_POOLS_MAX];	/* bit (server - 1) */
 	_Atomic uint64_t count[SLOW_COUNT__N];
 	pthread_mutex_t lock;		/* of conf */
 	struct slow_conf conf;

@@ -65,6 +65,8 @@ void steer_follow(struct steer *s, struct steered *p)
 		draining = p->drain.server;
 	fill_aim(s, p, active, active != draining ? draining : 0, flags);
 	for (int k = 0; k < BT_SERVERS; k++)
+		fill_silent(s, p, k, p->report.server[k].state == SERVER_SILENT);
+	for (int k = 0; k < BT_SERVERS; k++)
 		for (; p->deaths[k] != p->report.server[k].deaths; p->deaths[k]++)
 			fill_death(s, p, k);
 	tell_active(s, p, active);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/overflow.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -59,6 +60,21 @@ static void fill_server(struct bt_pool_server *to, const struct conf_pool_server
 	__atomic_store_n(&to->epoch, to->epoch + 1, __ATOMIC_SEQ_CST);
 }
 
+/* Only with NAT the servers' answers pass here. */
+static void fill_overflow(struct bt_pool *row, const struct conf_pool *c)
+{
+	uint64_t set[OVERFLOW_WORDS] = { 0 };
+
+	if (c->forward == BT_FWD_NAT)
+		overflow_parse(c->sip_error_codes_overflow, set);
+	for (int i = 0; i < OVERFLOW_WORDS; i++)
+		row->overflow[i] = set[i];
+	if (c->forward == BT_FWD_NAT)
+		row->flags |= BT_POOL_KEEP;
+	else
+		row->flags &= ~BT_POOL_KEEP;
+}
+
 static void fill_row(struct bt_pool *row, const struct conf_pool *c)
 {
 	memcpy(row->name, c->name, sizeof(row->name));
@@ -67,6 +83,7 @@ static void fill_row(struct bt_pool *row, const struct conf_pool *c)
 	row->forward = (uint8_t)c->forward;
 	for (int i = 0; i < BT_SERVERS; i++)
 		fill_server(&row->server[i], &c->server[i]);
+	fill_overflow(row, c);
 	__atomic_store_n(&row->name_hash, conf_name_hash(c->name), __ATOMIC_SEQ_CST);
 }
 
@@ -259,4 +276,11 @@ void fill_death(struct steer *s, struct steered *p, int server)
 	__atomic_store_n(&row->epoch, row->epoch + 1, __ATOMIC_SEQ_CST);
 	log_event(LOG_WARNING, "pool server lost", "pool=%s server=%s epoch=%u text=\"its dialogs and connections go to the active server\"",
 		  p->conf.name, p->conf.server[server].host, row->epoch);
+}
+
+void fill_silent(struct steer *s, struct steered *p, int server, bool silent)
+{
+	uint32_t *flags = &steer_row(s, p)->flags, bit = BT_POOL_SILENT(server + 1);
+
+	*flags = silent ? *flags | bit : *flags & ~bit;
 }

@@ -75,6 +75,7 @@ int fill_key(struct steer *s);
 int fill_pools(struct steer *s, const struct conf *conf);
 void fill_hop(struct steer *s, struct steered *p, int server);
 void fill_aim(struct steer *s, struct steered *p, uint8_t active, uint8_t draining, uint8_t flags);
+void fill_silent(struct steer *s, struct steered *p, int server, bool silent);
 void fill_death(struct steer *s, struct steered *p, int server);	/* what it knew is gone */
 
 /* steer_drain.c */
