@@ -310,6 +310,10 @@ static void finish_groups(struct parse *p)
 		struct conf_group *g = &c->groups[i];
 
 		inherit(c, i);
+		if (g->mode == MODE_PROXY) {	/* no SIP server is here that could be watched */
+			g->listener_auto = false;
+			g->sip_hang_timeout_ns = 0;
+		}
 		for (uint32_t v = 0; v < g->n_vips; v++)
 			if (!c->vips[g->first_vip + v].dev[0])
 				memcpy(c->vips[g->first_vip + v].dev, g->dev, sizeof(g->dev));

@@ -187,6 +187,12 @@ static void check_group(const struct check *k, uint32_t i)
 		if (line)
 			blame(k, line, "%s: [group %s] has mode = proxy, its SIP servers are those of the pools", own[o], g->name);
 	}
+	if (g->opt.backup_init_check)
+		blame(k, where_from(k->c, SEC_GROUP, i, opts_find(SEC_GROUP, "backup-init-check")),
+		      "backup-init-check: [group %s] has mode = proxy, and with it no SIP server that could be ready", g->name);
+	if (conf_xdp_of(k->c, g->dev) == XDP_OFF)
+		blame(k, where_said(k->c, SEC_GROUP, i, opts_find(SEC_GROUP, "interface")),
+		      "interface: %s has xdp-mode = off; mode = proxy steers by XDP alone", g->dev);
 	if (!serves(k->c, g))
 		blame(k, where_said(k->c, SEC_GROUP, i, opts_find(SEC_GROUP, "mode")),
 		      "mode: 'proxy' wants a [pool] whose service is a VIP of [group %s]; there is none", g->name);

@@ -25,9 +25,9 @@
 void exam_realtime(const struct exam_in *in, const struct rows *r)
 {
 	bool prompt = (sched_getscheduler(getpid()) & ~SCHED_RESET_ON_FORK) == SCHED_FIFO;
-	bool ok = in->realtime && prompt;
+	bool prober = in->realtime || in->alone, ok = prober && prompt;
 
-	doctor_say(r, ok ? "ok" : "bad", "realtime", ok ? "prober and main loop run SCHED_FIFO" : prompt ?
+	doctor_say(r, ok ? "ok" : "bad", "realtime", ok ? in->alone ? "the main loop runs SCHED_FIFO" : "prober and main loop run SCHED_FIFO" : prompt ?
 		   "the prober has no realtime priority: busy CPUs make probes late" :
 		   "the main loop has no realtime priority: busy CPUs let leases end", ok ? "" :
 		   "give batond CAP_SYS_NICE or LimitRTPRIO=50 (with RT_GROUP_SCHED its cgroup wants cpu.rt_runtime_us), then restart it");
@@ -90,8 +90,10 @@ static int check_secret(const struct exam_in *in, char *why, size_t len)
 void exam_secret(const struct exam_in *in, const struct rows *r)
 {
 	char text[HA_TEXT], fix[CONF_PATH_MAX + 64], why[96] = "cannot be used";
-	int err = check_secret(in, why, sizeof(why));
+	int err = in->alone ? 0 : check_secret(in, why, sizeof(why));
 
+	if (in->alone)
+		return;
 	if (!err) {
 		doctor_say(r, "ok", "secret", "for root alone, and the one that batond started with", "");
 		return;

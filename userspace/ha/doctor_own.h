@@ -25,7 +25,7 @@ void doctor_say(const struct rows *r, const char *level, const char *check, cons
 
 typedef void doctor_check(struct ha *ha, const struct rows *r);
 doctor_check doctor_peer, doctor_paths, doctor_marks, doctor_arbiter, doctor_groups, doctor_fence, doctor_crash, doctor_idle,
-	     doctor_certs;
+	     doctor_certs, doctor_pools;
 
 /* ---- by the thread: it sees copies, for the main loop may change what they were made of ---- */
 
@@ -44,12 +44,21 @@ struct exam_script {
 	char path[CONF_PATH_MAX];
 };
 
+struct exam_service {
+	char pool[BT_NAME_MAX];
+	struct in6_addr ip;
+};
+
 struct exam_in {
 	struct exam_script script[EXAM_SCRIPTS_MAX];	/* each path once */
 	uint32_t n_scripts;
 	struct exam_iface iface[CONF_IFACES_MAX];
 	uint32_t n_ifaces;
 	bool routed;			/* a group has routes of its own */
+	struct exam_service service[CONF_POOLS_MAX];	/* each pool's first, unless it is a VIP */
+	uint32_t n_services;
+	bool nat4, nat6;		/* a pool is reached so */
+	bool alone;			/* without a peer */
 	bool realtime;			/* the prober's thread got its priority */
 	uint8_t me, peer_id;
 	uint64_t key_in[2];		/* of the secret that was read at start */
@@ -57,6 +66,7 @@ struct exam_in {
 };
 
 typedef void exam_check(const struct exam_in *in, const struct rows *r);
+exam_check exam_services, exam_forwarding;
 exam_check exam_xdp, exam_tcx, exam_objects, exam_tcp;
 exam_check exam_settings, exam_rp_filter, exam_vlans, exam_bridges, exam_ipv6, exam_managers;
 exam_check exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor, exam_scripts;

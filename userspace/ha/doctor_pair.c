@@ -11,9 +11,11 @@
 
 void doctor_peer(struct ha *ha, const struct rows *r)
 {
+	bool deaf = ha->peer == PEER_UP && !facts_peer_hears_us(ha), up = ha->peer == PEER_UP && !ha->mute && !deaf;
 	char text[HA_TEXT];
 
-	bool deaf = ha->peer == PEER_UP && !facts_peer_hears_us(ha), up = ha->peer == PEER_UP && !ha->mute && !deaf;
+	if (conf_is_alone(ha->conf))
+		return;
 
 	snprintf(text, sizeof(text), "%s is %s%s", ha->conf->peer_name, peer_state_text(ha->mute ? PEER_STALLED : ha->peer),
 		 ha->mute ? ": its kernel answers, its batond does not" : deaf ? ", but says that it does not hear this host" : "");
@@ -136,10 +138,14 @@ void doctor_crash(struct ha *ha, const struct rows *r)
 {
 	int err = health_crash_events(ha->health);
 	char text[HA_TEXT];
-	bool named = false;
+	bool named = false, serves = false;
 
-	for (uint32_t i = 0; i < ha->n_groups; i++)
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		serves |= ha->group[i].conf->mode != MODE_PROXY;
 		named |= ha->group[i].conf->server_pidfile[0] || ha->group[i].conf->server_unit[0];
+	}
+	if (!serves)
+		return;
 	if (!named) {
 		doctor_say(r, "warn", "crash", "no group names its server: a core dump or a dead worker is not seen",
 		    "set server-unit or server-pidfile: without, a crash is noticed when its sockets are gone, after the core is written");

@@ -26,6 +26,7 @@ static exam_check *const checks[] = {
 	exam_xdp, exam_tcx, exam_objects, exam_tcp,
 	exam_settings, exam_rp_filter, exam_vlans, exam_bridges, exam_ipv6, exam_managers,
 	exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor, exam_scripts,
+	exam_services, exam_forwarding,
 };
 
 struct row {
@@ -154,6 +155,24 @@ static void copy_script(struct exam_in *in, enum conf_script which, const char *
 	snprintf(in->script[in->n_scripts++].path, CONF_PATH_MAX, "%s", path);
 }
 
+static void copy_pools(const struct conf *c, struct exam_in *in)
+{
+	in->n_services = 0;
+	in->nat4 = in->nat6 = false;
+	for (uint32_t i = 0; i < c->n_pools; i++) {
+		const struct conf_pool *p = &c->pools[i];
+		struct exam_service *to = &in->service[in->n_services];
+
+		if (p->forward == BT_FWD_NAT)
+			*(conf_is_v4(&p->service[0].ip) ? &in->nat4 : &in->nat6) = true;
+		if (conf_group_at(c, &p->service[0].ip))
+			continue;
+		memcpy(to->pool, p->name, sizeof(to->pool));
+		to->ip = p->service[0].ip;
+		in->n_services++;
+	}
+}
+
 static void copy(const struct ha *ha, struct exam_in *in)
 {
 	const struct conf *c = ha->conf;
@@ -167,6 +186,8 @@ static void copy(const struct ha *ha, struct exam_in *in)
 	in->routed = false;
 	for (uint32_t i = 0; i < c->n_groups; i++)
 		in->routed |= c->groups[i].n_routes;
+	copy_pools(c, in);
+	in->alone = conf_is_alone(c);
 	in->realtime = ha->report.realtime;
 	in->me = ha->me;
 	in->peer_id = ha->peer_id;
