@@ -1,12 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A steering node: what its configuration makes of it, what it shows, and what outlives restarts and reloads."""
 
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+
 import pytest
 
 import traffic
 from controller import Steerer
-from lab import HOSTS, PORT, SERVICE, Lab, wait_until
+from lab import BUILD, HOSTS, PORT, SERVICE, Lab, wait_until
 from test_cli import check
+
+SOON = {"oos-check": "1", "oos-force": "1"}
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @pytest.fixture
@@ -15,30 +28,102 @@ def lab():
         yield made
 
 
-@pytest.fixture
-def servers(lab):
-    """Both behind the service by l2: it stands on their lo."""
-    lab.serve_directly()
-    return {h: traffic.answerer(lab, h, addresses=(SERVICE, lab.nodes[h].ip4)) for h in HOSTS}
+def serve(lab, service=SERVICE):
+    """Both hosts behind the service by l2: it stands on their lo."""
+    lab.serve_directly(service=service)
+    return {h: traffic.answerer(lab, h, addresses=(service, lab.nodes[h].ip4)) for h in HOSTS}
 
 
-def led(node, pool="sales"):
+def led(node, name="sales"):
     """Frames, by the rung of the ladder that led them."""
-    return {r["name"]: r["packets"] for r in node.pool(pool)["rungs"] if r["packets"]}
+    return {r["name"]: r["packets"] for r in node.pool(name)["rungs"] if r["packets"]}
 
 
-def test_a_node_of_pools_alone(lab, servers, probe):
-    node = Steerer(lab).start().wait_reaches()
+class Caller:
+    """SIP from the client, message by message: who answers?"""
+
+    def __init__(self, lab, address=SERVICE):
+        self.lab, self.to, self.cseq = lab, (address, PORT), 0
+        maker = threading.Thread(target=self._open)	# a thread's namespace is its own
+        maker.start()
+        maker.join()
+
+    def _open(self):
+        with open(f"/run/netns/{self.lab.c.netns}") as ns:
+            assert not _libc.setns(ns.fileno(), CLONE_NEWNET), os.strerror(ctypes.get_errno())
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((self.lab.c.ip4, 0))
+
+    def send(self, method, call, tag=""):
+        self.cseq += 1
+        ip, port = self.sock.getsockname()
+        self.sock.sendto((
+            f"{method} sip:x@{self.to[0]} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};branch=z9hG4bK{call}{self.cseq}\r\n"
+            f"From: <sip:c@{ip}>;tag=1\r\nTo: <sip:x@{self.to[0]}>{tag}\r\nCall-ID: {call}\r\nCSeq: {self.cseq} {method}\r\n"
+            "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode(), self.to)
+
+    def answer(self, timeout=1.0):
+        """Who answered this very request; "" when nobody did."""
+        while select.select([self.sock], [], [], timeout)[0]:
+            text = self.sock.recv(4096).decode(errors="replace")
+            if f"CSeq: {self.cseq} " in text:
+                return text.split("Server: ")[1].split("\r\n")[0]
+        return ""
+
+    def ask(self, method, call, tag=""):
+        """As SIP has it over UDP: again, when nothing comes."""
+        for _ in range(8):
+            self.send(method, call, tag)
+            who = self.answer()
+            if who:
+                return who
+        return ""
+
+    def begin(self, call):
+        who = self.ask("INVITE", call)
+        self.send("ACK", call, ";tag=2")
+        return who
+
+    def go_on(self, call):
+        return self.ask("INFO", call, ";tag=2")
+
+
+def test_a_node_of_pools_alone(lab, probe):
+    serve(lab)
+    node = Steerer(lab, settings={"pool sales": SOON}).start().wait_reaches()
     asking = probe(SERVICE, rate=100)
     asking.wait_answered_by("a")
-    pool = check(node.json("pools"), "pools")["pools"][0]
-    assert (pool["active"], pool["forward"], pool["group"]) == ("a", "l2", "")
-    assert [s["name"] for s in pool["servers"]] == ["a", "b"]
-    assert pool["servers"][0]["mac"] == lab.a.mac() and pool["servers"][0]["mtu"] == 1500
-    wait_until(lambda: sum(led(node).values()) > 100, 10, "requests to be led")
-    counters = check(node.json("counters"), "counters")
-    sent = {e["name"]: e["packets"] for e in counters["steering"]}["sent"]
-    assert sent > 100, counters["steering"]
+    told = check(node.json("pools"), "pools")["pools"][0]
+    assert (told["active"], told["forward"], told["group"]) == ("a", "l2", "")
+    assert [s["name"] for s in told["servers"]] == ["a", "b"]
+    assert told["servers"][0]["mac"] == lab.a.mac() and told["servers"][0]["mtu"] == 1500
+    wait_until(lambda: led(node).get("outside", 0) > 100, 20, "requests outside of dialogs to be led")
+    sent = {e["name"]: e["packets"] for e in check(node.json("counters"), "counters")["steering"]}["sent"]
+    assert sent > 100
     status = check(node.json("status"), "status")
     assert (status["peer"]["state"], status["groups"], status["alarms"]) == ("none", [], 0), status
     assert "sales" in node.cli("pools").stdout
+    assert [r["level"] for c in ("way", "service") for r in node.doctor(c)] == ["ok"] * 3, node.doctor("way") + node.doctor("service")
+
+    lines = node.cli("-j", "trace", "-n", "5", "--every", "1").stdout.splitlines()
+    assert len(lines) == 5
+    for line in lines:
+        seen = check(json.loads(line), "trace")
+        assert (seen["pool"], seen["exit"], seen["protocol"]) == ("sales", "sent", "udp"), seen
+    watcher = lab.nodes["n"].start("trace", f"{BUILD}/baton", "--run-dir", node.run_dir, "trace", "--every", "1")
+    wait_until(lambda: "sales" in watcher.text(), 10, f"decisions to be traced: {watcher.text()}")
+    assert sampling(node) == 1
+    watcher.signal(signal.SIGKILL)
+    wait_until(lambda: sampling(node) == 0, 10, "sampling to end with whoever asked for it")
+
+    lab.crash("a")
+    asking.wait_answered_by("b", timeout=30)
+    told = node.pool()
+    assert (told["active"], told["servers"][0]["state"]) == ("b", "silent"), told
+    assert "pool active pool=sales server=b from=a" in node.log()
+
+
+def sampling(node):
+    """cfg_steer's trace_every, as the kernel has it."""
+    dump = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", f"{node.pin_dir}/cfg_steer"], capture_output=True, text=True, check=True)
+    return json.loads(dump.stdout)[0]["formatted"]["value"]["trace_every"]
