@@ -23,8 +23,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @pytest.fixture
-def lab():
-    with Lab(steering=1) as made:
+def nodes():
+    """How many steering nodes the lab has."""
+    return 1
+
+
+@pytest.fixture
+def lab(nodes):
+    with Lab(steering=nodes) as made:
         yield made
 
 
@@ -105,11 +111,11 @@ def test_a_node_of_pools_alone(lab, probe):
     assert "sales" in node.cli("pools").stdout
     assert [r["level"] for c in ("way", "service") for r in node.doctor(c)] == ["ok"] * 3, node.doctor("way") + node.doctor("service")
 
-    lines = node.cli("-j", "trace", "-n", "5", "--every", "1").stdout.splitlines()
-    assert len(lines) == 5
-    for line in lines:
-        seen = check(json.loads(line), "trace")
-        assert (seen["pool"], seen["exit"], seen["protocol"]) == ("sales", "sent", "udp"), seen
+    lines = [check(json.loads(line), "trace") for line in node.cli("-j", "trace", "-n", "20", "--every", "1").stdout.splitlines()]
+    assert len(lines) == 20 and {line["pool"] for line in lines} == {"sales"}, lines
+    sent = [line for line in lines if line["exit"] == "sent" and line["rung"] == "outside"]
+    assert sent and {(line["protocol"], line["to"], line["message"], line["server"]) for line in sent} == {
+        ("udp", f"{SERVICE}:{PORT}", "OPTIONS", "a")}, sent
     watcher = lab.nodes["n"].start("trace", f"{BUILD}/baton", "--run-dir", node.run_dir, "trace", "--every", "1")
     wait_until(lambda: "sales" in watcher.text(), 10, f"decisions to be traced: {watcher.text()}")
     assert sampling(node) == 1
@@ -127,3 +133,26 @@ def sampling(node):
     """cfg_steer's trace_every, as the kernel has it."""
     dump = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", f"{node.pin_dir}/cfg_steer"], capture_output=True, text=True, check=True)
     return json.loads(dump.stdout)[0]["formatted"]["value"]["trace_every"]
+
+
+@pytest.mark.parametrize("nodes", [2])
+def test_two_nodes_are_a_pair_themselves(lab, probe):
+    serve(lab)
+    n, m = (Steerer(lab, host, {"pool sales": SOON}, peer=peer).start() for host, peer in (("n", "m"), ("m", "n")))
+    wait_until(lambda: n.group("front")["gate"] == "open" and m.group("front")["gate"] == "armed", 20, "n to lead, m to stand by")
+    for node in (n, m):
+        node.wait_reaches()
+    group = check(n.json("status"), "status")["groups"][0]
+    assert (group["mode"], group["service"], group["listener"]) == ("proxy", "running", "off"), group
+    asking = probe(SERVICE, rate=100)
+    asking.wait_answered_by("a")
+    assert n.pool()["group"] == "front" and n.pool()["servers"][0]["packets"] > 0
+    assert m.pool()["servers"][0]["packets"] == 0, "m's gate is closed: it leads nothing"
+    n.cli("switchover")
+    before = n.pool()["servers"][0]["packets"]
+    wait_until(lambda: m.pool()["servers"][0]["packets"] > 100, 20, "m to lead requests")
+    asking.wait_answered_by("a")
+    m.kill()
+    lab.death("m")
+    wait_until(lambda: n.pool()["servers"][0]["packets"] > before + 100, 20, "n to lead again, after m's death")
+    asking.wait_answered_by("a")

@@ -191,15 +191,22 @@ class Batond:
 class Steerer(Batond):
     """batond on a steering node alone: no peer, no group. One pool, `sales`: the service on its eth0, hosts a and b behind it."""
 
-    def __init__(self, lab, host="n", settings=None, forward="l2", service=SERVICE):
-        self.forward, self.service = forward, service
-        lab.nodes[host].ip(f"addr add {service}/{128 if ':' in service else 32} dev eth0" + (" nodad" if ":" in service else ""))
+    def __init__(self, lab, host="n", settings=None, forward="l2", service=SERVICE, peer=None):
+        """peer: the other of two such nodes; the service is a VIP of theirs."""
+        self.forward, self.service, self.peer = forward, service, peer
+        if not peer:
+            lab.nodes[host].ip(f"addr add {service}/{128 if ':' in service else 32} dev eth0" + (" nodad" if ":" in service else ""))
         super().__init__(lab, host, settings)
 
     def _defaults(self):
+        last = self.peer and {
+            "peer": {"name": self.peer, "path": f"eth0 {self.lab.nodes[self.peer].ip4}"},
+            "group front": {"mode": "proxy", "interface": "eth0", "sip-address": f"{self.service}/24", "prefer": min(self.host, self.peer)},
+        }
         return {
-            "node": {"name": self.host, "run-dir": self.run_dir, "state-dir": self.state_dir, "pin-dir": self.pin_dir},
-            "pool sales": pool(self.lab, self.service, self.forward),
+            "node": {"name": self.host, "secret-file": self.peer and self.secret_file, "run-dir": self.run_dir,
+                     "state-dir": self.state_dir, "pin-dir": self.pin_dir},
+            **(last or {}), "pool sales": pool(self.lab, self.service, self.forward),
         }
 
     def pool(self, name="sales"):
