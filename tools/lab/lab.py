@@ -399,7 +399,7 @@ class Lab:
                                 net__ipv4__conf__eth0__send_redirects=0)
         for host in hosts or HOSTS:
             self.nodes[host].ip(f"route add {self.c.ip4}/32 via {self.nodes[node].ip4} dev eth0",
-                                f"-6 route add {self.c.ip6}/128 via {self.nodes[node].ip6} dev eth0")
+                                f"route add {self.c.ip6}/128 via {self.nodes[node].ip6} dev eth0")
 
     def add_nic(self, host, dev="eth7", address=None):
         """One more interface of a host, on the same switch as its eth0."""

@@ -36,10 +36,10 @@ def write_pidfile(lab, host):
     return path
 
 
-def sipp_server(lab, host, address=VIP):
-    """SIPp as a server that keeps its calls to itself; needs the address, or ip_nonlocal_bind."""
-    server = lab.nodes[host].start("server", "sipp", "-sf", f"{SIPP}/uas.xml", "-i", address, "-p", str(PORT),
-                                   "-key", "tag", host, "-nostdin", "-nr", "-t", "u1")
+def sipp_server(lab, host, address=VIP, scenario="uas.xml", number=None):
+    """SIPp as a server that keeps its calls to itself; needs the address, or ip_nonlocal_bind. Ends after so many calls."""
+    server = lab.nodes[host].start("server", "sipp", "-sf", f"{SIPP}/{scenario}", "-i", address, "-p", str(PORT),
+                                   "-key", "tag", host, "-nostdin", "-nr", "-t", "u1", *(["-m", str(number)] if number else []))
     wait_until(lambda: listens(lab, host), 2, f"SIPp of {host} to listen: {server.text()}")
     return server
 
