@@ -146,6 +146,13 @@ static void silence(uint32_t server)
 		pool_observed(&p, server, now);
 }
 
+/* And a second later, as often as it was asked meanwhile. */
+static void still_silent(uint32_t server)
+{
+	now += 1 * S;
+	pool_observed(&p, server, now);
+}
+
 /* ---- OPTIONS ------------------------------------------------------------------------------------- */
 
 static void the_configured_primary_is_active_and_asked_first(void **state)
@@ -513,6 +520,8 @@ static void the_host_dies_and_the_other_opens(void **state)
 	CHECK(p.forcing, "nobody is asked");
 	tell(2, 8, 2, true);
 	is(2, ACTIVE_PULSE);
+	died(0, 0);
+	still_silent(1);
 	died(1, 0);
 	CHECK(!p.forcing, "the search goes on");
 	tell(1, 8, 2, false);		/* booted again */
@@ -530,8 +539,14 @@ static void the_other_opens_and_then_the_host_is_silent(void **state)
 	is(2, ACTIVE_PULSE);
 	died(0, 0);
 	silence(1);
-	died(1, 0);
+	died(0, 0);
+	CHECK(!p.seen.server[0].role, "still heard");
+	tell(1, 8, 2, false);		/* a moment without answers is no death */
+	still_silent(1);
+	died(0, 0);
 	silence(1);
+	died(1, 0);
+	still_silent(1);
 	died(1, 0);
 }
 

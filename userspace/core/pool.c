@@ -33,22 +33,22 @@ static uint64_t *departure(struct pool_server *s, uint32_t serial)
 
 /* ---- deaths -------------------------------------------------------------------------------------- */
 
-static bool is_dead(const struct pool *p, uint32_t server)
+static bool is_dead(const struct pool *p, uint32_t server, uint64_t now_ns)
 {
 	const struct pool_server *s = &p->server[server - 1];
 
 	if (s->heard)
 		return !s->told.running && !s->told.open;
-	return s->fell_silent || p->seen.server[server - 1].state == SERVER_SILENT;
+	return (s->fell_silent && now_ns - s->heard_ns >= POOL_DEAD_NS) || p->seen.server[server - 1].state == SERVER_SILENT;
 }
 
 /* Not while it is searched who is active: whoever is then found is none of the dead. */
-static void bury(struct pool *p)
+static void bury(struct pool *p, uint64_t now_ns)
 {
 	for (uint32_t i = 1; i <= p->n_servers; i++) {
 		struct pool_server *s = server_of(p, i);
 
-		if (!is_dead(p, i)) {
+		if (!is_dead(p, i, now_ns)) {
 			s->buried = false;
 			continue;
 		}
@@ -204,7 +204,7 @@ struct pool_do pool_turn(struct pool *p, uint64_t now_ns)
 		expire(p, i, now_ns);
 	if (now_ns >= p->due_ns)
 		step(p, now_ns);
-	bury(p);
+	bury(p, now_ns);
 	for (uint32_t i = 1; i <= p->n_servers; i++)
 		if (server_of(p, i)->wanted)
 			return ask(p, i, now_ns);
@@ -275,7 +275,7 @@ bool pool_answered(struct pool *p, uint32_t server, uint32_t serial, uint64_t no
 	note_life(p, server, left_ns, now_ns);
 	if (of_run || !p->forcing)
 		decide_by_answer(p, server, now_ns);
-	bury(p);
+	bury(p, now_ns);
 	return true;
 }
 
@@ -289,7 +289,7 @@ static void move_by_request(struct pool *p, uint32_t server, uint64_t now_ns)
 	p->moved_ns = now_ns;
 	become(p, server, ACTIVE_REQUEST, now_ns);
 	check_from(p, now_ns, now_ns);
-	bury(p);
+	bury(p, now_ns);
 }
 
 void pool_request(struct pool *p, uint32_t server, uint64_t request_ns, uint64_t now_ns)
@@ -336,7 +336,7 @@ static void decide_by_pulses(struct pool *p, uint64_t now_ns)
 	} else if (found && p->forcing) {
 		check_from(p, now_ns, now_ns);
 	}
-	bury(p);
+	bury(p, now_ns);
 }
 
 static void note_role(struct pool *p, uint32_t server)
@@ -374,6 +374,7 @@ void pool_observed(struct pool *p, uint32_t server, uint64_t now_ns)
 		fall_silent(p, server, true, now_ns);
 	if (s->unheard < UINT32_MAX)
 		s->unheard++;
+	bury(p, now_ns);
 }
 
 void pool_told(struct pool *p, uint32_t server, const struct pool_told *told, uint64_t now_ns)
@@ -386,6 +387,7 @@ void pool_told(struct pool *p, uint32_t server, const struct pool_told *told, ui
 		return;
 	}
 	s->told = *told;
+	s->heard_ns = now_ns;
 	s->heard = true;
 	s->fell_silent = false;
 	note_role(p, server);

@@ -22,9 +22,9 @@
  *          A host is silent when `misses` questions in a row had no answer: whoever asks late waits late, and blames nobody.
  *
  * Deaths: what a server knew is gone when it is dead and another is active, once until it is seen to live again. Dead is: its
- *          host is heard and says that its server is not well (not the holder); or is heard no more, though it was
- *          and did not say that it is being stopped; or, where no host was heard, its server is silent to OPTIONS. A mere
- *          change of roles, its host heard and well, is none.
+ *          host is heard and says that its server is not well (not the holder); or was heard and is not for a whole second, though
+ *          it did not say that it is being stopped; or, where no host was heard, its server is silent to OPTIONS. A mere
+ *          change of roles, its host heard and well, is none; nor is a moment without answers.
  *
  * Pure. Time: boot clock nanoseconds, passed in; whoever calls has read what arrived before he asks what is due.
  * Source:  the guide, Using SIP Proxy, SIP Proxy-based HA Workflow; RFC 3261 §17.1.2 (timer E); design §4.7.
@@ -40,6 +40,7 @@
 #define POOL_NEVER	UINT64_MAX
 #define POOL_KEPT	8	/* questions of each server whose answers are still known */
 #define POOL_HOLD_MAX	64	/* times `check` */
+#define POOL_DEAD_NS	UINT64_C(1000000000)	/* silence of a host that is a death */
 
 enum active_cause { ACTIVE_START, ACTIVE_OPTIONS, ACTIVE_SILENT, ACTIVE_REQUEST, ACTIVE_PULSE, ACTIVE_CAUSE__N };
 enum active_state { SERVER_UNKNOWN, SERVER_ANSWERS, SERVER_SILENT };
@@ -79,6 +80,7 @@ struct pool_server {
 	uint64_t answered_to_ns, silent_to_ns;	/* newest departure that was answered; that had its whole time */
 	uint64_t request_ns, begun_ns;	/* its last request; the first after a silence */
 	struct pool_told told;
+	uint64_t heard_ns;		/* when its host was last heard */
 	uint32_t unheard;		/* questions of pulses since its host's last answer */
 	bool open;			/* the newest OPTIONS has no answer yet */
 	bool leaving;			/* and was not said to have left */
