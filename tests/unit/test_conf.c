@@ -131,9 +131,7 @@ static void example_file_is_understood(void **state)
 	assert_true(g->opt.sip_pass_check);
 	assert_int_equal(conf.n_devices, 1);
 	assert_int_equal(conf.devices[0].contact.port, 5060);
-	assert_int_equal(conf.n_pools, 1);
-	assert_int_equal(conf.pools[0].n_servers, 2);
-	assert_string_equal(conf.pools[0].server[1].host, "b");
+	assert_int_equal(conf.n_pools, 0);	/* there, but as a comment: it would lead frames */
 }
 
 static void little_is_enough(void **state)
