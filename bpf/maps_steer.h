@@ -88,6 +88,14 @@ struct {
 	__type(value, struct bt_dialog);
 } st_dialog SEC(".maps");
 
+/* Slot of the pool that this CPU met last: its first service is looked at before cfg_service*. Written and read by XDP. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} st_last SEC(".maps");
+
 /* Written and read by XDP. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

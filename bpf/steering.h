@@ -44,6 +44,14 @@ static __always_inline struct bt_service *service_at(const __u8 ip[16], __be16 p
 	return bpf_map_lookup_elem(&cfg_service6, &key6);
 }
 
+/* Both lie at multiples of four. */
+static __always_inline bool steering_same_ip(const __u8 a[16], const __u8 b[16])
+{
+	const __u32 *x = (const __u32 *)a, *y = (const __u32 *)b;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
+}
+
 static __always_inline struct bt_steer *steer_config(void)
 {
 	__u32 zero = 0;

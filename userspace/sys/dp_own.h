@@ -57,6 +57,7 @@
 	X(cfg_pool, struct bt_pool, 1 + BT_POOLS_MAX) \
 	X(st_young, struct bt_dialog, BT_YOUNG_MAX) \
 	X(st_dialog, struct bt_dialog, BT_DIALOG_MAX) \
+	X(st_last, __u32, 1) \
 	X(st_follow, struct bt_follow, BT_FOLLOW_MAX) \
 	X(st_pool, struct bt_pool_count, 1 + BT_POOLS_MAX) \
 	X(st_pool_seen, struct bt_pool_seen, 1 + BT_POOLS_MAX) \
