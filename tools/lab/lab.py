@@ -394,9 +394,9 @@ class Lab:
             node.ip(f"addr add {service}/{128 if ':' in service else 32} dev lo")
 
     def serve_translated(self, *hosts, node="n"):
-        """Behind nat: answers to the client go back by the node, which forwards what it translated."""
+        """Behind nat: answers to the client go back by the node, which forwards what it translated (kernel-notes/xdp-forward)."""
         self.nodes[node].sysctl(net__ipv4__ip_forward=1, net__ipv6__conf__all__forwarding=1, net__ipv4__conf__all__send_redirects=0,
-                                net__ipv4__conf__eth0__send_redirects=0)
+                                net__ipv4__conf__eth0__send_redirects=0, net__ipv4__conf__eth0__accept_local=1)
         for host in hosts or HOSTS:
             self.nodes[host].ip(f"route add {self.c.ip4}/32 via {self.nodes[node].ip4} dev eth0",
                                 f"route add {self.c.ip6}/128 via {self.nodes[node].ip6} dev eth0")
