@@ -106,8 +106,8 @@ test: deps	## every test
 	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-net check-vm
 demo: deps	## two hosts, real SIP calls, three outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
-bench: deps	## the performance table, keepalived measured in the same run
-	@$(MAKE) --no-print-directory all $O/tests/bpf/bench_xdp && tools/bench/run && $O/tests/bpf/bench_xdp
+bench: deps	## the performance tables: keepalived, nftables DNAT and Kamailio measured in the same runs
+	@$(MAKE) --no-print-directory all $O/tests/bpf/bench_xdp && tools/bench/run && tools/bench/steering && $O/tests/bpf/bench_xdp
 install: all	## DESTDIR= PREFIX=
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $O/batond
 	install -D -t $(DESTDIR)$(PREFIX)/bin $O/baton
