@@ -172,8 +172,8 @@ static void recall(struct steer *s, uint32_t i)
 {
 	struct steered *p = &s->pool[i];
 
-	p->kept = BT_AIM_ACTIVE(steer_row(s, p)->aim);
 	drain_recall(s, p);
+	p->kept = p->drain.server ? p->drain.server : BT_AIM_ACTIVE(steer_row(s, p)->aim);	/* as if nothing were drained */
 	ask_active(s, i);
 	steer_follow(s, p);
 }

@@ -212,7 +212,8 @@ static void want_hops(struct steer *s)
 	for (uint32_t i = 0; i < s->n; i++)
 		for (int k = 0; k < BT_SERVERS; k++)
 			servers[i * BT_SERVERS + (uint32_t)k] = s->pool[i].conf.server[k].at.ip;
-	hops_want(s->hops, servers, s->n * BT_SERVERS);
+	if (s->hops)	/* one that only clears away has none */
+		hops_want(s->hops, servers, s->n * BT_SERVERS);
 }
 
 /* Rows stand before services lead to them, and go after. */
