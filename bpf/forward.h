@@ -134,6 +134,21 @@ static __always_inline int forward_shape(struct xdp_md *ctx, const struct header
 	return forward_leave(ctx, h, pool, server);
 }
 
+/*
+ * The way of nearly all frames by L2: out where it came in, tags as they are. It was looked at for loops before. -1: it
+ * wants forward_to().
+ */
+static __always_inline int forward_at_once(struct xdp_md *ctx, const struct bt_pool *p, const struct bt_pool_server *to)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+
+	if (p->forward != BT_FWD_L2 || !eth || !to->ifindex || to->ifindex != ctx->ingress_ifindex)
+		return -1;
+	__builtin_memcpy(eth->h_dest, to->next_mac, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, to->our_mac, ETH_ALEN);
+	return FORWARD_WAY(BT_S_SENT, XDP_TX);
+}
+
 /* A client's frame, to the server 1 or 2. */
 __noinline int forward_to(struct xdp_md *ctx, struct headers *h, __u32 pool, __u32 server)
 {

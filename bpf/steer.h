@@ -139,12 +139,12 @@ static __always_inline bool steer_is_kept(const struct steering *s)
 	       (s->rung == BT_R_NEW || s->rung == BT_R_DIALOG || s->rung == BT_R_STALE);
 }
 
-/* Its server is decided. */
+/* Its server is decided. @quick: its pool, if it was looked at for loops. */
 static __always_inline int steer_send(struct xdp_md *ctx, struct headers *h, struct steering *s,
-				      struct bt_pool_count *count)
+				      struct bt_pool_count *count, struct bt_pool *quick)
 {
 	__u32 rung = s->rung, i;
-	int way;
+	int way = -1;
 
 	barrier_var(rung);	/* 6.1 knows no bound of a copy */
 	if (rung < BT_R__N)
@@ -153,7 +153,10 @@ static __always_inline int steer_send(struct xdp_md *ctx, struct headers *h, str
 		return STEER_DROP(BT_S_NO_SERVER);
 	if (h->fragment && !h->later)
 		follow_note(ctx, h, s, 0);
-	way = forward_to(ctx, h, s->pool, s->server);
+	if (quick)
+		way = forward_at_once(ctx, quick, pool_server(quick, s->server));
+	if (way < 0)
+		way = forward_to(ctx, h, s->pool, s->server);
 	if ((way & 0xff) == BT_S_SENT) {
 		i = s->server == 2;
 		count->packets[i]++;
@@ -176,7 +179,7 @@ static __always_inline int steer_climb(struct xdp_md *ctx, struct headers *h, st
 	steer_aim(s, pool);
 	if (s->tcp_flags) {
 		connection_ladder(s);
-		return steer_send(ctx, h, s, count);
+		return steer_send(ctx, h, s, count, pool);
 	}
 	steer_scan(ctx, s, cfg);
 	if (steering_is_request(s) && steer_own_server(s, pool))
@@ -187,7 +190,7 @@ static __always_inline int steer_climb(struct xdp_md *ctx, struct headers *h, st
 	steer_witness(h, s);
 	if (pool->flags & BT_POOL_KEEP && steer_is_kept(s))
 		hand_frame(ctx, h, s, BT_SLOW_KEEP);
-	return steer_send(ctx, h, s, count);
+	return steer_send(ctx, h, s, count, pool);
 }
 
 /* For the service of @s->pool. */
@@ -259,7 +262,7 @@ static __always_inline int steer_later(struct xdp_md *ctx, struct headers *h, st
 		steer_aim(s, pool);
 		s->server = s->active;
 	}
-	return steer_send(ctx, h, s, count);
+	return steer_send(ctx, h, s, count, NULL);
 }
 
 static __always_inline bool steer_has_ports(struct xdp_md *ctx, const struct headers *h, struct steering *s)
@@ -342,7 +345,7 @@ static __always_inline int steer_icmp(struct xdp_md *ctx, struct headers *h, str
 	s->server = steer_icmp_server(s);
 	if (s->server && forward_icmp(ctx, h, s->pool, s->server))
 		return STEER_DROP(BT_S_MALFORMED);
-	return steer_send(ctx, h, s, count);
+	return steer_send(ctx, h, s, count, NULL);
 }
 
 /* Is it for the first service of the pool that this CPU met last? 20 ns less than asking the hash. */

@@ -128,7 +128,20 @@ static bool is_listed(const struct dp_place *one, const struct dp_place *list, u
 	return false;
 }
 
-#define PLACES_MAX	(BT_POOLS_MAX * CONF_SERVICES_MAX * (1 + BT_SERVERS))
+/* Port 0 of each service's address: its first pool, which gets later fragments whose first was not seen. */
+static uint32_t list_addresses(const struct steered *pools, uint32_t n_pools, struct dp_place *list, uint32_t n)
+{
+	for (uint32_t i = 0; i < n_pools; i++)
+		for (uint32_t j = 0; j < pools[i].conf.n_services; j++) {
+			struct dp_place any = place(&pools[i].conf.service[j].ip, 0, pools[i].slot, 0, false);
+
+			if (!is_listed(&any, list, n))
+				list[n++] = any;
+		}
+	return n;
+}
+
+#define PLACES_MAX	(BT_POOLS_MAX * CONF_SERVICES_MAX * (2 + BT_SERVERS))
 _Static_assert(PLACES_MAX <= BT_SERVICES_MAX, "raise BT_SERVICES_MAX");
 
 static int fill_services(struct steer *s, const struct steered *pools, uint32_t n_pools)
@@ -139,6 +152,7 @@ static int fill_services(struct steer *s, const struct steered *pools, uint32_t 
 
 	for (uint32_t i = 0; i < n_pools; i++)
 		n += list_pool(&pools[i].conf, pools[i].slot, want + n);
+	n = list_addresses(pools, n_pools, want, n);
 	for (int i = 0; i < n_has && !err; i++)		/* first: then there is room */
 		if (!is_listed(&has[i], want, n))
 			err = dp_del_service(s->dp, &has[i]);
