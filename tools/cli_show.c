@@ -468,6 +468,35 @@ static void add_live(char to[LINE_CAP], const json_t *dir, const char *what, con
 		    (int)(json_integer_value(age) % 1000));
 }
 
+static void show_userspace(const json_t *rows)
+{
+	const json_t *r;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 3, "BY USERSPACE", "TIMES", "MEANING");
+	json_array_foreach(rows, i, r) {
+		char times[LINE_CAP] = "";
+
+		add(times, "%" JSON_INTEGER_FORMAT, num(r, "times"));
+		if (num(r, "times"))
+			table_add(&t, str(r, "name"), times, str(r, "text"));
+	}
+	table_print(&t);
+	puts("");
+}
+
+static bool any_userspace(const json_t *rows)
+{
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach(rows, i, r)
+		if (num(r, "times"))
+			return true;
+	return false;
+}
+
 static void show_counters(const json_t *doc)
 {
 	const json_t *v;
@@ -478,6 +507,8 @@ static void show_counters(const json_t *doc)
 	puts("");
 	show_hook("TC, OUT", json_object_get(doc, "tc"));
 	puts("");
+	if (any_userspace(json_object_get(doc, "userspace")))
+		show_userspace(json_object_get(doc, "userspace"));
 	table_open(&t, 6, "VIP", "GROUP", "REQUESTS IN", "RESPONSES OUT", "REQUESTS OUT", "RESPONSES IN");
 	json_array_foreach(json_object_get(doc, "vips"), i, v) {
 		const json_t *in = json_object_get(v, "in"), *out = json_object_get(v, "out");

@@ -4,6 +4,7 @@
 import traffic
 from controller import Steerer
 from lab import HOSTS, Lab
+from test_cli import check
 
 CALLS = 20
 
@@ -21,6 +22,10 @@ def test_a_refused_call_goes_to_the_other_server():
         made = traffic.Calls(lab, rate=20, talk_ms=200, number=CALLS, address=node.service, give_up_ms=30000).wait()
         assert (made["ok"], made["failed"]) == (CALLS, 0), f"{made}, {steered(node)}, {node.json('pools')}"
         assert steered(node)["handed-overflow"] >= CALLS, steered(node)
+        counters = check(node.json("counters"), "counters")
+        done = {r["name"]: r["times"] for r in counters["userspace"]}
+        assert (done["overflowed"], done["not-kept"], done["failed"]) == (CALLS, 0, 0), done
+        assert "overflowed" in node.cli("counters").stdout
         # It refuses each call until it has the ACK.
         assert refusing.wait(40) == 0, f"not every refusal got its ACK: {refusing.text()[-2000:]}"
         # Both refuse: the callers are told, once each.

@@ -26,6 +26,7 @@
 #include "ctl/ctl.h"
 #include "ctl_wire.h"
 #include "ha/ha_view.h"
+#include "steer/slow.h"
 #include "steer/steer.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -92,6 +93,11 @@ int ha_steer_counts(struct ha *h, struct bt_count ret[BT_S__N])
 	(void)h;
 	memset(ret, 0, BT_S__N * sizeof(*ret));
 	return 0;
+}
+void ha_slow_counts(const struct ha *h, struct slow_counts *ret)
+{
+	(void)h;
+	memset(ret, 0, sizeof(*ret));
 }
 const struct conf *ha_wanted(const struct ha *h) { return h->wanted; }
 bool ha_vip_present(const struct ha *h, uint32_t vip) { (void)h; return vip == 0; }

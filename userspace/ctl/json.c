@@ -609,6 +609,7 @@ json_t *doc_counters(struct ha *ha, int *ret_err)
 	put(doc, "xdp", counters_hook(xdp_exits, xdp, BT_X__N));
 	put(doc, "tc", counters_hook(tc_exits, tc, BT_T__N));
 	put(doc, "steering", steering);
+	put(doc, "userspace", doc_slow_counters(ha));
 	put(doc, "vips", json_array());
 	return doc;
 }

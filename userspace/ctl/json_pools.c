@@ -10,6 +10,7 @@
 #include "core/conf_addr.h"
 #include "ctl_wire.h"
 #include "ha/ha_view.h"
+#include "steer/slow.h"
 #include "steer/steer.h"
 #include "sys/clock.h"
 
@@ -280,6 +281,39 @@ json_t *doc_steer_counters(struct ha *ha, int *ret_err)
 		put(o, "packets", number(counts[i].packets));
 		put(o, "bytes", number(counts[i].bytes));
 		put(o, "text", json_string(exits[i].what));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
+static struct slow_counts slow_counts_of(const struct ha *ha)
+{
+	struct slow_counts c;
+
+	ha_slow_counts(ha, &c);
+	return c;
+}
+
+json_t *doc_slow_counters(const struct ha *ha)
+{
+	struct slow_counts c = slow_counts_of(ha);
+	json_t *a = json_array(), *o;
+	const struct { const char *name, *text; uint64_t n; } rows[] = {
+		{ "kept", "INVITEs, for as long as they may have to go elsewhere", c.kept },
+		{ "overflowed", "refused INVITEs that went to the other server", c.overflowed },
+		{ "not-kept", "refusals given back to the client: their INVITE was not known any more", c.not_kept },
+		{ "rejected", "new INVITEs answered with shutdown-sip-reject-code", c.rejected },
+		{ "cut", "packets too long for IPIP, sent in parts", c.cut },
+		{ "sent-on", "requests of servers sent on by their URI", c.sent_on },
+		{ "malformed", "frames and answers that were not understood: left alone", c.malformed },
+		{ "failed", "could not be sent", c.failed },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		o = json_object();
+		put(o, "name", json_string(rows[i].name));
+		put(o, "times", number(rows[i].n));
+		put(o, "text", json_string(rows[i].text));
 		json_array_append_new(a, o);
 	}
 	return a;

@@ -17,5 +17,6 @@ json_t *doc_pools_rows(const struct ha *ha, uint32_t first, uint32_t n);	/* thes
 json_t *doc_trace(const struct ha *ha, const struct bt_trace *t);
 /* What became of frames that the steering stage took up; NULL: no pools here, or negative errno. */
 json_t *doc_steer_counters(struct ha *ha, int *ret_err);
+json_t *doc_slow_counters(const struct ha *ha);			/* of those, what userspace did */
 
 #endif

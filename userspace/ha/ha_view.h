@@ -95,6 +95,8 @@ int ha_alarm_clear(struct ha *ha, const char *id);	/* -ENOENT */
 
 int ha_counts(struct ha *ha, struct bt_count ret_xdp[BT_X__N], struct bt_count ret_tc[BT_T__N]);
 int ha_steer_counts(struct ha *ha, struct bt_count ret[BT_S__N]);
+struct slow_counts;
+void ha_slow_counts(const struct ha *ha, struct slow_counts *ret);
 int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N]);
 
 /* Who sent VIP frames here in the last minute, although this host does not hold them. */

@@ -12,6 +12,7 @@
 #include "core/opts.h"
 #include "core/ready.h"
 #include "core/word.h"
+#include "steer/slow.h"
 #include "sys/clock.h"
 #include "sys/dp_steer.h"
 
@@ -161,6 +162,11 @@ int ha_counts(struct ha *ha, struct bt_count ret_xdp[BT_X__N], struct bt_count r
 int ha_steer_counts(struct ha *ha, struct bt_count ret[BT_S__N])
 {
 	return dp_steer_counts(ha->dp, ret);
+}
+
+void ha_slow_counts(const struct ha *ha, struct slow_counts *ret)
+{
+	slow_counts(ha->slow, ret);
 }
 
 int ha_live(struct ha *ha, uint32_t vip_index, struct bt_live ret[BT_DIR__N])
