@@ -13,7 +13,7 @@ import threading
 import pytest
 
 import traffic
-from controller import Steerer
+from controller import Steerer, pool
 from lab import BUILD, HOSTS, PORT, SERVICE, Lab, wait_until
 from test_cli import check
 
@@ -133,6 +133,43 @@ def sampling(node):
     """cfg_steer's trace_every, as the kernel has it."""
     dump = subprocess.run(["bpftool", "-j", "map", "dump", "pinned", f"{node.pin_dir}/cfg_steer"], capture_output=True, text=True, check=True)
     return json.loads(dump.stdout)[0]["formatted"]["value"]["trace_every"]
+
+
+def test_dialogs_outlive_restart_and_reload(lab):
+    serve(lab)
+    node = Steerer(lab, settings={"pool sales": SOON}).start().wait_reaches()
+    caller = Caller(lab)
+    assert caller.begin("one") == "a"
+
+    node.signal(signal.SIGUSR1)			# started again in place
+    wait_until(lambda: "pins=found" in node.log(), 20, "the next batond")
+    node.wait_ready()
+    node.wait_reaches()
+    before = led(node).get("dialog", 0)
+    assert caller.go_on("one") == "a" and led(node)["dialog"] > before, led(node)
+
+    other = pool(lab, "10.77.0.201")
+    lab.nodes["n"].ip("addr add 10.77.0.201/32 dev eth0")
+    node.configure({"pool more": {**other, "server": ["a 10.77.0.1:5060", "b 10.77.0.2:5060"][::-1], **SOON}})
+    refused = node.cli("reload", check=False)
+    assert refused.returncode == 1 and "is already a server of [pool sales]" in refused.stderr, refused
+    assert caller.go_on("one") == "a"
+    lab.serve_directly(service="10.77.0.201")
+    for host in HOSTS:
+        lab.nodes[host].ip(f"addr add 10.77.0.{10 + HOSTS.index(host)}/32 dev eth0")
+    node.configure({"pool more": {"server": ["b 10.77.0.11:5060", "a 10.77.0.10:5060"]}})
+    for host in HOSTS:
+        lab.server(host).kill()
+        traffic.answerer(lab, host, addresses=(SERVICE, "10.77.0.201", lab.nodes[host].ip4, f"10.77.0.{10 + HOSTS.index(host)}"))
+    node.cli("reload")
+    wait_until(lambda: all(s["reachable"] for s in node.pool("more")["servers"]), 10, "the new pool's servers to be reached")
+    assert Caller(lab, "10.77.0.201").begin("else") == "b"
+    before = led(node).get("dialog", 0)
+    assert caller.go_on("one") == "a" and led(node)["dialog"] > before, led(node)
+    node.configure({"pool more": None})
+    node.cli("reload")
+    assert [p["name"] for p in node.json("pools")["pools"]] == ["sales"]
+    assert caller.go_on("one") == "a"
 
 
 @pytest.mark.parametrize("nodes", [2])

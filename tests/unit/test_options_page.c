@@ -122,7 +122,8 @@ static const struct row {
 	  { "5X3", "XXX", "50X,503", "5034", "50" }, NET("overflow", "test_a_refused_call_goes_to_the_other_server") },
 	{ SEC_POOL, "shutdown-sip-reject-code", "none", "300 .. 603", "at once", { "299", "604", "60X", "" }, LATER },
 	{ SEC_POOL, "graceful-shutdown-sip-timeout", "none", "0 .. 32 s", "at once", { "-1", "33", "4s", "" }, LATER },
-	{ SEC_POOL, "drain-deadline", "0", "0 or 1s .. 86400s", "at once", { "500ms", "86401s", "60", "" }, LATER },
+	{ SEC_POOL, "drain-deadline", "0", "0 or 1s .. 86400s", "at once", { "500ms", "86401s", "60", "" },
+	  SYS("steer", "a_deadline_ends_it") },
 
 	{ SEC_GROUP, "sip-address", "none", "ADDRESS/LENGTH [dev IF], one line each", "restart",
 	  { "10.0.0.1", "10.0.0.1/33", "127.0.0.1/8", "224.0.0.1/4", "" }, NET("calls", "test_calls_over_ipv6_and_ipv4_move_together") },

@@ -252,7 +252,7 @@ static const struct opt table[] = {
 	{ POOL("graceful-shutdown-sip-timeout", AT_ONCE, OPT_UINT, graceful_shutdown_sip_timeout_s), SECONDS(NULL, 0, 32),
 	  IDLE, .help = "as in [TServer], of this pool's calls" },
 	{ POOL("drain-deadline", AT_ONCE, OPT_TIME, drain_deadline_ns), NUMBER("0", 1 * SEC, 86400 * SEC),
-	  .zero = true, IDLE, .help = "end of a drain whose dialogs do not end; 0: none" },
+	  .zero = true, .help = "end of a drain whose dialogs do not end; 0: none" },
 };
 
 #define N_OPTS (sizeof(table) / sizeof(table[0]))

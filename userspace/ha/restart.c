@@ -22,6 +22,8 @@
 /* Where XDP is off batond itself answers pulses: without it the peer hears nothing at once. */
 static const char *answers_by_hand(const struct ha *ha)
 {
+	if (conf_is_alone(ha->conf))
+		return NULL;
 	for (uint32_t i = 0; i < ha->conf->n_paths; i++)
 		if (conf_xdp_of(ha->conf, ha->conf->paths[i].dev) != XDP_OFF)
 			return NULL;
