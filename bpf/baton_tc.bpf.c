@@ -7,7 +7,9 @@
  */
 #include <linux/pkt_cls.h>
 
+#include "call_table.h"
 #include "count.h"
+#include "drain.h"
 #include "gate.h"
 #include "maps_tc.h"
 #include "parse.h"
@@ -15,6 +17,9 @@
 #include "vip.h"
 
 #define HEADERS 128	/* enough for all headers and the first bytes of SIP, but for long chains */
+#define MESSAGE 2048	/* and for the headers of SIP */
+
+SIP_SCAN(__sk_buff)
 
 const volatile int verdicts[BT_T__N] = {
 #define VERDICT(name, verdict, text) [BT_T_##name] = TC_ACT_##verdict,
@@ -42,7 +47,22 @@ static __always_inline bool frame_follows(const struct frame *f)
 	return f->h.later && f->h.proto == IPPROTO_UDP;
 }
 
-static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const struct bt_vip *vip)
+/* What is to be done with a frame from a VIP, beside letting it go. */
+struct leaving {
+	__u32 group;
+	__u32 sip;	/* its dialog is to be noted */
+	__u64 now;
+};
+
+/* Left to this host by the new holder: all that its server says, but who has the VIP. */
+static __always_inline enum bt_tc_exit kept_out(const struct frame *f, const struct bt_vip *vip, __u32 kind, __u64 now)
+{
+	if (live_is_counted(f))
+		live_count(f, vip, BT_OUT, kind, now);
+	return BT_T_VIP_KEPT;
+}
+
+static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const struct bt_vip *vip, struct leaving *ret)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct frame_payload payload;
@@ -52,11 +72,15 @@ static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const stru
 	if (!frame_payload(f, &payload) || !gate_read(vip->group, now, &gate))
 		return BT_T_VIP_HELD;
 	kind = sip_read(f, &payload);
+	ret->now = now;
+	ret->sip = vip->flags & BT_VIP_CALLS && kind < SIP_KEEPALIVE && f->h.proto == IPPROTO_UDP;
 	if (gate_is_open(&gate)) {
 		if (live_is_counted(f))
 			live_count(f, vip, BT_OUT, kind, now);
 		return BT_T_VIP_SENT;
 	}
+	if (BT_WORD_MODE(gate.word) != BT_OPEN && drain_keeps_any(vip->group, now))
+		return kept_out(f, vip, kind, now);
 	if (!gate_lingers(vip->group, &gate, now))
 		return BT_T_VIP_HELD;
 	if (frame_follows(f))
@@ -78,8 +102,8 @@ static __always_inline bool goes_to_own(const struct frame *f)
 	return vip && group_is_open(vip->group, bpf_ktime_get_boot_ns());
 }
 
-/* @ret_group is that of the VIP it leaves from, if it leaves. */
-static __always_inline enum bt_tc_exit decide(const struct frame *f, __u32 *ret_group)
+/* @ret is of the VIP it leaves from, if it leaves. */
+static __always_inline enum bt_tc_exit decide(const struct frame *f, struct leaving *ret)
 {
 	struct bt_vip *vip;
 	struct who_has who;
@@ -93,8 +117,8 @@ static __always_inline enum bt_tc_exit decide(const struct frame *f, __u32 *ret_
 		return BT_T_VIP_OWN;
 	vip = vip_of(f, true);
 	if (vip) {
-		*ret_group = vip->group;
-		return vip_out(f, vip);
+		ret->group = vip->group;
+		return vip_out(f, vip, ret);
 	}
 	return f->h.broken || f->h.deep ? BT_T_TRUNCATED : BT_T_NOT_OURS;
 }
@@ -106,6 +130,41 @@ __noinline int read_frame(struct __sk_buff *skb, struct headers *ret)
 	return 0;
 }
 
+/* Who this host is in the group, by the word; of one that is drained by the number of its drain, which is the peer's. */
+static __always_inline bool call_begin(struct call *c)
+{
+	__u64 *word, own, drain;
+
+	word = bpf_map_lookup_elem(&st_word, &c->group);
+	if (!word)
+		return false;
+	own = READ_ONCE(*word);
+	drain = drain_read(c->group, c->now, BT_DRAIN_GRACE_NS);
+	c->keeps = BT_WORD_MODE(own) != BT_OPEN;
+	c->notes_all = drain_is(c->group, own, BT_DRAIN_YOURS, c->now);
+	c->term = BT_WORD_TERM(c->keeps ? drain : own);
+	c->host = c->keeps ? BT_HOSTS - BT_WORD_OWNER(drain) : BT_WORD_OWNER(own);
+	return true;
+}
+
+/* SIP over UDP that leaves: note its dialog. A function of its own: verified once. 0. */
+__noinline int note_call(struct __sk_buff *skb, const struct headers *h, const struct leaving *leaving)
+{
+	struct sip_msg m = {};
+	struct call c = { .out = true };
+
+	if (!h || !leaving)
+		return 0;
+	c.group = leaving->group;
+	c.now = leaving->now;
+	if (!call_begin(&c) || !call_key(c.group, &m))
+		return 0;
+	sip_scan(skb, h->l4 + sizeof(struct udphdr), h->end, &m);
+	if (call_is_told(&m))
+		call_note(&m, &c);
+	return 0;
+}
+
 __noinline int mark_frame(struct __sk_buff *skb, struct headers *h, __u32 group)
 {
 	if (h)
@@ -113,23 +172,40 @@ __noinline int mark_frame(struct __sk_buff *skb, struct headers *h, __u32 group)
 	return 0;
 }
 
+static __always_inline void pull(struct __sk_buff *skb, __u32 want)
+{
+	__u32 len = skb->len < want ? skb->len : want;
+
+	if (skb->data_end - skb->data < len)
+		bpf_skb_pull_data(skb, len);
+}
+
+/* What it says of its VIP's group. Packet pointers are void behind it. */
+static __always_inline void follow(struct __sk_buff *skb, struct headers *h, const struct leaving *leaving, __u32 exit)
+{
+	if (leaving->sip && !h->later && (exit == BT_T_VIP_SENT || exit == BT_T_VIP_KEPT)) {
+		pull(skb, MESSAGE);
+		note_call(skb, h, leaving);
+	}
+	if (exit == BT_T_VIP_SENT || exit == BT_T_VIP_LINGER || exit == BT_T_VIP_RESET || exit == BT_T_VIP_KEPT)
+		mark_frame(skb, h, leaving->group);
+}
+
 SEC("tc")
 int baton_tc(struct __sk_buff *skb)
 {
-	__u32 len = skb->len, exit, group = 0;
+	struct leaving leaving = {};
+	__u32 len = skb->len, exit;
 	struct frame f = {};
 
 	count_exit(&st_count_tc, BT_T_TOTAL, len);
-	/* Headers may lie in page fragments; what cannot be pulled is read as far as it goes. */
-	if (skb->data_end - skb->data < HEADERS && skb->data_end - skb->data < len)
-		bpf_skb_pull_data(skb, len < HEADERS ? len : HEADERS);
+	pull(skb, HEADERS);	/* headers may lie in page fragments; what cannot be pulled is read as far as it goes */
 	read_frame(skb, &f.h);
 	f.data = (void *)(long)skb->data;
 	f.data_end = (void *)(long)skb->data_end;
-	exit = decide(&f, &group);
+	exit = decide(&f, &leaving);
 	count_exit(&st_count_tc, exit, len);
-	if (exit == BT_T_VIP_SENT || exit == BT_T_VIP_LINGER || exit == BT_T_VIP_RESET)
-		mark_frame(skb, &f.h, group);	/* packet pointers are void from here on */
+	follow(skb, &f.h, &leaving, exit);
 	return exit < BT_T__N ? verdicts[exit] : TC_ACT_SHOT;
 }
 

@@ -5,6 +5,7 @@
  * Every frame is counted once as total and once by the way it went (enum bt_xdp_exit). What takes longer goes on
  * in a stage (stage.h): a program of its own here below, which counts that exit itself.
  */
+#include "calls.h"
 #include "conflict.h"
 #include "count.h"
 #include "crash.h"
@@ -49,33 +50,41 @@ static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struc
 }
 
 /* The gate let it in: to this host's server, or is there more to be asked? */
-static __always_inline __u32 vip_goes_on(const struct bt_vip *vip, enum bt_xdp_exit exit, __u64 now)
+static __always_inline __u32 vip_goes_on(const struct frame *f, const struct bt_vip *vip, enum bt_xdp_exit exit,
+					 __u32 kind, __u64 now)
 {
-	if (!(vip->flags & (BT_VIP_STEERED | BT_VIP_CALLS)))
-		return exit;
-	if (!stage_tell(now, vip->group, 1 + vip->index))
-		return BT_X_BROKEN;
-	return vip->flags & BT_VIP_STEERED ? STAGE_EXIT(BT_STAGE_STEER) : STAGE_EXIT(BT_STAGE_CALLS);
+	__u32 stage = BT_STAGE_STEER;
+
+	if (!(vip->flags & BT_VIP_STEERED)) {
+		if (!(vip->flags & BT_VIP_CALLS) || !calls_wanted(f, vip, kind))
+			return exit;
+		stage = BT_STAGE_CALLS;
+	}
+	return stage_tell(now, vip->group, 1 + vip->index, exit) ? STAGE_EXIT(stage) : BT_X_BROKEN;
 }
 
 static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, const struct bt_vip *vip)
 {
 	struct frame_payload payload;
 	enum bt_xdp_exit exit;
+	__u32 kind = SIP_NOT;
 	__u64 now;
 
 	if (!frame_payload(f, &payload))
 		return BT_X_VIP_MALFORMED;
 	now = bpf_ktime_get_boot_ns();
 	exit = vip_exit(ctx, f, vip, now);
-	if (exit != BT_X_VIP_ACCEPTED && exit != BT_X_VIP_TAKEN)
+	if (exit != BT_X_VIP_ACCEPTED && exit != BT_X_VIP_TAKEN && exit != BT_X_VIP_KEPT)
 		return exit;
-	seen_accept(vip->group, now);
+	if (exit != BT_X_VIP_KEPT)
+		seen_accept(vip->group, now);
 	if (f->h.fragment && !f->h.later)
 		fragment_begin(ctx, &f->h, now);
-	if (live_is_counted(f))
-		live_count(f, vip, BT_IN, sip_read(f, &payload), now);
-	return vip_goes_on(vip, exit, now);
+	if (live_is_counted(f)) {
+		kind = sip_read(f, &payload);
+		live_count(f, vip, BT_IN, kind, now);
+	}
+	return vip_goes_on(f, vip, exit, kind, now);
 }
 
 /* A UDP datagram to the pulse port? */
@@ -109,7 +118,7 @@ static __always_inline __u32 host_in(const struct frame *f)
 		return STAGE_EXIT(BT_STAGE_PULSE);
 	if (!stage_steers())
 		return BT_X_NOT_OURS;
-	return stage_tell(0, 0, 0) ? STAGE_EXIT(BT_STAGE_STEER) : BT_X_BROKEN;
+	return stage_tell(0, 0, 0, 0) ? STAGE_EXIT(BT_STAGE_STEER) : BT_X_BROKEN;
 }
 
 static __always_inline __u32 decide(struct xdp_md *ctx, const struct frame *f)
@@ -187,11 +196,15 @@ int baton_steer(struct xdp_md *ctx)
 	return steer_in(ctx, &h);
 }
 
-/* A stage: a VIP's, let in by the open gate. */
+/* A stage: a VIP's that was let in: is it of a dialog, and of which host's? */
 SEC("xdp")
 int baton_calls(struct xdp_md *ctx)
 {
-	return leave(ctx, BT_X_VIP_ACCEPTED);
+	struct bt_stage *stage = stage_told();
+	struct headers h = {};
+
+	read_frame(ctx, &h);
+	return leave(ctx, stage ? calls_in(ctx, &h, stage) : BT_X_BROKEN);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -29,7 +29,7 @@ static __always_inline bool fragment_key(struct xdp_md *ctx, const struct header
 /* A first fragment was let in. 0. */
 __noinline int fragment_begin(struct xdp_md *ctx, const struct headers *h, __u64 now)
 {
-	__u64 until = now + FRAGMENT_NS;
+	__u64 until = (now + FRAGMENT_NS) & ~BT_FRAG_BACK;
 	struct bt_frag_key key;
 
 	if (h && fragment_key(ctx, h, &key))
@@ -46,7 +46,30 @@ __noinline int fragment_is_ours(struct xdp_md *ctx, const struct headers *h, __u
 	if (!h || !fragment_key(ctx, h, &key))
 		return 0;
 	until = bpf_map_lookup_elem(&st_frag, &key);
-	return until && now < READ_ONCE(*until);
+	return until && now < READ_ONCE(*until) && !(READ_ONCE(*until) & BT_FRAG_BACK);
+}
+
+/* Its first was sent back to the old holder: the others follow. 0. */
+__noinline int fragment_sent_back(struct xdp_md *ctx, const struct headers *h, __u64 now)
+{
+	__u64 until = (now + FRAGMENT_NS) | BT_FRAG_BACK;
+	struct bt_frag_key key;
+
+	if (h && fragment_key(ctx, h, &key))
+		bpf_map_update_elem(&st_frag, &key, &until, BPF_ANY);
+	return 0;
+}
+
+/* Was the first of this later fragment sent back? */
+__noinline int fragment_goes_back(struct xdp_md *ctx, const struct headers *h, __u64 now)
+{
+	struct bt_frag_key key;
+	__u64 *until;
+
+	if (!h || !fragment_key(ctx, h, &key))
+		return 0;
+	until = bpf_map_lookup_elem(&st_frag, &key);
+	return until && now < READ_ONCE(*until) && READ_ONCE(*until) & BT_FRAG_BACK;
 }
 
 #endif

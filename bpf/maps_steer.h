@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "baton_abi.h"
+#include "maps_tc.h"
 
 int baton_pulse(struct xdp_md *ctx);
 int baton_steer(struct xdp_md *ctx);
@@ -38,15 +39,6 @@ struct {
 
 /* Written by batond; read by XDP. */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct bt_steer);
-} cfg_steer SEC(".maps");
-
-/* Written by batond; read by XDP. */
-struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, BT_SERVICES_MAX);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
@@ -71,22 +63,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct bt_pool);
 } cfg_pool SEC(".maps");
-
-/* Dialogs begun, nothing in-dialog seen yet. Written by XDP; batond deletes. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, BT_YOUNG_MAX);
-	__type(key, __u64);
-	__type(value, struct bt_dialog);
-} st_young SEC(".maps");
-
-/* Dialogs and connections that are known. Written by XDP; batond deletes. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, BT_DIALOG_MAX);
-	__type(key, __u64);
-	__type(value, struct bt_dialog);
-} st_dialog SEC(".maps");
 
 /* Slot of the pool that this CPU met last: its first service is looked at before cfg_service*. Written and read by XDP. */
 struct {

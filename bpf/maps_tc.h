@@ -70,6 +70,40 @@ struct {
 	__type(value, __u64);
 } st_linger SEC(".maps");
 
+/* Written by batond: which planned move leaves dialogs where they are. Read by both programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bt_drain);
+} ct_drain SEC(".maps");
+
+/* Written by batond; read by both programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bt_steer);
+} cfg_steer SEC(".maps");
+
+/* Dialogs begun, nothing in-dialog seen yet. Written by XDP and tc; batond deletes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BT_YOUNG_MAX);
+	__type(key, __u64);
+	__type(value, struct bt_dialog);
+} st_young SEC(".maps");
+
+/* Dialogs and connections that are known. Written by XDP and tc; batond deletes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BT_DIALOG_MAX);
+	__type(key, __u64);
+	__type(value, struct bt_dialog);
+} st_dialog SEC(".maps");
+
 /* Written by XDP (direction in) and tc (direction out); read by batond. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -8,6 +8,8 @@
  *   relay  "the sender has let go of this number": as good as a pulse that says so
  *   help   "sent on to the holder by a host that is only armed": nothing may send it on again; bears
  *          no number, so that it is known for what it is whatever the two words are
+ *   drain  "I am open at this number, and this belongs to what began with you": taken by a host that is being
+ *          drained, by nobody else, and never sent on
  *   test   borne by a pulse: do foreign source addresses come through here at all?
  *
  * The same code in the kernel and on the host. A pulse's MAC is made with the same key, but never of so few
@@ -20,7 +22,7 @@
 
 #include "siphash.h"
 
-enum mark_kind { MARK_RELAY = 1, MARK_HELP, MARK_TEST };
+enum mark_kind { MARK_RELAY = 1, MARK_HELP, MARK_TEST, MARK_DRAIN };
 
 #define MARK_BYTES	6
 #define MARK_FIRST	0x02	/* locally administered, unicast */
@@ -29,7 +31,7 @@ enum mark_kind { MARK_RELAY = 1, MARK_HELP, MARK_TEST };
 struct mark_of {
 	__u32 kind;		/* enum mark_kind */
 	__u32 name_hash;	/* of the group; test: 0 */
-	__u64 number;		/* relay: the one let go of; else 0 */
+	__u64 number;		/* relay: the one let go of; drain: the one it is open at; else 0 */
 	__u64 boot;		/* the sender's */
 	__u64 to_boot;		/* the receiver's */
 };

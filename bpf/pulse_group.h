@@ -8,6 +8,7 @@
 #ifndef PULSE_GROUP_H
 #define PULSE_GROUP_H
 
+#include "drain.h"
 #include "pulse_check.h"
 #include "word.h"
 
@@ -131,7 +132,7 @@ static __always_inline void group_tell(struct pulse_group *g, __u32 slot, __u64 
 
 	if (!cfg || !seen)
 		return group_tell_unknown(g);
-	flags |= cfg->health & PULSE_F__ALL & ~PULSE_F_LEASED;
+	flags |= drain_flags(slot, cfg->health & PULSE_F__ALL & ~PULSE_F_LEASED, now);
 	if (now < lease)
 		flags |= PULSE_F_LEASED;
 	g->digest = cfg->digest;

@@ -3,6 +3,7 @@
  * relay: a VIP's frame met a gate that is armed or has let go; whose is it, then?
  *
  *   the peer's mark that it let go of our number	an armed and leased gate opens by it and takes the frame
+ *   the holder's mark of drain			taken, if this host is being drained at that number (drain.h); else it ends
  *   any other frame that the peer sent on		ends here; but help that crossed the letting go: below
  *   a client's, to a gate that has let go		sent on to the peer with our mark
  *   a client's, to an armed gate or a claim		sent on with the mark of help, to a holder heard open
@@ -11,7 +12,8 @@
  * frame on, and the other ends it. One exception: an armed host helps, and the holder has let go in that
  * moment. If it has heard that the helper is at its own number the frame goes back with the relay mark: it is
  * the news that opens the helper, who knows that mark and ends it whatever else he may be by then. So a
- * frame is sent on twice at most.
+ * frame is sent on twice at most; while a host is drained once more, for what the open gate sends back to it ends
+ * there: a mark of drain is known by the words alone, whether or not this host still says that it is drained.
  *
  * Why the peer's plain address shows nothing: a frame may wait in a queue, come from a program on the holder
  * whose VIP was taken away, or be forged (protocol notes H1). It is only not sent on: where marks are
@@ -24,6 +26,7 @@
 #ifndef RELAY_H
 #define RELAY_H
 
+#include "drain.h"
 #include "fragment.h"
 #include "neigh.h"
 #include "pulse_pair.h"
@@ -53,9 +56,12 @@ struct meeting {
 	__u32 peer_id;
 	__u32 sender;		/* enum sender */
 	__u32 filtered;		/* foreign source addresses do not come through */
+	__u32 flags;		/* PULSE_F_* of the peer */
+	__u32 zero;
+	__u64 drainer;		/* SENDER_DRAINER: the number in its mark */
 };
 
-enum sender { SENDER_CLIENT, SENDER_PEER, SENDER_HELPER, SENDER_LETGO };
+enum sender { SENDER_CLIENT, SENDER_PEER, SENDER_HELPER, SENDER_LETGO, SENDER_DRAINER };
 
 /* Boot clock @n intervals before @now; 0 at its beginning. */
 static __always_inline __u64 intervals_ago(__u64 now, __u64 interval_ns, __u64 n, __u64 min_ns)
@@ -108,7 +114,30 @@ __noinline __u64 mark_now(__u32 ours, __u32 kind, __u32 name_hash, __u64 number)
 	return mark_number(ours ? node->key_out : node->key_in, &of);
 }
 
-/* Reckoned only for addresses that could be marks: three hashes at most. */
+/* The number at which the peer opens by our letting go of @number; 0: terms have run out. */
+static __always_inline __u64 drainer_next(const struct meeting *m, __u64 number)
+{
+	__u32 term = number >> 8;
+
+	return term == 0xffffffff ? 0 : ((__u64)term + 1) << 8 | m->peer_id;
+}
+
+/* A mark of drain can only be of the number that the peer has, or opens at before we have heard it. 0: none. */
+static __always_inline __u64 drainer_number(const struct meeting *m)
+{
+	__u64 own = BT_WORD_NUMBER(m->word), heard = BT_WORD_NUMBER(m->heard);
+	__u64 next = drainer_next(m, own);
+
+	if (m->from == mark_now(0, MARK_DRAIN, m->name_hash, own))
+		return own;
+	if (heard != own && m->from == mark_now(0, MARK_DRAIN, m->name_hash, heard))
+		return heard;
+	if (next && m->from == mark_now(0, MARK_DRAIN, m->name_hash, next))
+		return next;
+	return 0;
+}
+
+/* Reckoned only for addresses that could be marks: six hashes at most. */
 static __always_inline enum sender mark_sender(const struct meeting *m)
 {
 	__u64 own = BT_WORD_NUMBER(m->word), heard = BT_WORD_NUMBER(m->heard);
@@ -146,12 +175,17 @@ __noinline int meeting_read(struct xdp_md *ctx, struct meeting *m)
 	m->to = mark_read(eth->h_dest);
 	m->heard = READ_ONCE(heard->word);
 	m->heard_ns = READ_ONCE(heard->at_ns);
+	m->flags = READ_ONCE(heard->flags);
 	m->name_hash = group->name_hash;
 	m->peer_id = node->peer_id;
 	m->fresh_ns = intervals_ago(m->now, node->interval_ns, SEND_INTERVALS, SEND_MIN_NS);
 	way_find(m, ctx->ingress_ifindex, pair);
 	if (m->sender == SENDER_CLIENT)
 		m->sender = mark_sender(m);
+	if (m->sender == SENDER_CLIENT && (m->from & MARK_FIRST_MASK) == MARK_FIRST)
+		m->drainer = drainer_number(m);
+	if (m->drainer)
+		m->sender = SENDER_DRAINER;
 	return 0;
 }
 
@@ -192,6 +226,8 @@ static __always_inline bool goes_back(const struct meeting *m)
 /* Where does a frame go that is not taken? */
 static __always_inline enum bt_xdp_exit meeting_exit(const struct meeting *m)
 {
+	if (m->sender == SENDER_DRAINER && drain_keeps(m->group, m->drainer, m->now))
+		return BT_X_VIP_KEPT;
 	if (m->sender == SENDER_HELPER && goes_back(m))
 		return BT_X_VIP_RELAY;
 	if (m->sender != SENDER_CLIENT)
@@ -204,7 +240,7 @@ static __always_inline enum bt_xdp_exit meeting_exit(const struct meeting *m)
 }
 
 /* Last stage: address it to the peer, in the name of its exit. 0, or -1: it cannot be. */
-__noinline int meeting_send(struct xdp_md *ctx, const struct meeting *m, __u32 help)
+__noinline int meeting_send(struct xdp_md *ctx, const struct meeting *m, __u32 kind)
 {
 	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
 	__u64 source;
@@ -213,8 +249,7 @@ __noinline int meeting_send(struct xdp_md *ctx, const struct meeting *m, __u32 h
 		return -1;
 	source = m->my_mac;
 	if (!m->filtered)
-		source = mark_now(1, help ? MARK_HELP : MARK_RELAY, m->name_hash,
-				  help ? 0 : BT_WORD_NUMBER(m->word));
+		source = mark_now(1, kind, m->name_hash, kind == MARK_HELP ? 0 : BT_WORD_NUMBER(m->word));
 	if (!source)
 		return -1;
 	mark_write(eth->h_source, source);
@@ -240,7 +275,7 @@ static __always_inline enum bt_xdp_exit relay_in(struct xdp_md *ctx, const struc
 	if (m.sender == SENDER_CLIENT && m.to == m.my_mac)
 		neigh_count(ctx, h, m.from, group, now);
 	if ((exit == BT_X_VIP_RELAY || exit == BT_X_VIP_HELPED) &&
-	    meeting_send(ctx, &m, exit == BT_X_VIP_HELPED))
+	    meeting_send(ctx, &m, exit == BT_X_VIP_HELPED ? MARK_HELP : MARK_RELAY))
 		return BT_X_VIP_RELAY_LOST;
 	return exit;
 }

@@ -14,7 +14,7 @@
 /* What decide() returns for such a frame: beyond every exit. */
 #define STAGE_EXIT(id)	(BT_X__N + (id))
 
-static __always_inline bool stage_tell(__u64 now, __u32 group, __u32 vip)
+static __always_inline bool stage_tell(__u64 now, __u32 group, __u32 vip, __u32 exit)
 {
 	struct bt_stage *stage;
 	__u32 zero = 0;
@@ -22,7 +22,7 @@ static __always_inline bool stage_tell(__u64 now, __u32 group, __u32 vip)
 	stage = bpf_map_lookup_elem(&st_stage, &zero);
 	if (!stage)
 		return false;
-	*stage = (struct bt_stage){ .now_ns = now, .group = group, .vip = vip };
+	*stage = (struct bt_stage){ .now_ns = now, .group = group, .vip = vip, .exit = exit };
 	return true;
 }
 

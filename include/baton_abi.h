@@ -23,6 +23,7 @@
 #define BT_MAGIC	0x4241544f4e0001ULL	/* "BATON", 0, 1 */
 
 #define BT_GROUPS_MAX	16
+#define BT_HOSTS	3	/* the sum of the two host ids, 1 and 2 */
 #define BT_PATHS_MAX	4
 #define BT_VIPS_MAX	1024
 #define BT_NAME_MAX	32
@@ -144,13 +145,35 @@ struct bt_stage {
 	__u64 now_ns;		/* 0: no clock was read yet */
 	__u32 group;		/* slot of the VIP's group; only if vip */
 	__u16 vip;		/* 1 + index of the VIP it is for; 0: it is for none, no gate was asked */
-	__u16 zero;
+	__u16 exit;		/* enum bt_xdp_exit that it has come to by then; only if vip */
 };
 
 /* Map st_word, u64 per group, mmapable. Writers: kernel and batond, compare-and-swap only. */
 /* Map ct_lease, u64 per group, mmapable: gate open only while boot clock < value. Writer: batond. */
 /* Map st_linger, u64 per group, mmapable: until then a host that has let go may still send SIP
  * responses, and TCP resets, from the VIP. Writer: whoever left open. */
+
+/*
+ * A planned move that leaves to the old holder what began with it (design §4.7, core/drain.h). Map ct_drain, per group,
+ * mmapable. Writer: batond, which goes on saying so turn by turn: a drain whose controller stopped ends by itself, and
+ * the kernel's own answers to pulses say so first.
+ */
+struct bt_drain {
+	__u64 word;		/* BT_DRAIN(); 0: none */
+	__u64 until_ns;		/* in force until then; what is under way is taken BT_DRAIN_GRACE_NS longer */
+};
+
+/* Of a word's shape: the number at which the new holder is open, and which side of it this host is. */
+#define BT_DRAIN(number, side)	((__u64)(number) << 24 | (__u64)(side) << 16)
+#define BT_DRAIN_SIDE(d)	((__u8)((d) >> 16))
+#define BT_DRAIN_GRACE_NS	250000000ULL
+
+enum bt_drain_side {
+	BT_DRAIN_NONE,
+	BT_DRAIN_MINE,		/* the peer holds the role, this host keeps what began here */
+	BT_DRAIN_YOURS,		/* this host holds it, and sends back what began with the peer */
+	BT_DRAIN_REFUSE,	/* this host holds it, and new INVITEs are refused: the pair is being stopped */
+};
 
 /*
  * What was heard of one group from the peer. Map st_heard, per group, mmapable. Writer: kernel, under the
@@ -217,6 +240,9 @@ struct bt_pair {
 	X(VIP_HELPED,	 XDP_TX,   "for a VIP, gate armed: sent on to the holder, marked as help") \
 	X(VIP_SENT_ON,	 XDP_DROP, "for a VIP, sent on once already and not for us") \
 	X(VIP_FLOODED,	 XDP_DROP, "for a VIP, gate not open, and addressed to another MAC than ours") \
+	X(VIP_KEPT,	 XDP_PASS, "for a VIP, gate not open: of a dialog or connection of this host, sent back by the new holder") \
+	X(VIP_BACK,	 XDP_TX,   "for a VIP, gate open: of a dialog or connection of the old holder, which is drained: sent back, marked") \
+	X(VIP_REFUSED,	 XDP_DROP, "for a VIP, gate open: new INVITE while the pair is being stopped, handed to userspace") \
 	X(VIP_FRAGMENT,	 XDP_PASS, "for a VIP, gate not open: later fragment of a datagram begun here") \
 	X(VIP_UNLEASED,	 XDP_DROP, "for a VIP, gate open but the lease has ended") \
 	X(VIP_MALFORMED, XDP_DROP, "for a VIP, but header lengths contradict the frame") \
@@ -253,6 +279,7 @@ enum bt_xdp_exit {
 	X(VIP_SENT,	 UNSPEC, "from a VIP, gate open and leased") \
 	X(VIP_LINGER,	 UNSPEC, "SIP response from a VIP let go, or a later fragment of one, within its linger time") \
 	X(VIP_RESET,	 UNSPEC, "TCP reset from a VIP let go, within its linger time: the client reconnects") \
+	X(VIP_KEPT,	 UNSPEC, "from a VIP that the peer holds: of what began here and is left to this host") \
 	X(VIP_OWN,	 SHOT,	 "to a VIP that this host holds: it has no business on the wire") \
 	X(VIP_HELD,	 SHOT,	 "from a VIP, but this host may not send it") \
 	X(ARP_SENT,	 UNSPEC, "ARP or NA claiming a VIP, gate open and leased") \
@@ -356,7 +383,11 @@ struct bt_neigh {
 	__u32 zero;
 };
 
-/* Datagrams whose first fragment the open gate let in: value u64, until when. Map st_frag, LRU hash. */
+/*
+ * Datagrams whose first fragment the open gate let in: value u64, until when, its lowest bit: BT_FRAG_BACK. Map st_frag,
+ * LRU hash.
+ */
+#define BT_FRAG_BACK	1ULL	/* sent back to the old holder */
 struct bt_frag_key {
 	__u8  from[16];		/* IPv4 as v4-mapped */
 	__u8  to[16];
@@ -614,7 +645,7 @@ struct bt_trace {
 	X(bt_meta, 48) X(bt_node, 72) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
 	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
 	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
-	X(bt_event, 40) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
+	X(bt_event, 40) X(bt_drain, 16) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
 	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 184) X(bt_follow, 8) X(bt_pool_seen, 16) \
 	X(bt_slow, 2080) X(bt_trace, 64)
 

@@ -48,6 +48,7 @@ enum ctl_key {
 	CTL_K_WHAT	= 1 << 7,	/* "what": "switchover" or "upgrade" */
 	CTL_K_EVERY	= 1 << 8,	/* "every": number, 1 .. CTL_EVERY_MAX */
 	CTL_K_THE_GROUP	= 1 << 6,	/* "group" may not be left out */
+	CTL_K_REJECT	= 1 << 8,	/* "reject": boolean */
 };
 
 /* Name, word, keys, whether this version does it, arguments on the command line, help. */
@@ -56,8 +57,9 @@ enum ctl_key {
 	X(WATCH,      "watch",      0, 1, "", "the same again at every change") \
 	X(SWITCHOVER, "switchover", CTL_K_GROUP | CTL_K_FORCE | CTL_K_TIMEOUT, 1, \
 	  "[GROUP] [--timeout S] [--force]", "move the role to the other host, from either one") \
-	X(DRAIN,      "drain",      0, 0, "[GROUP]", "let calls end here, send new ones to the peer") \
-	X(UNDRAIN,    "undrain",    0, 0, "[GROUP]", "undo drain") \
+	X(DRAIN,      "drain",      CTL_K_GROUP | CTL_K_TIMEOUT | CTL_K_REJECT | CTL_K_FORCE, 1, \
+	  "[NAME] [--timeout S] [--reject]", "let calls end here, send new ones to the peer, or refuse them") \
+	X(UNDRAIN,    "undrain",    CTL_K_GROUP, 1, "[NAME]", "undo drain") \
 	X(FENCE,      "fence",      CTL_K_GROUP | CTL_K_THE_GROUP | CTL_K_FORCE, 1, \
 	  "GROUP [--force]", "keep this host from ever taking the role") \
 	X(UNFENCE,    "unfence",    CTL_K_GROUP | CTL_K_THE_GROUP, 1, "GROUP", "undo fence") \
@@ -65,7 +67,7 @@ enum ctl_key {
 	X(EVENTS,     "events",     CTL_K_FOLLOW, 1, "[-f]", "what happened; -f goes on as it happens") \
 	X(EXPLAIN,    "explain",    CTL_K_TERM, 1, "[TERM]", "why a role change happened, and its measured outage") \
 	X(COUNTERS,   "counters",   0, 1, "", "packets by their way out, SIP messages by VIP") \
-	X(CALLS,      "calls",      0, 0, "", "calls known") \
+	X(CALLS,      "calls",      0, 1, "", "dialogs and connections known, and how far a drain has come") \
 	X(DEVICES,    "devices",    0, 1, "", "devices and the own SIP servers: do they answer?") \
 	X(POOLS,      "pools",      0, 1, "", "server pairs behind this node") \
 	X(NEIGHBOURS, "neighbours", 0, 1, "", "who still sends VIP frames to this host, which does not hold them") \

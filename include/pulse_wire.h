@@ -44,7 +44,9 @@ enum pulse_flag {
 	PULSE_F_NO_SIP	= 1 << 11,	/* sip-pass-check: nothing comes in here, no checked device answers */
 	PULSE_F_VIP_DOWN = 1 << 12,	/* control-remote-vip-scripts: the receiver is to run its down script */
 	PULSE_F_PORTS	= 1 << 15,	/* every sip-port is listened on at the sender */
-	PULSE_F__ALL	= (1 << 16) - 1
+	PULSE_F_DRAIN_MINE = 1 << 16,	/* drain: the sender lets go, or has, and keeps what began with it */
+	PULSE_F_DRAIN_YOURS = 1 << 17,	/* drain: open, the sender sends back what began with the receiver */
+	PULSE_F__ALL	= (1 << 18) - 1
 };
 
 /* Two bits more: how often sip-pass-check's time has been doubled by a move, 0 .. PULSE_PASS_MAX. */

@@ -35,7 +35,7 @@ static const struct verb {
 /* What the command line said. */
 struct words {
 	const char *run_dir;
-	bool json, force, follow;
+	bool json, force, follow, reject;
 	double timeout_s;		/* 0: not said */
 	long count, every;		/* of trace; 0: not said */
 	enum ctl_verb verb;
@@ -138,7 +138,7 @@ static int read_number(long *ret, const char *what, const char *text, long max)
 	return usage(what, text);
 }
 
-enum { OPT_RUN_DIR = 256, OPT_TIMEOUT, OPT_FORCE, OPT_EVERY };
+enum { OPT_RUN_DIR = 256, OPT_TIMEOUT, OPT_FORCE, OPT_REJECT, OPT_EVERY };
 
 static int read_option(struct words *w, int option, char **argv)
 {
@@ -147,6 +147,7 @@ static int read_option(struct words *w, int option, char **argv)
 	case 'f': w->follow = true; return CTL_DONE;
 	case OPT_RUN_DIR: w->run_dir = optarg; return CTL_DONE;
 	case OPT_FORCE: w->force = true; return CTL_DONE;
+	case OPT_REJECT: w->reject = true; return CTL_DONE;
 	case OPT_TIMEOUT: return read_timeout(w, optarg);
 	case 'n': return read_number(&w->count, "-n takes a number, from 1 on, not", optarg, LONG_MAX);
 	case OPT_EVERY: return read_number(&w->every, "--every takes a number from 1 to 1000000, not", optarg, CTL_EVERY_MAX);
@@ -163,6 +164,7 @@ static int read_words(struct words *w, int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
 		{ "force", no_argument, NULL, OPT_FORCE }, { "timeout", required_argument, NULL, OPT_TIMEOUT },
 		{ "every", required_argument, NULL, OPT_EVERY },
+		{ "reject", no_argument, NULL, OPT_REJECT },
 		{ "follow", no_argument, NULL, 'f' },	{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },	{ 0 }
 	};
@@ -193,6 +195,8 @@ static int check_options(const struct words *w)
 
 	if (w->force && !(keys & CTL_K_FORCE))
 		return misplaced(w, "--force");
+	if (w->reject && !(keys & CTL_K_REJECT))
+		return misplaced(w, "--reject");
 	if (w->timeout_s > 0 && !(keys & CTL_K_TIMEOUT))
 		return misplaced(w, "--timeout");
 	if (w->follow && !(keys & CTL_K_FOLLOW))
@@ -278,6 +282,8 @@ static int make_request(const struct words *w, json_t *request)
 		bad = put_args(w, request);
 	if (w->force)
 		json_object_set_new(request, "force", json_true());
+	if (w->reject)
+		json_object_set_new(request, "reject", json_true());
 	if (w->follow)
 		json_object_set_new(request, "follow", json_true());
 	if (w->timeout_s > 0)
@@ -294,7 +300,7 @@ static bool is_stream(const struct words *w)
 
 static bool moves_roles(const struct words *w)
 {
-	return w->verb == CTL_SWITCHOVER || w->verb == CTL_FENCE || w->verb == CTL_UNFENCE;
+	return w->verb == CTL_SWITCHOVER || w->verb == CTL_FENCE || w->verb == CTL_UNFENCE || w->verb == CTL_DRAIN;
 }
 
 static int patience_ms(const struct words *w)

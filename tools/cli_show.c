@@ -365,6 +365,75 @@ static void show_devices(const json_t *doc)
 		printf("%" JSON_INTEGER_FORMAT " answers could not be read\n", num(doc, "malformed"));
 }
 
+static void add_age(char cell[LINE_CAP], const json_t *o, const char *key)
+{
+	add(cell, "%" JSON_INTEGER_FORMAT " s", num(o, key));
+}
+
+static void show_drains(const json_t *doc)
+{
+	const json_t *g;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 7, "GROUP", "DRAIN", "FOR", "REASON", "CALLS", "SUBSCRIPTIONS", "CONNECTIONS");
+	json_array_foreach(json_object_get(doc, "groups"), i, g) {
+		char since[LINE_CAP] = "", calls[LINE_CAP] = "", subscriptions[LINE_CAP] = "", connections[LINE_CAP] = "";
+
+		add_age(since, g, "since_s");
+		add(calls, "%" JSON_INTEGER_FORMAT, num(g, "calls"));
+		add(subscriptions, "%" JSON_INTEGER_FORMAT, num(g, "subscriptions"));
+		add(connections, "%" JSON_INTEGER_FORMAT, num(g, "connections"));
+		table_add(&t, str(g, "name"), is_true(g, "drained") ? "drained" : str(g, "drain"), since, str(g, "reason"), calls,
+			  subscriptions, connections);
+	}
+	table_print(&t);
+}
+
+static void show_pool_drains(const json_t *doc)
+{
+	const json_t *p;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 6, "POOL", "DRAIN", "FOR", "KEPT BY", "DIALOGS", "CONNECTIONS");
+	json_array_foreach(json_object_get(doc, "pools"), i, p) {
+		char since[LINE_CAP] = "", dialogs[LINE_CAP] = "", connections[LINE_CAP] = "";
+
+		add_age(since, p, "since_s");
+		add(dialogs, "%" JSON_INTEGER_FORMAT, num(p, "dialogs"));
+		add(connections, "%" JSON_INTEGER_FORMAT, num(p, "connections"));
+		table_add(&t, str(p, "name"), str(p, "drain"), since, is_true(p, "reject") ? "both" : str(p, "server"), dialogs,
+			  connections);
+	}
+	table_print(&t);
+}
+
+static void show_calls(const json_t *doc)
+{
+	const json_t *c;
+	struct table t;
+	size_t i;
+
+	if (json_array_size(json_object_get(doc, "groups")))
+		show_drains(doc);
+	if (json_array_size(json_object_get(doc, "pools")))
+		show_pool_drains(doc);
+	if (!json_array_size(json_object_get(doc, "calls")))
+		return;
+	putchar('\n');
+	table_open(&t, 7, "ID", "OF", "KIND", "STATE", "SERVER", "AGE", "SEEN");
+	json_array_foreach(json_object_get(doc, "calls"), i, c) {
+		char of[LINE_CAP] = "", age[LINE_CAP] = "", seen[LINE_CAP] = "";
+
+		add(of, "%s%s", str(c, "group"), str(c, "pool"));
+		add_age(age, c, "age_s");
+		add_age(seen, c, "seen_s");
+		table_add(&t, str(c, "id"), of, str(c, "kind"), str(c, "state"), str(c, "server"), age, seen);
+	}
+	table_print(&t);
+}
+
 static void show_ready(const json_t *doc)
 {
 	const json_t *g;
@@ -541,6 +610,9 @@ void show(enum ctl_verb verb, const json_t *doc)
 		[CTL_EXPLAIN]	 = show_newest,
 		[CTL_FENCE]	 = show_text,
 		[CTL_UNFENCE]	 = show_text,
+		[CTL_DRAIN]	 = show_text,
+		[CTL_UNDRAIN]	 = show_text,
+		[CTL_CALLS]	 = show_calls,
 		[CTL_EVENTS]	 = show_events,
 		[CTL_COUNTERS]	 = show_counters,
 		[CTL_POOLS]	 = show_pools,

@@ -450,7 +450,7 @@ static void test_refusals(void **state)
 		HEAD(to, 2, PAIR), HEAD(to, 0, PAIR), HEAD(key[0], 1, MAC), HEAD(key[1], 1, MAC),
 		HEAD(seq, 1, REPLAY), HEAD(seq, 0, RANGE), HEAD(flags, 8, RANGE), HEAD(boot, 0,
 				RANGE),
-		BLOCK(name_hash, 0), BLOCK(flags, 0x10000), BLOCK(flags, 0x80000000),
+		BLOCK(name_hash, 0), BLOCK(flags, 0x40000), BLOCK(flags, 0x80000000),
 		BLOCK(word, 1), BLOCK(word, 0x8000), BLOCK(word, BT_WORD(9, 2,
 				BT_MODE__N)), BLOCK(word, BT_WORD(9, 3, BT_SHUT)),
 		BLOCK(word, BT_WORD(9, 1, BT_OPEN)), BLOCK(word, BT_WORD(9, 0,

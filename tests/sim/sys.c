@@ -14,6 +14,8 @@
 #include "core/service.h"
 #include "ha/ha_own.h"
 #include "ha/route.h"
+#include "steer/steer.h"
+#include "steer/sweep.h"
 #include "sys/diag.h"
 #include "sys/file.h"
 #include "sys/keys.h"
@@ -256,6 +258,61 @@ _Atomic uint64_t *dp_leases(struct dp *dp)
 _Atomic uint64_t *dp_lingers(struct dp *dp)
 {
 	return kernel_map(dp->host, "st_linger");
+}
+
+volatile struct bt_drain *dp_drains(struct dp *dp)
+{
+	return kernel_map(dp->host, "ct_drain");
+}
+
+void dp_set_drain(struct dp *dp, uint32_t slot, uint64_t word, uint64_t until_ns)
+{
+	dp_drains(dp)[slot].word = word;
+	dp_drains(dp)[slot].until_ns = until_ns;
+}
+
+/* There are no pools, so none is drained. */
+int steer_drain(struct steer *s, const char *pool, bool reject, bool force, char *why, size_t len)
+{
+	(void)s, (void)pool, (void)reject, (void)force, (void)why, (void)len;
+	return -ENOENT;
+}
+
+int steer_undrain(struct steer *s, const char *pool, char *why, size_t len)
+{
+	(void)s, (void)pool, (void)why, (void)len;
+	return -ENOENT;
+}
+
+int steer_drained(const struct steer *s, const char *pool, struct steer_drained *ret)
+{
+	(void)s, (void)pool, (void)ret;
+	return -ENOENT;
+}
+
+/* Nobody counts dialogs here. */
+int sweep_open(struct sweep **ret, struct dp *dp)
+{
+	(void)dp;
+	*ret = NULL;
+	return 0;
+}
+
+void sweep_close(struct sweep *s)
+{
+	(void)s;
+}
+
+void sweep_of_group(struct sweep *s, uint32_t group, uint8_t server, uint64_t term)
+{
+	(void)s, (void)group, (void)server, (void)term;
+}
+
+uint32_t sweep_group(struct sweep *s, uint32_t group, struct sweep_left *ret)
+{
+	(void)s, (void)group;
+	*ret = (struct sweep_left){ 0 };
+	return 0;
 }
 
 const volatile struct bt_heard *dp_heard(struct dp *dp)

@@ -193,6 +193,44 @@ void ha_unfence(struct ha *h, const char *group, ha_done_fn *done, void *arg)
 	done(arg, CTL_REFUSED, "cannot write");
 }
 
+void ha_drain(struct ha *h, const char *name, bool reject, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg)
+{
+	h->asked++;
+	snprintf(h->group, sizeof(h->group), "%s%s", name ? name : "*", reject ? " refusing" : "");
+	h->force = force;
+	h->timeout_ns = timeout_ns;
+	done(arg, CTL_DONE, "group sip: the peer serves");
+}
+
+int ha_undrain(struct ha *h, const char *name, char *text, size_t len)
+{
+	h->asked++;
+	snprintf(h->group, sizeof(h->group), "%s", name ? name : "*");
+	snprintf(text, len, "group sip: no drain is under way");
+	return -EALREADY;
+}
+
+void ha_drain_view(struct ha *h, uint32_t group, struct ha_drain_view *ret)
+{
+	(void)h, (void)group;
+	*ret = (struct ha_drain_view){ .state = "draining", .reason = "peer-serves", .calls = 2, .deadline_left_s = -1 };
+}
+
+void ha_pool_drain_view(struct ha *h, uint32_t pool, struct ha_pool_drain_view *ret)
+{
+	(void)h, (void)pool;
+	*ret = (struct ha_pool_drain_view){ .state = "off", .server = "", .deadline_left_s = 7 };
+}
+
+/* Three slices, the second empty, of two rows each. */
+int ha_calls(struct ha *h, uint64_t *at, ha_call_fn *fn, void *arg)
+{
+	(void)h;
+	for (uint64_t i = 0; i < 2 && *at != 1; i++)
+		fn(arg, &(struct ha_call_view){ .of = "sip", .id = *at * 2 + i, .kind = "call", .state = "new", .server = "a" });
+	return ++*at < 3;
+}
+
 void ha_ask_forget(struct ha *h, void *arg)
 {
 	h->forgotten += arg == h->done_arg;
@@ -803,7 +841,6 @@ static void test_refusals(void **state)
 	refused("{}", CTL_USAGE, "needs \"verb\"");
 	refused("{\"verb\":7}", CTL_USAGE, "needs \"verb\"");
 	refused("{\"verb\":\"statsu\"}", CTL_USAGE, "unknown verb 'statsu'");
-	refused("{\"verb\":\"drain\",\"group\":\"sip\"}", CTL_REFUSED, "not built yet: drain");
 	refused("{\"verb\":\"status\",\"verb\":\"reload\"}", CTL_USAGE, "not JSON");
 	refused("{\"verb\":\"status\"} {\"verb\":\"reload\"}", CTL_USAGE, "not JSON");
 	refused("{\"verb\":\"status\",\"group\":\"sip\"}", CTL_USAGE, "status does not take \"group\"");

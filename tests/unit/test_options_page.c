@@ -71,8 +71,10 @@ static const struct row {
 	  NET("devices", "test_trunks_lost_by_one_host_move_the_role_and_by_both_do_not") },
 	{ SEC_TSERVER, "alternative-geo-location", "none", "names with blanks between them", "at once", { "a/b c", "" },
 	  NET("devices", "test_trunks_lost_by_one_host_move_the_role_and_by_both_do_not") },
-	{ SEC_TSERVER, "shutdown-sip-reject-code", "603", "300 .. 603", "at once", { "299", "604", "6XX", "" }, LATER },
-	{ SEC_TSERVER, "graceful-shutdown-sip-timeout", "4", "0 .. 32 s", "at once", { "-1", "33", "4s", "" }, LATER },
+	{ SEC_TSERVER, "shutdown-sip-reject-code", "603", "300 .. 603", "at once", { "299", "604", "6XX", "" },
+	  NET("drain", "test_new_calls_are_refused_while_the_pair_is_stopped") },
+	{ SEC_TSERVER, "graceful-shutdown-sip-timeout", "4", "0 .. 32 s", "at once", { "-1", "33", "4s", "" },
+	  NET("drain", "test_no_call_is_lost_and_none_changes_its_server") },
 	{ SEC_TSERVER, "sip-ip-tos", "none", "0 .. 255", "at once", { "-1", "256", "0x10", "EF", "" }, NET("options", "test_sip_ip_tos") },
 	{ SEC_TSERVER, "sip-tls-cert", "none", "an absolute path", "restart", PLACE, NET("options", "test_sip_tls_cert") },
 

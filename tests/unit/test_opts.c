@@ -499,7 +499,7 @@ static void idle_options_are_told_with_their_line(void **state)
 	static const char text[] =
 		"[node]\nname = a\n[peer]\nname = b\npath = eth0 10.77.0.2\n"
 		"[group g]\ninterface = eth0\nsip-address = 10.77.0.100/24\nannounce-rate = 7\n"
-		"shutdown-sip-reject-code = 603\n"
+		"ha-max-calls-sync-at-once = 500\n"
 		"[TServer]\ndr-forward = oos\nha-max-calls-sync-at-once = 500\n"
 		"[dn +49*7#]\nhg-preferred-site = East Coast\n";
 	char buf[1024] = "";
@@ -508,7 +508,7 @@ static void idle_options_are_told_with_their_line(void **state)
 	assert_int_equal(conf_parse(&conf, "f", text, strlen(text), no_error, NULL), 0);
 	opts_each_idle(&conf, collect, buf);
 	assert_string_equal(buf, "13 [TServer ] ha-max-calls-sync-at-once\n12 [site ] dr-forward\n"
-			    "10 [group g] shutdown-sip-reject-code\n15 [dn +49*7#] hg-preferred-site\n");
+			    "10 [group g] ha-max-calls-sync-at-once\n15 [dn +49*7#] hg-preferred-site\n");
 	assert_string_equal(conf.site.dr_forward, "oos");
 }
 

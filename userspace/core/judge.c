@@ -311,7 +311,7 @@ static struct judgement judge_open(const struct judge_facts *f)
 	if (!f->running || !f->link_up)
 		return judge_ill(f);
 	if (f->asked && (!judge_refusal(f) || (f->forced && peer_armed_at(f) && !f->said.fenced)))
-		return change(f, WORD_LEAVE, "switchover");
+		return change(f, WORD_LEAVE, f->drains ? "drain" : "switchover");
 	if (p->fresh && p->known && BT_WORD_NUMBER(p->word) > BT_WORD_NUMBER(f->word) &&
 	    BT_WORD_MODE(p->word) != BT_OPEN && !word_is_claim(p->word, f->peer_id))
 		return change(f, WORD_RENUMBER, "renumber");

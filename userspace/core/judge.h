@@ -53,6 +53,7 @@ struct judge_facts {
 	bool fenced;		/* an operator keeps this host shut: it neither arms nor claims */
 	bool fence_asked;	/* ... wants to, once the peer has taken the role */
 	bool asked, forced;	/* the operator wants the role moved */
+	bool drains;		/* ... and what began here to stay here */
 	bool prefers_me;	/* leads when both are new */
 	uint32_t term_on_disk;	/* terms up to this may be used */
 	enum peer_state peer;

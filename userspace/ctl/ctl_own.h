@@ -44,6 +44,8 @@ struct client {
 	uint32_t every;		/* TRACING: one decision in so many */
 	client_rows_fn *rows;	/* LISTING: what gives the next slice; from where: */
 	uint32_t next_row;
+	uint64_t place;		/* of a list that is read slice by slice, */
+	bool done;		/* and that was the last */
 	bool listed;		/* a slice has left */
 	char in[CTL_REQUEST_MAX];
 	size_t n_in;

@@ -45,6 +45,10 @@ json_t *doc_devices_rows(const struct ha *ha, uint32_t first, uint32_t n);
 json_t *doc_options(void);
 json_t *doc_options_rows(const struct conf *now, const struct conf *last_read, uint32_t *next, uint32_t n);
 
+json_t *doc_calls(struct ha *ha);
+/* @done: nothing follows this slice. */
+json_t *doc_calls_rows(struct ha *ha, uint64_t *at, bool *done);
+
 /* {"exit":..,"doc":..,"error":..}, one line. Takes @doc; either may be NULL. To be freed by the caller. */
 char *reply_line(int exit_code, json_t *doc, const char *error);
 

@@ -44,6 +44,12 @@ static bool read_force(struct request *r, const json_t *value)
 	return json_is_boolean(value);
 }
 
+static bool read_reject(struct request *r, const json_t *value)
+{
+	r->reject = json_is_true(value);
+	return json_is_boolean(value);
+}
+
 static bool read_follow(struct request *r, const json_t *value)
 {
 	r->follow = json_is_true(value);
@@ -97,6 +103,7 @@ static const struct {
 	{ "group",	CTL_K_GROUP,	read_group,	"a group's name" },
 	{ "force",	CTL_K_FORCE,	read_force,	"true or false" },
 	{ "timeout_s",	CTL_K_TIMEOUT,	read_timeout,	"a number of seconds, above 0, at most 3600" },
+	{ "reject",	CTL_K_REJECT,	read_reject,	"true or false" },
 	{ "follow",	CTL_K_FOLLOW,	read_follow,	"true or false" },
 	{ "term",	CTL_K_TERM,	read_term,	"a term's number, 1 to 4294967295" },
 	{ "every",	CTL_K_EVERY,	read_every,	"a number, 1 to 1000000" },
@@ -163,7 +170,7 @@ static enum ctl_exit read_object(struct request *r, json_t *root, char *why, siz
 
 enum ctl_exit request_read(struct request *ret, const char *line, size_t len, char *why, size_t cap)
 {
-	struct request r = { .timeout_ns = CTL_TIMEOUT_S * 1000000000ULL, .every = CTL_EVERY };
+	struct request r = { .every = CTL_EVERY };
 	enum ctl_exit bad = CTL_USAGE;
 	json_error_t err;
 	json_t *root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &err);

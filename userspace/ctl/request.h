@@ -22,8 +22,8 @@ struct request {
 	char group[BT_NAME_MAX];	/* "": every group */
 	uint32_t every;
 	uint32_t term;			/* 0: none */
-	bool force, follow, upgrade;	/* upgrade: "what" says so */
-	uint64_t timeout_ns;
+	bool force, follow, reject, upgrade;	/* upgrade: "what" says so */
+	uint64_t timeout_ns;		/* 0: not said */
 	char clear[REQUEST_ID_MAX];	/* "": none */
 };
 

@@ -85,7 +85,8 @@ static void verb_switchover(struct client *c, const struct request *r)
 	c->state = WAITING;
 	client_wants(c);
 	if (!client_is_free(c))
-		ha_switchover(c->ctl->ha, group, r->force, r->timeout_ns, on_switched, c);
+		ha_switchover(c->ctl->ha, group, r->force, r->timeout_ns ? r->timeout_ns : CTL_TIMEOUT_S * 1000000000ULL,
+			      on_switched, c);
 }
 
 /* Fence and unfence. */
@@ -107,6 +108,28 @@ static void verb_by_hand(struct client *c, const struct request *r)
 		ha_fence(c->ctl->ha, r->group, r->force, on_switched, c);
 	else
 		ha_unfence(c->ctl->ha, r->group, on_switched, c);
+}
+
+static void verb_drain(struct client *c, const struct request *r)
+{
+	log_request(c, r->reject ? "drain-reject" : "drain", r->group, r->force);
+	c->state = WAITING;
+	client_wants(c);
+	if (!client_is_free(c))
+		ha_drain(c->ctl->ha, r->group[0] ? r->group : NULL, r->reject, r->force, r->timeout_ns, on_switched, c);
+}
+
+static void verb_undrain(struct client *c, const struct request *r)
+{
+	char text[WHY_MAX];
+	int err;
+
+	log_request(c, "undrain", r->group, false);
+	err = ha_undrain(c->ctl->ha, r->group[0] ? r->group : NULL, text, sizeof(text));
+	if (err)
+		client_answer(c, CTL_REFUSED, NULL, text);
+	else
+		client_answer_doc(c, doc_done(text));
 }
 
 static void verb_explain(struct client *c, const struct request *r)
@@ -226,6 +249,19 @@ static json_t *next_devices(struct client *c)
 static json_t *next_options(struct client *c)
 {
 	return doc_options_rows(ha_conf(c->ctl->ha), ha_wanted(c->ctl->ha), &c->next_row, PLACES_A_TURN);
+}
+
+static json_t *next_calls(struct client *c)
+{
+	return doc_calls_rows(c->ctl->ha, &c->place, &c->done);
+}
+
+static void verb_calls(struct client *c, const struct request *r)
+{
+	(void)r;
+	c->place = 0;
+	c->done = false;
+	client_begin_list(c, doc_calls(c->ctl->ha), next_calls);
 }
 
 static void verb_counters(struct client *c, const struct request *r)
@@ -375,6 +411,9 @@ static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *
 	[CTL_SWITCHOVER] = verb_switchover,
 	[CTL_FENCE]	 = verb_by_hand,
 	[CTL_UNFENCE]	 = verb_by_hand,
+	[CTL_DRAIN]	 = verb_drain,
+	[CTL_UNDRAIN]	 = verb_undrain,
+	[CTL_CALLS]	 = verb_calls,
 	[CTL_EVENTS]	 = verb_events,
 	[CTL_EXPLAIN]	 = verb_explain,
 	[CTL_DEVICES]	 = verb_devices,

@@ -52,6 +52,8 @@ static const char *refusal(struct ha *ha, struct group *g, bool force)
 		return "this host is stopping";
 	if (ask_is_waited_for(ha, g) || g->hand.done)
 		return "a switchover or fence is under way";
+	if (g->drain.state != DRAIN_OFF && !force)
+		return "a drain is under way: `baton undrain` ends it, --force moves the role all the same";
 	if (f.fenced && BT_WORD_MODE(f.word) != BT_OPEN)
 		return "this host is fenced by hand: `baton unfence` first";
 	if (BT_WORD_MODE(f.word) == BT_OPEN) {
@@ -154,6 +156,7 @@ static void withdraw(struct ha *ha, uint32_t groups)
 void ha_ask_forget(struct ha *ha, void *arg)
 {
 	byhand_forget(ha, arg);
+	drains_forget(ha, arg);
 	examine_forget(ha, arg);
 	for (int i = 0; i < ASKERS_MAX; i++) {
 		struct asker *a = &ha->asker[i];

@@ -157,7 +157,7 @@ static int fill_vips(struct ha *ha, const struct group *g)
 
 	for (uint32_t i = 0; i < g->conf->n_vips && !err; i++) {
 		struct bt_vip vip = { .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i),
-				      .flags = g->conf->mode == MODE_PROXY ? BT_VIP_STEERED : 0 };
+				      .flags = g->conf->mode == MODE_PROXY ? BT_VIP_STEERED : BT_VIP_CALLS };
 
 		err = dp_set_vip(ha->dp, &g->vips[i].ip, &vip);
 	}

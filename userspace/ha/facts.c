@@ -274,6 +274,7 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.running = g->service.running || !g->service.unfit, .able = g->service.able,
 		.link_up = health_link_up(ha->health, g->conf->dev),
 		.stopping = ha->stopping, .asked = g->asked, .forced = g->forced,
+		.drains = g->drain.state == DRAIN_MOVING,
 		.prefers_me = conf_prefers_me(ha->conf, g->conf),
 		.term_on_disk = store_reserved(ha->store, g->slot, &err),
 		.peer = ha->peer, .mute = ha->mute,

@@ -28,6 +28,7 @@
 static struct fence_life wanted(const struct fence *f, uint32_t i, uint64_t now_ns)
 {
 	uint64_t word = atomic_load(&dp_words(f->dp)[i]), lease = atomic_load(&dp_leases(f->dp)[i]);
+	const volatile struct bt_drain *drain = &dp_drains(f->dp)[i];
 	struct fence_life life = { 0 };
 
 	switch (BT_WORD_MODE(word)) {
@@ -43,6 +44,8 @@ static struct fence_life wanted(const struct fence *f, uint32_t i, uint64_t now_
 		life.ready_ns = earlier(atomic_load(&dp_lingers(f->dp)[i]), now_ns + f->conf->lease_ns + GRACE_NS);
 		break;
 	}
+	if (BT_DRAIN_SIDE(drain->word) == BT_DRAIN_MINE)	/* what began here still comes and goes */
+		life.ready_ns = later(life.ready_ns, drain->until_ns + BT_DRAIN_GRACE_NS + GRACE_NS);
 	life.open_ns = life.open_ns > now_ns ? life.open_ns : 0;
 	life.ready_ns = life.ready_ns > now_ns ? life.ready_ns : 0;
 	return life;

@@ -164,10 +164,10 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 		announce_stop(g->announce);
 		break;
 	case ACT_QUIET:
-		placer_ask(ha->placer, g->slot, g->role == ROLE_YIELDING ? PLACE_LINGER : PLACE_QUIET);
+		placer_ask(ha->placer, g->slot, drains_stays(g) ? PLACE_KEPT : g->role == ROLE_YIELDING ? PLACE_LINGER : PLACE_QUIET);
 		break;
 	case ACT_VIP_DEL:
-		placer_ask(ha->placer, g->slot, PLACE_ABSENT);
+		placer_ask(ha->placer, g->slot, drains_stays(g) ? PLACE_KEPT : PLACE_ABSENT);
 		break;
 	case ACT_VIP_ADD:
 		placer_ask(ha->placer, g->slot, PLACE_HELD);
@@ -190,7 +190,7 @@ static const char *reason_of(const struct ha *ha, const struct group *g, enum ro
 	switch (ev) {
 	case EV_OPEN:
 	case EV_REOPENED:
-		return "peer-let-go";
+		return drains_opens(g, word) ? "drain" : "peer-let-go";
 	case EV_RELAY:
 		/* At our own number and not by us: only the listener's loss makes the kernel do that. */
 		return g->role == ROLE_PRIMARY && word_whose(word, ha->me) == WORD_MINE ? "listener-lost" : "higher-number";
@@ -432,7 +432,7 @@ void group_say(struct ha *ha, const struct group *g)
 {
 	uint32_t flags = (g->service.running ? PULSE_F_RUNNING : 0) | (ha->stopping ? PULSE_F_STOPPING : 0) |
 			 (ha->leaving ? PULSE_F_RESTART : 0) |
-			 (byhand_is_fenced(g) ? PULSE_F_FENCED : 0) |
+			 (byhand_is_fenced(g) ? PULSE_F_FENCED : 0) | drain_says(g->drain.state) |
 			 (g->role == ROLE_PRIMARY && g->held ? PULSE_F_VIP : 0) | g->evidence;
 	struct bt_group row;
 

@@ -203,7 +203,7 @@ static uint64_t group_deadline(const struct ha *ha, const struct group *g)
 
 static uint64_t next_deadline(struct ha *ha)
 {
-	uint64_t next = earlier(ask_deadline(ha), byhand_deadline(ha));
+	uint64_t next = earlier(earlier(ask_deadline(ha), byhand_deadline(ha)), drains_deadline(ha));
 
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		next = earlier(next, group_deadline(ha, &ha->group[i]));
@@ -249,6 +249,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	ask_turn(ha);
 	renew_turn(ha);
 	byhand_turn(ha);
+	drains_turn(ha);
 	byscript_turn(ha);
 	chronicle_turn(ha);
 	alarm_turn(&ha->alarms, ha->store, now_ns);

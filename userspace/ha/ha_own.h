@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/drain.h"
 #include "core/history.h"
 #include "core/judge.h"
 #include "core/role.h"
@@ -51,6 +52,31 @@ struct by_hand {
 	uint64_t nobody_ns;	/* since when nobody serves, while fenced here; 0: somebody does */
 	ha_done_fn *done;	/* NULL: nobody waits */
 	void *arg;
+};
+
+/* How far a drain has come; drains.c. */
+struct drain_run {
+	enum drain_state state;
+	bool ended;		/* undrain was asked */
+	bool releases;		/* over: connections end, then addresses go */
+	bool told;		/* refusing: that nothing is left is on record */
+	uint64_t number;	/* at which the new holder is open; refusing: ours */
+	uint64_t since_ns;	/* of the state */
+	uint64_t empty_ns;	/* since when nothing has been left; 0: something is, or it is not counted yet */
+	uint32_t rounds;	/* whole counts when the state began */
+	char why[32];		/* of the last step */
+	ha_done_fn *done;	/* NULL: nobody waits */
+	void *arg;
+	bool to_the_end;	/* waits until nothing is left; else until it has begun */
+	uint64_t timeout_ns, until_ns;	/* 0: set in the next turn; without a timeout: of the whole drain */
+};
+
+/* Who waits until a pool is drained. */
+struct pool_wait {
+	ha_done_fn *done;	/* NULL: free */
+	void *arg;
+	uint64_t timeout_ns, until_ns;
+	char pool[BT_NAME_MAX];
 };
 
 /* What a role change leaves behind until it is on record; chronicle.c. */
@@ -97,6 +123,7 @@ struct group {
 	bool pushed;		/* asked while it was open here: away; else: to this host */
 	uint64_t asked_number;	/* the word's then: whoever serves at a higher one is the new holder */
 	struct by_hand hand;
+	struct drain_run drain;
 	struct past past;
 	bool held;		/* addresses are as the role wants them, by the kernel's word */
 	uint32_t repaired, lets;	/* of the placer's report, as last logged */
@@ -139,6 +166,7 @@ struct ha {
 	struct chronicle *chronicle;
 	struct neighbours *neighbours;
 	struct placer *placer;
+	struct sweep *sweep;	/* NULL: no group whose dialogs are known */
 	struct runner *runner;
 	struct vip_script *vip_script;
 	struct arbiter *arbiter;
@@ -151,6 +179,7 @@ struct ha {
 	struct group group[BT_GROUPS_MAX];
 	uint32_t n_groups;
 	struct asker asker[ASKERS_MAX];
+	struct pool_wait pool_wait[ASKERS_MAX];
 	struct renewal renewal;
 	struct examiner *examiner;
 	struct steer *steer;	/* NULL: no pools */
@@ -254,6 +283,17 @@ void chronicle_turn(struct ha *ha);
 int neighbours_open(struct ha *ha);
 void neighbours_close(struct ha *ha);
 uint64_t neighbours_turn(struct ha *ha);
+
+/* drains.c: drain and undrain */
+int drains_open(struct ha *ha, const struct ha_say *say);
+void drains_close(struct ha *ha);
+void drains_turn(struct ha *ha);
+uint64_t drains_deadline(const struct ha *ha);
+void drains_forget(struct ha *ha, const void *arg);
+bool drains_stays(const struct group *g);	/* addresses and connections stay, whatever the role wants */
+bool drains_opens(const struct group *g, uint64_t word);	/* the role came to us by a drain of the peer's */
+struct sweep_left;
+void drains_left(const struct ha *ha, const struct group *g, struct sweep_left *ret);
 
 /* byhand.c: fence and unfence */
 void byhand_recall(struct ha *ha, struct group *g);

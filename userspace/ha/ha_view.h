@@ -141,6 +141,48 @@ void ha_unfence(struct ha *ha, const char *group, ha_done_fn *done, void *arg);
 void ha_ask_forget(struct ha *ha, void *arg);
 
 /*
+ * Move the role of @group (NULL: every group) to the peer, but leave here what began here. Called back once: when the
+ * peer serves, or, with a @timeout_ns, when nothing is left here (4: something is). @reject: nothing moves, new INVITEs are
+ * refused: the pair is to be stopped. @force: of a pool whose other server does not answer.
+ */
+void ha_drain(struct ha *ha, const char *group, bool reject, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg);
+/* End it at once, on either host. 0, or -EALREADY: none is under way; @text says which. */
+int ha_undrain(struct ha *ha, const char *group, char *text, size_t len);
+
+struct ha_drain_view {
+	const char *state;		/* off asked moving draining ready sending-back refusing */
+	char reason[32];		/* of the last step; "": there was none */
+	uint64_t since_s;
+	uint32_t calls, subscriptions, connections;	/* that are known on this host */
+	int64_t deadline_left_s;	/* -1: none */
+	bool drained;			/* refusing: nothing is left */
+};
+void ha_drain_view(struct ha *ha, uint32_t group, struct ha_drain_view *ret);
+
+struct ha_pool_drain_view {
+	const char *state;		/* off draining drained */
+	const char *server;		/* host of the one that keeps what it has; "" none, or both (reject) */
+	bool reject;
+	uint64_t since_s;
+	uint32_t dialogs, connections;	/* left with it */
+	int64_t deadline_left_s;	/* -1: none */
+};
+void ha_pool_drain_view(struct ha *ha, uint32_t pool, struct ha_pool_drain_view *ret);	/* index in ha_conf()->pools */
+
+/* One dialog or connection that the data path knows. */
+struct ha_call_view {
+	char of[BT_NAME_MAX];		/* group or pool */
+	bool pool;
+	uint64_t id;			/* SipHash of its Call-ID, or of addresses and ports */
+	const char *kind, *state;
+	char server[BT_NAME_MAX];	/* host; of a pool: server's host */
+	uint32_t age_s, seen_s;
+};
+typedef void ha_call_fn(void *arg, const struct ha_call_view *v);
+/* The next slice from *@at on, which begins as 0; more: 1, that was the last: 0. */
+int ha_calls(struct ha *ha, uint64_t *at, ha_call_fn *fn, void *arg);
+
+/*
  * Re-read the configuration. 0, and in @text what waits for a restart, if anything does; or -EINVAL with the first error in
  * @text (all are logged): nothing changed.
  */

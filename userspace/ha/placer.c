@@ -85,6 +85,8 @@ static int carry_out(struct placer *p, const struct slot *s, enum place want, st
 	uint32_t ifindex = s->vips[0].ifindex;
 	int err = 0;
 
+	if (want == PLACE_KEPT)
+		return 0;
 	if (want == PLACE_HELD) {
 		if (!by_script(s))
 			err = note(r, vip_add(&p->nl, s->vips, c->n_vips), "cannot add", vip_why());
@@ -127,7 +129,7 @@ static enum sight see(struct placer *p, const struct slot *s, enum place want, b
 
 	if (vip_present(&p->nl, s->vips, s->conf->n_vips, found))
 		return SIGHT_UNKNOWN;	/* the next look will tell */
-	for (uint32_t i = 0; i < s->conf->n_vips && want != PLACE_QUIET && want != PLACE_LINGER; i++)
+	for (uint32_t i = 0; i < s->conf->n_vips && (want == PLACE_HELD || want == PLACE_ABSENT); i++)
 		ok &= found[i] == (want == PLACE_HELD);
 	return ok ? SIGHT_RIGHT : SIGHT_WRONG;
 }

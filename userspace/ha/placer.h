@@ -29,6 +29,7 @@ enum place {
 	PLACE_ABSENT,
 	PLACE_QUIET,		/* addresses stay as they are, the VIP's own routes go: claiming */
 	PLACE_LINGER,		/* the same, and TCP connections of the VIPs end: the role was let go */
+	PLACE_KEPT,		/* addresses, routes and connections stay as they are: let go, but what began here goes on here */
 	PLACE_HELD,		/* addresses, then routes */
 };
 

@@ -85,6 +85,17 @@ static uint32_t unanswered(uint64_t wants, uint64_t finals)
 	return open < UINT32_MAX ? (uint32_t)open : UINT32_MAX;
 }
 
+/* As the kernel's answers say it (bpf/drain.h): what the main loop has stopped saying is over. */
+static uint32_t drain_flags(struct pulse *p, uint32_t slot, uint64_t now)
+{
+	const volatile struct bt_drain *drain = &dp_drains(p->dp)[slot];
+	uint32_t flags = atomic_load(&p->health[slot]), side = now < drain->until_ns ? BT_DRAIN_SIDE(drain->word) : BT_DRAIN_NONE;
+
+	if (side != BT_DRAIN_MINE)
+		flags &= ~(uint32_t)PULSE_F_DRAIN_MINE;
+	return side == BT_DRAIN_YOURS ? flags : flags & ~(uint32_t)PULSE_F_DRAIN_YOURS;
+}
+
 static void say_group(struct pulse *p, uint32_t slot, uint64_t now, struct pulse_say_group *g)
 {
 	uint64_t until = atomic_load(&dp_leases(p->dp)[slot]);
@@ -98,7 +109,7 @@ static void say_group(struct pulse *p, uint32_t slot, uint64_t now, struct pulse
 	g->echo = heard->word;
 	g->lease_left_us = pulse_us(ns_since(until, now));
 	g->resp_age_ms = responded ? pulse_ms(ns_since(now, responded)) : PULSE_NEVER;
-	g->flags = atomic_load(&p->health[slot]) | PULSE_F_KNOWN | (until > now ? PULSE_F_LEASED : 0);
+	g->flags = drain_flags(p, slot, now) | PULSE_F_KNOWN | (until > now ? PULSE_F_LEASED : 0);
 	g->requests = (uint32_t)seen->requests;
 	g->accept_age_us = accepted ? pulse_us(ns_since(now, accepted)) : PULSE_NEVER;
 	g->unanswered = unanswered(seen->wants, seen->finals);

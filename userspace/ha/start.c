@@ -245,6 +245,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 	if (!err)
 		err = pools_open(ha, say);
 	if (!err)
+		err = drains_open(ha, say);
+	if (!err)
 		err = datapath_attach(ha, say);
 	if (!err)
 		err = ask_arbiter(ha, say);
@@ -336,6 +338,7 @@ void ha_close(struct ha *ha)
 
 	renew_stop(ha);
 	pools_close(ha);
+	drains_close(ha);
 	examine_close(ha);
 	certs_close(ha->certs, ha->leaving);
 	pulse_close(ha->pulse);

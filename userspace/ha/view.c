@@ -13,6 +13,8 @@
 #include "core/ready.h"
 #include "core/word.h"
 #include "steer/slow.h"
+#include "steer/steer.h"
+#include "steer/sweep.h"
 #include "sys/clock.h"
 #include "sys/dp_steer.h"
 
@@ -208,4 +210,106 @@ void ha_server(const struct ha *ha, uint32_t group, struct ha_ping_view *ret)
 void ha_ping_refused(const struct ha *ha, uint64_t *ret_strangers, uint64_t *ret_malformed)
 {
 	health_refused(ha->health, ret_strangers, ret_malformed);
+}
+
+/* ---- drain ------------------------------------------------------------------------------------------ */
+
+void ha_drain_view(struct ha *ha, uint32_t group, struct ha_drain_view *ret)
+{
+	const struct group *g = &ha->group[group];
+	const struct drain_run *d = &g->drain;
+	uint64_t deadline = g->conf->drain_deadline_ns, age = ha->turn_ns - d->since_ns;
+	struct sweep_left left;
+
+	drains_left(ha, g, &left);
+	*ret = (struct ha_drain_view){
+		.state = drain_text(d->state), .since_s = d->since_ns ? age / NS_PER_S : 0, .calls = left.calls,
+		.subscriptions = left.subscriptions, .connections = left.connections, .deadline_left_s = -1,
+		.drained = d->state == DRAIN_REFUSING && d->told,
+	};
+	memcpy(ret->reason, d->why, sizeof(ret->reason));
+	if (d->state == DRAIN_ON && deadline)
+		ret->deadline_left_s = age < deadline ? (int64_t)((deadline - age) / NS_PER_S) : 0;
+}
+
+void ha_pool_drain_view(struct ha *ha, uint32_t pool, struct ha_pool_drain_view *ret)
+{
+	static const char *const states[] = { [STEER_DRAIN_NONE] = "off", [STEER_DRAIN_MOVING] = "draining", [STEER_DRAIN_DONE] = "drained" };
+	const struct conf_pool *p = &ha->conf->pools[pool];
+	struct steer_drained r = { 0 };
+
+	(void)steer_drained(ha->steer, p->name, &r);	/* none of that name runs yet: not drained */
+	*ret = (struct ha_pool_drain_view){
+		.state = states[r.state], .server = r.server ? p->server[r.server - 1].host : "", .reject = r.reject,
+		.dialogs = r.calls, .connections = r.connections, .deadline_left_s = -1,
+		.since_s = r.since_ns ? (ha->turn_ns - r.since_ns) / NS_PER_S : 0,
+	};
+	if (r.deadline_ns)
+		ret->deadline_left_s = r.deadline_ns > ha->turn_ns ? (int64_t)((r.deadline_ns - ha->turn_ns) / NS_PER_S) : 0;
+}
+
+/* ---- dialogs ---------------------------------------------------------------------------------------- */
+
+#define CALLS_OLD	(UINT64_C(1) << 32)	/* of a listing's place: st_dialog; else st_young. Below: the kernel's */
+#define CALLS_BEGUN	(UINT64_C(1) << 33)
+
+static const char *host_name(const struct ha *ha, uint8_t id)
+{
+	return id == ha->me ? ha->conf->name : id == ha->peer_id ? ha->conf->peer_name : "";
+}
+
+/* Slots are steer's: the name in the map tells. */
+static const struct conf_pool *pool_of(const struct ha *ha, uint32_t slot)
+{
+	for (uint32_t i = 0; i < ha->conf->n_pools; i++)
+		if (!strcmp(ha->conf->pools[i].name, (const char *)dp_pools(ha->dp)[slot].name))
+			return &ha->conf->pools[i];
+	return NULL;
+}
+
+/* False: its owner is no more. */
+static bool call_view(const struct ha *ha, uint64_t key, const struct bt_dialog *d, struct ha_call_view *ret)
+{
+	static const char *const kinds[BT_D__N] = { "none", "call", "subscription", "connection" };
+	static const char *const states[BT_D_STATE__N] = { "new", "early", "confirmed", "ending", "over" };
+	uint32_t i = d->owner & ~BT_OWNER_GROUP, now_s = (uint32_t)(clock_now_ns() / NS_PER_S);
+	const char *of = NULL, *server = "";
+
+	*ret = (struct ha_call_view){ .id = key, .pool = !(d->owner & BT_OWNER_GROUP) };
+	if (!ret->pool && i < ha->n_groups) {
+		of = ha->group[i].conf->name;
+		server = host_name(ha, d->server);
+	} else if (ret->pool && i && i <= BT_POOLS_MAX && d->server && d->server <= BT_SERVERS) {
+		const struct conf_pool *p = pool_of(ha, i);
+
+		of = p ? p->name : NULL;
+		server = p ? p->server[d->server - 1].host : "";
+	}
+	if (!of || d->kind == BT_D_NONE || d->kind >= BT_D__N || d->state >= BT_D_STATE__N)
+		return false;
+	snprintf(ret->of, sizeof(ret->of), "%s", of);
+	snprintf(ret->server, sizeof(ret->server), "%s", server);
+	ret->kind = kinds[d->kind];
+	ret->state = states[d->state];
+	ret->age_s = now_s > d->first_s ? now_s - d->first_s : 0;
+	ret->seen_s = now_s > d->last_s ? now_s - d->last_s : 0;
+	return true;
+}
+
+int ha_calls(struct ha *ha, uint64_t *at, ha_call_fn *fn, void *arg)
+{
+	static struct dp_walk walk;
+	bool old = *at & CALLS_OLD;
+	struct ha_call_view v;
+	int err;
+
+	walk = (struct dp_walk){ .begun = *at & CALLS_BEGUN, .at = (uint32_t)*at };
+	err = dp_walk(ha->dp, !old, &walk);
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < walk.n; i++)
+		if (call_view(ha, walk.key[i], &walk.row[i], &v))
+			fn(arg, &v);
+	*at = walk.done ? CALLS_OLD : (*at & CALLS_OLD) | CALLS_BEGUN | walk.at;
+	return !(walk.done && old);
 }

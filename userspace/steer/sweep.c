@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/random.h>
 
 #include "sys/clock.h"
 #include "sys/dp_steer.h"
@@ -21,6 +22,7 @@ struct sweep {
 	bool running;
 	struct dp_walk walk;
 	struct sweep_report now;	/* the walk under way; both are the thread's own */
+	_Atomic uint64_t of_group[BT_GROUPS_MAX];	/* term << 8 | server */
 	pthread_mutex_t lock;		/* guards what follows */
 	pthread_cond_t end;
 	bool quit;
@@ -53,22 +55,35 @@ static bool is_owned(struct sweep *s, const struct bt_dialog *d)
 	return d->owner && d->owner <= BT_POOLS_MAX && dp_pools(s->dp)[d->owner].name_hash;
 }
 
-static void count(struct sweep *s, const struct bt_dialog *d)
+static void add(struct sweep_left *left, const struct bt_dialog *d)
 {
-	struct sweep_left *left;
-
-	if (d->owner & BT_OWNER_GROUP || !d->server || d->server > BT_SERVERS ||
-	    !dialog_is_left(d, dp_pools(s->dp)[d->owner].server[d->server - 1].epoch))
-		return;
-	left = &s->now.left[d->owner][d->server - 1];
 	left->calls += d->kind == BT_D_CALL;
 	left->subscriptions += d->kind == BT_D_SUBSCRIPTION;
 	left->connections += d->kind == BT_D_CONNECTION;
 }
 
+static void count_group(struct sweep *s, const struct bt_dialog *d)
+{
+	uint32_t group = d->owner & ~BT_OWNER_GROUP;
+	uint64_t of = group < BT_GROUPS_MAX ? atomic_load(&s->of_group[group]) : 0;
+
+	if (of && d->server == (uint8_t)of && d->epoch >= of >> 8 && dialog_is_left(d, d->epoch))
+		add(&s->now.group[group], d);
+}
+
+static void count(struct sweep *s, const struct bt_dialog *d)
+{
+	if (d->owner & BT_OWNER_GROUP) {
+		count_group(s, d);
+		return;
+	}
+	if (d->server && d->server <= BT_SERVERS && dialog_is_left(d, dp_pools(s->dp)[d->owner].server[d->server - 1].epoch))
+		add(&s->now.left[d->owner][d->server - 1], d);
+}
+
 static void look(struct sweep *s, bool young, uint64_t key, const struct bt_dialog *d)
 {
-	enum dialog_end end = dialog_end(d, is_owned(s, d), dp_steer(s->dp)->tick_s);
+	enum dialog_end end = dialog_end(d, is_owned(s, d), (uint32_t)(clock_now_ns() / NS_PER_S));
 
 	if (end == DIALOG_LIVES)
 		count(s, d);
@@ -97,6 +112,7 @@ static void *run(void *arg)
 
 	do {
 		memset(s->now.left, 0, sizeof(s->now.left));
+		memset(s->now.group, 0, sizeof(s->now.group));
 		if (!walk(s, true) || !walk(s, false))
 			continue;
 		s->now.rounds++;
@@ -119,6 +135,16 @@ static int make_cond(pthread_cond_t *ret)
 	return -err;
 }
 
+/* For the maps' life, whoever comes first: Call-IDs that hash alike must not be found by those who send them. */
+static int give_key(struct dp *dp)
+{
+	struct bt_steer *steer = dp_steer(dp);
+
+	if (steer->key[0] | steer->key[1])
+		return 0;
+	return getrandom(steer->key, sizeof(steer->key), 0) == sizeof(steer->key) ? 0 : -EIO;
+}
+
 int sweep_open(struct sweep **ret, struct dp *dp)
 {
 	struct sweep *s = calloc(1, sizeof(*s));
@@ -127,7 +153,9 @@ int sweep_open(struct sweep **ret, struct dp *dp)
 	if (!s)
 		return -ENOMEM;
 	s->dp = dp;
-	err = thread_mutex(&s->lock);
+	err = give_key(dp);
+	if (!err)
+		err = thread_mutex(&s->lock);
 	if (!err)
 		err = make_cond(&s->end);
 	if (!err)
@@ -168,6 +196,22 @@ uint32_t sweep_left(struct sweep *s, uint32_t slot, uint8_t server, struct sweep
 
 	pthread_mutex_lock(&s->lock);
 	*ret = s->report.left[slot][server - 1];
+	rounds = s->report.rounds;
+	pthread_mutex_unlock(&s->lock);
+	return rounds;
+}
+
+void sweep_of_group(struct sweep *s, uint32_t group, uint8_t server, uint64_t term)
+{
+	atomic_store(&s->of_group[group], term << 8 | server);
+}
+
+uint32_t sweep_group(struct sweep *s, uint32_t group, struct sweep_left *ret)
+{
+	uint32_t rounds;
+
+	pthread_mutex_lock(&s->lock);
+	*ret = s->report.group[group];
 	rounds = s->report.rounds;
 	pthread_mutex_unlock(&s->lock);
 	return rounds;

@@ -24,8 +24,16 @@ struct sweep_left {
 struct sweep_report {
 	uint32_t rounds;		/* whole walks so far: a count is of the last one */
 	struct sweep_left left[1 + BT_POOLS_MAX][BT_SERVERS];
+	struct sweep_left group[BT_GROUPS_MAX];
 	uint64_t ended[DIALOG_END__N];	/* deleted so far, by reason */
 };
+
+/*
+ * Of a group: what host @server has that began at @term or later. Without this nothing is counted of it. sweep_group()
+ * returns the rounds.
+ */
+void sweep_of_group(struct sweep *s, uint32_t group, uint8_t server, uint64_t term);
+uint32_t sweep_group(struct sweep *s, uint32_t group, struct sweep_left *ret);
 
 int sweep_open(struct sweep **ret, struct dp *dp);
 void sweep_close(struct sweep *s);

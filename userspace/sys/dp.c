@@ -189,6 +189,8 @@ static int map_views(struct dp *dp)
 		err = map_view(&dp->lease, dp, DP_ct_lease, both);
 	if (!err)
 		err = map_view(&dp->linger, dp, DP_st_linger, both);
+	if (!err)
+		err = map_view(&dp->drain, dp, DP_ct_drain, both);
 	if (!err)	/* the kernel alone says what was heard */
 		err = map_view(&dp->heard, dp, DP_st_heard, PROT_READ);
 	if (!err)
@@ -307,6 +309,7 @@ void dp_close(struct dp *dp)
 	unmap_view(&dp->steer);
 	unmap_view(&dp->heard);
 	unmap_view(&dp->seen);
+	unmap_view(&dp->drain);
 	unmap_view(&dp->linger);
 	unmap_view(&dp->lease);
 	unmap_view(&dp->word);
@@ -352,6 +355,22 @@ _Atomic uint64_t *dp_leases(struct dp *dp)
 _Atomic uint64_t *dp_lingers(struct dp *dp)
 {
 	return dp->linger.at;
+}
+
+volatile struct bt_drain *dp_drains(struct dp *dp)
+{
+	return dp->drain.at;
+}
+
+void dp_set_drain(struct dp *dp, uint32_t slot, uint64_t word, uint64_t until_ns)
+{
+	volatile struct bt_drain *drain = &dp_drains(dp)[slot];
+
+	if (drain->word != word) {
+		__atomic_store_n(&drain->until_ns, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&drain->word, word, __ATOMIC_SEQ_CST);
+	}
+	__atomic_store_n(&drain->until_ns, until_ns, __ATOMIC_SEQ_CST);
 }
 
 const volatile struct bt_heard *dp_heard(struct dp *dp)

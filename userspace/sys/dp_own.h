@@ -38,6 +38,7 @@
 	X(st_word, __u64, BT_GROUPS_MAX) \
 	X(ct_lease, __u64, BT_GROUPS_MAX) \
 	X(st_linger, __u64, BT_GROUPS_MAX) \
+	X(ct_drain, struct bt_drain, BT_GROUPS_MAX) \
 	X(st_heard, struct bt_heard, BT_GROUPS_MAX) \
 	X(st_pair, struct bt_pair, 1) \
 	X(st_listen, struct bt_listen, BT_LISTEN_MAX) \
@@ -107,7 +108,7 @@ struct dp {
 	pthread_mutex_t attaching;	/* one at a time attaches, detaches or replaces */
 	char dir[PATH_MAX];
 	int lock;			/* on dir: nobody else's while we live */
-	struct dp_view word, lease, linger, heard, seen, steer, pools, pools_seen;
+	struct dp_view word, lease, linger, drain, heard, seen, steer, pools, pools_seen;
 	int n_cpus;
 	void *per_cpu;		/* room for one value of every CPU */
 	struct ring_buffer *ring;

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * drains: what began on this host stays here until it ends, while the peer serves what is new.
+ *
+ * core/drain.h says which step is next; here the kernel is told (ct_drain, turn by turn), pulses say it, the role is
+ * moved as by a switchover, and at the end connections and addresses go, which until then stay.
+ */
+#include "ha/ha_own.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/when.h"
+#include "core/word.h"
+#include "steer/steer.h"
+#include "steer/sweep.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#define HEARD_INTERVALS	16		/* as bpf/relay.h has it: to whom frames are sent on */
+#define HEARD_NS	(250 * NS_PER_MS)
+#define ROUNDS		2		/* a count under way when the state began says nothing */
+
+bool drains_stays(const struct group *g)
+{
+	return drain_side(g->drain.state) == BT_DRAIN_MINE;
+}
+
+bool drains_opens(const struct group *g, uint64_t word)
+{
+	return drain_side(g->drain.state) == BT_DRAIN_YOURS && g->drain.number == BT_WORD_NUMBER(word);
+}
+
+/* ---- what is known ------------------------------------------------------------------------------ */
+
+static bool has_xdp(const struct ha *ha, const char *dev)
+{
+	for (uint32_t i = 0; i < ha->n_ifaces; i++)
+		if (!strcmp(ha->ifaces[i].name, dev))
+			return ha->ifaces[i].xdp && strcmp(ha->ifaces[i].xdp, "off");
+	return false;
+}
+
+/* Frames can be sent on by @dev, and are known for what they are. */
+static bool marks_pass(const struct ha *ha, const char *dev)
+{
+	for (uint32_t i = 0; i < ha->report.n_paths; i++)
+		if (!strcmp(ha->conf->paths[i].dev, dev) && !ha->filtered[i] && ha->report.path[i].heard_ns)
+			return has_xdp(ha, dev);
+	return false;
+}
+
+static bool marked(const struct ha *ha, const struct group *g)
+{
+	const struct conf_vip *vips = &ha->conf->vips[g->conf->first_vip];
+	bool all = true;
+
+	for (uint32_t i = 0; i < g->conf->n_vips; i++)
+		all &= marks_pass(ha, vips[i].dev);
+	return all;
+}
+
+static bool peer_heard(const struct ha *ha, const volatile struct bt_heard *h)
+{
+	return h->at_ns && h->at_ns + later(HEARD_INTERVALS * ha->conf->pulse_interval_ns, HEARD_NS) > ha->turn_ns;
+}
+
+/* From which term on what this host's server has is counted: of an earlier holding nothing goes on here. */
+static uint64_t counted_from(const struct ha *ha, const struct group *g)
+{
+	uint64_t word = group_word(ha, g);
+
+	if (g->drain.state == DRAIN_ON || g->drain.state == DRAIN_MOVING)
+		return (g->drain.number >> 8) - 1;
+	return BT_WORD_MODE(word) == BT_OPEN ? BT_WORD_TERM(word) : UINT32_MAX;
+}
+
+void drains_left(const struct ha *ha, const struct group *g, struct sweep_left *ret)
+{
+	*ret = (struct sweep_left){ 0 };
+	if (ha->sweep)
+		sweep_group(ha->sweep, g->slot, ret);
+}
+
+static void note_left(struct ha *ha, struct group *g)
+{
+	struct drain_run *d = &g->drain;
+	struct sweep_left left;
+	uint32_t rounds;
+
+	if (!ha->sweep)
+		return;
+	sweep_of_group(ha->sweep, g->slot, ha->me, counted_from(ha, g));
+	rounds = sweep_group(ha->sweep, g->slot, &left);
+	if (rounds - d->rounds < ROUNDS || left.calls + left.subscriptions + left.connections)
+		d->empty_ns = 0;
+	else if (!d->empty_ns)
+		d->empty_ns = ha->turn_ns;
+}
+
+static bool empty(const struct ha *ha, const struct group *g)
+{
+	return g->drain.empty_ns &&
+	       ha->turn_ns - g->drain.empty_ns >= g->conf->opt.graceful_shutdown_sip_timeout_s * NS_PER_S;
+}
+
+static void drain_facts_of(const struct ha *ha, const struct group *g, struct drain_facts *f)
+{
+	const volatile struct bt_heard *h = &dp_heard(ha->dp)[g->slot];
+	const struct drain_run *d = &g->drain;
+	uint32_t flags = h->flags;
+
+	*f = (struct drain_facts){
+		.state = d->state, .number = d->number, .word = group_word(ha, g), .me = ha->me, .peer_id = ha->peer_id,
+		.age_ns = ha->turn_ns - d->since_ns, .deadline_ns = g->conf->drain_deadline_ns, .empty = empty(ha, g),
+		.ended = d->ended, .running = g->service.running, .link_up = health_link_up(ha->health, g->conf->dev),
+		.stopping = ha->stopping, .fenced = byhand_is_fenced(g), .marked = marked(ha, g), .peer_heard = peer_heard(ha, h),
+	};
+	if (!f->peer_heard)
+		return;
+	f->mine = flags & PULSE_F_DRAIN_MINE;
+	f->yours = flags & PULSE_F_DRAIN_YOURS;
+	f->peer_running = flags & PULSE_F_RUNNING;
+	f->peer_word = h->word;
+}
+
+/* ---- whoever waits ------------------------------------------------------------------------------ */
+
+static void answer(struct group *g, int code, const char *what)
+{
+	ha_done_fn *done = g->drain.done;
+	char text[HA_TEXT + BT_NAME_MAX + 16];
+
+	g->drain.done = NULL;
+	snprintf(text, sizeof(text), "group %s: %s", g->conf->name, what);
+	if (done)
+		done(g->drain.arg, code, text);
+}
+
+static void left_text(const struct ha *ha, const struct group *g, char *text, size_t len)
+{
+	struct sweep_left left;
+
+	drains_left(ha, g, &left);
+	snprintf(text, len, "%u calls, %u subscriptions and %u TCP connections are left on %s", left.calls, left.subscriptions,
+		 left.connections, ha->conf->name);
+}
+
+static void answer_begun(const struct ha *ha, struct group *g)
+{
+	char left[HA_TEXT], text[HA_TEXT];
+
+	if (!g->drain.done || g->drain.to_the_end)
+		return;
+	left_text(ha, g, left, sizeof(left));
+	snprintf(text, sizeof(text), "%s; %.110s", g->drain.state == DRAIN_REFUSING ? "new INVITEs are refused" : "the peer serves",
+		 left);
+	answer(g, 0, text);
+}
+
+static void answer_end(struct group *g, const char *why)
+{
+	char text[HA_TEXT];
+	bool done = !strcmp(why, "none-left");
+
+	snprintf(text, sizeof(text), done ? "drained: nothing is left" : "the drain has ended: %s", why);
+	answer(g, done ? 0 : 1, text);
+}
+
+static void answer_late(const struct ha *ha, struct group *g)
+{
+	char text[HA_TEXT];
+
+	if (!g->drain.done || !g->drain.timeout_ns)
+		return;
+	if (!g->drain.until_ns)
+		g->drain.until_ns = ha->turn_ns + g->drain.timeout_ns;
+	if (ha->turn_ns < g->drain.until_ns)
+		return;
+	left_text(ha, g, text, sizeof(text));
+	answer(g, 4, text);
+}
+
+/* ---- steps -------------------------------------------------------------------------------------- */
+
+static void tell_kernel(const struct ha *ha, const struct group *g)
+{
+	const struct drain_run *d = &g->drain;
+
+	if (d->state != DRAIN_OFF)
+		dp_set_drain(ha->dp, g->slot, BT_DRAIN(d->number, drain_side(d->state)), ha->turn_ns + ha->conf->lease_ns);
+}
+
+/* What is under way when it ends is still taken; then nothing is said any more. */
+static void untell_kernel(const struct ha *ha, const struct group *g)
+{
+	volatile struct bt_drain *in_force = &dp_drains(ha->dp)[g->slot];
+
+	if (in_force->word && in_force->until_ns + BT_DRAIN_GRACE_NS < ha->turn_ns)
+		dp_set_drain(ha->dp, g->slot, 0, 0);
+}
+
+static void finish(struct ha *ha, struct group *g, enum drain_state from)
+{
+	struct bt_drain in_force = { .word = dp_drains(ha->dp)[g->slot].word };
+
+	if (drain_side(from) != BT_DRAIN_MINE)
+		in_force.word = 0;
+	dp_set_drain(ha->dp, g->slot, in_force.word, in_force.word ? ha->turn_ns : 0);
+	if (from == DRAIN_ASKED || (from == DRAIN_MOVING && BT_WORD_MODE(group_word(ha, g)) == BT_OPEN))
+		g->asked = false;
+	g->drain.releases = drain_side(from) == BT_DRAIN_MINE;
+	if (g->drain.releases)
+		atomic_store(&dp_lingers(ha->dp)[g->slot], ha->turn_ns + g->conf->linger_ns);
+	answer_end(g, g->drain.why);
+}
+
+static void enter(struct ha *ha, struct group *g, enum drain_state to, const char *why)
+{
+	struct drain_run *d = &g->drain;
+	enum drain_state from = d->state;
+	char left[HA_TEXT];
+
+	left_text(ha, g, left, sizeof(left));
+	log_event(to == DRAIN_OFF && strcmp(why, "none-left") ? LOG_NOTICE : LOG_INFO, "drain",
+		  "group=%s from=%s to=%s why=%s left=\"%s\"", g->conf->name, drain_text(from), drain_text(to), why, left);
+	d->state = to;
+	d->since_ns = ha->turn_ns;
+	d->empty_ns = 0;
+	d->ended = d->told = false;
+	if (ha->sweep && (from == DRAIN_OFF || to == DRAIN_ON)) {
+		struct sweep_left any;
+
+		sweep_of_group(ha->sweep, g->slot, ha->me, counted_from(ha, g));
+		d->rounds = sweep_group(ha->sweep, g->slot, &any);
+	}
+	snprintf(d->why, sizeof(d->why), "%s", why);
+	tell_kernel(ha, g);
+	if (to == DRAIN_MOVING)
+		g->asked = true;
+	if (to == DRAIN_ON || to == DRAIN_REFUSING)
+		answer_begun(ha, g);
+	if (to == DRAIN_OFF)
+		finish(ha, g, from);
+	group_say(ha, g);
+	pulse_kick(ha->pulse);
+	ha_note_change(ha);
+}
+
+/* Over: TCP peers are told, and the addresses go, as they would have at once. */
+static void release(struct ha *ha, struct group *g)
+{
+	struct place_report r;
+
+	if (g->role != ROLE_BACKUP && g->role != ROLE_YIELDING) {
+		g->drain.releases = g->role == ROLE_CLAIMING;
+		return;
+	}
+	placer_report(ha->placer, g->slot, &r);
+	if (g->drain.since_ns == ha->turn_ns)
+		placer_ask(ha->placer, g->slot, PLACE_LINGER);
+	else if (r.settled) {
+		g->drain.releases = false;
+		if (g->role == ROLE_BACKUP)
+			placer_ask(ha->placer, g->slot, PLACE_ABSENT);
+	}
+}
+
+/* Of a pair that is stopped: nothing more begins, and what had begun is over. */
+static void tell_drained(struct ha *ha, struct group *g, const struct drain_facts *f)
+{
+	if (g->drain.state != DRAIN_REFUSING || g->drain.told || !f->empty)
+		return;
+	g->drain.told = true;
+	log_event(LOG_NOTICE, "drained", "group=%s text=\"nothing is left: its servers can be stopped\"", g->conf->name);
+	answer(g, 0, "drained: nothing is left");
+	ha_note_change(ha);
+}
+
+static void turn(struct ha *ha, struct group *g)
+{
+	enum drain_state was = g->drain.state;
+	struct drain_facts f;
+	struct drain_step step;
+
+	note_left(ha, g);
+	drain_facts_of(ha, g, &f);
+	if (was == DRAIN_OFF)
+		g->drain.number = drain_number(f.word, ha->me);
+	f.number = g->drain.number;
+	step = drain_next(&f);
+	if (step.to != was)
+		enter(ha, g, step.to, step.why);
+	tell_drained(ha, g, &f);
+	answer_late(ha, g);
+	if (g->drain.state != DRAIN_OFF)
+		tell_kernel(ha, g);
+	else
+		untell_kernel(ha, g);
+	if (g->drain.releases)
+		release(ha, g);
+}
+
+/* ---- pools: steer/ drains them, here is who waits for it ---------------------------------------------- */
+
+static void pool_answer(struct pool_wait *w, int code, const char *what)
+{
+	ha_done_fn *done = w->done;
+	char text[HA_TEXT + BT_NAME_MAX];
+
+	w->done = NULL;
+	snprintf(text, sizeof(text), "pool %s: %s", w->pool, what);
+	done(w->arg, code, text);
+}
+
+static void pool_turn(struct ha *ha, struct pool_wait *w)
+{
+	struct steer_drained r = { 0 };
+	char text[HA_TEXT];
+
+	if (steer_drained(ha->steer, w->pool, &r) || r.state == STEER_DRAIN_NONE) {
+		pool_answer(w, 1, "the drain has ended");
+		return;
+	}
+	if (!w->until_ns)
+		w->until_ns = ha->turn_ns + w->timeout_ns;
+	snprintf(text, sizeof(text), "%u dialogs and %u TCP connections are left", r.calls, r.connections);
+	if (r.state == STEER_DRAIN_DONE)
+		pool_answer(w, 0, "drained: nothing is left");
+	else if (!w->timeout_ns || ha->turn_ns >= w->until_ns)
+		pool_answer(w, w->timeout_ns ? 4 : 0, text);
+}
+
+static void drain_pool(struct ha *ha, const char *pool, bool reject, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg)
+{
+	struct pool_wait *w = NULL;
+	char why[HA_WHY];
+
+	for (int i = 0; i < ASKERS_MAX && !w; i++)
+		if (!ha->pool_wait[i].done)
+			w = &ha->pool_wait[i];
+	if (!w) {
+		done(arg, 1, "too many drains are waited for already");
+		return;
+	}
+	if (steer_drain(ha->steer, pool, reject, force, why, sizeof(why))) {
+		done(arg, 1, why);
+		return;
+	}
+	*w = (struct pool_wait){ .done = done, .arg = arg, .timeout_ns = timeout_ns };
+	snprintf(w->pool, sizeof(w->pool), "%s", pool);
+}
+
+static const char *find_pool(const struct ha *ha, const char *name)
+{
+	for (uint32_t i = 0; i < ha->conf->n_pools; i++)
+		if (name ? !strcmp(ha->conf->pools[i].name, name) : !ha->n_groups && ha->conf->n_pools == 1)
+			return ha->conf->pools[i].name;
+	return NULL;
+}
+
+void drains_turn(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (ha->group[i].conf->mode == MODE_TAKEOVER)
+			turn(ha, &ha->group[i]);
+	for (int i = 0; i < ASKERS_MAX; i++)
+		if (ha->pool_wait[i].done)
+			pool_turn(ha, &ha->pool_wait[i]);
+}
+
+uint64_t drains_deadline(const struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (ha->group[i].drain.state == DRAIN_ASKED || ha->group[i].drain.state == DRAIN_MOVING)
+			return ha->turn_ns + ha->conf->pulse_interval_ns;
+	return LOOP_NEVER;
+}
+
+int drains_open(struct ha *ha, const struct ha_say *say)
+{
+	bool any = false;
+	int err = 0;
+
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		any |= ha->conf->groups[i].mode == MODE_TAKEOVER;
+	if (any)
+		err = sweep_open(&ha->sweep, ha->dp);
+	return err ? ha_fail(say, err, "drain", strerror(-err)) : 0;
+}
+
+void drains_close(struct ha *ha)
+{
+	sweep_close(ha->sweep);
+	ha->sweep = NULL;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------- */
+
+/* Why not, as a sentence; NULL: it can begin. */
+static const char *refusal(struct ha *ha, struct group *g, bool reject, char *buf, size_t len)
+{
+	struct judge_facts f;
+
+	facts_of(ha, g, &f);
+	if (g->conf->mode != MODE_TAKEOVER)
+		return "only groups with mode = takeover are drained so; a pool is drained by its own name";
+	if (ha->stopping)
+		return "this host is stopping";
+	if (g->drain.state != DRAIN_OFF || g->drain.done)
+		return "a drain is under way already; `baton undrain` ends it";
+	if (ask_is_waited_for(ha, g) || g->hand.done)
+		return "a switchover or fence is under way";
+	if (BT_WORD_MODE(f.word) != BT_OPEN) {
+		snprintf(buf, len, "this host does not hold the role: a drain is asked of its holder (%s)", ha->conf->peer_name);
+		return buf;
+	}
+	if (reject)
+		return NULL;
+	if (judge_refusal(&f))
+		return judge_refusal(&f);
+	if (!marked(ha, g))
+		return "the peer could send nothing back: frames with a foreign source address do not come through on every "
+		       "interface of the VIPs, or no path lies there; `baton switchover` moves the role all the same";
+	return NULL;
+}
+
+static struct group *find_group(struct ha *ha, const char *name)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (!strcmp(ha->group[i].conf->name, name))
+			return &ha->group[i];
+	return NULL;
+}
+
+static void no_such(const struct ha *ha, const char *name, char *text, size_t len)
+{
+	size_t n = (size_t)(name ? snprintf(text, len, "no group or pool '%s' here; there are:", name) :
+			    snprintf(text, len, "which one?"));
+
+	for (uint32_t i = 0; i < ha->n_groups && n < len; i++)
+		n += (size_t)snprintf(text + n, len - n, " %s", ha->group[i].conf->name);
+	for (uint32_t i = 0; i < ha->conf->n_pools && n < len; i++)
+		n += (size_t)snprintf(text + n, len - n, " %s", ha->conf->pools[i].name);
+}
+
+void ha_drain(struct ha *ha, const char *name, bool reject, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg)
+{
+	struct group *g = name ? find_group(ha, name) : ha->n_groups == 1 ? &ha->group[0] : NULL;
+	const char *why, *pool = g ? NULL : find_pool(ha, name);
+	char buf[HA_WHY], text[HA_WHY + BT_NAME_MAX + 16];
+
+	if (pool) {
+		drain_pool(ha, pool, reject, force, timeout_ns, done, arg);
+		return;
+	}
+	if (!g) {
+		no_such(ha, name, text, sizeof(text));
+		done(arg, 1, text);
+		return;
+	}
+	why = refusal(ha, g, reject, buf, sizeof(buf));
+	if (why) {
+		snprintf(text, sizeof(text), "group %s: %s", g->conf->name, why);
+		done(arg, 1, text);
+		return;
+	}
+	g->drain.done = done;
+	g->drain.arg = arg;
+	g->drain.to_the_end = timeout_ns;
+	g->drain.timeout_ns = timeout_ns;
+	g->drain.until_ns = 0;
+	if (reject)
+		g->drain.number = BT_WORD_NUMBER(group_word(ha, g));
+	else
+		g->drain.number = drain_number(group_word(ha, g), ha->peer_id);
+	chronicle_asked(g);
+	enter(ha, g, reject ? DRAIN_REFUSING : DRAIN_ASKED, "asked");
+}
+
+int ha_undrain(struct ha *ha, const char *name, char *text, size_t len)
+{
+	struct group *g = name ? find_group(ha, name) : ha->n_groups == 1 ? &ha->group[0] : NULL;
+	const char *pool = g ? NULL : find_pool(ha, name);
+	int err;
+
+	if (pool) {
+		err = steer_undrain(ha->steer, pool, text, len);
+		if (!err)
+			snprintf(text, len, "pool %s: all goes to the active server again", pool);
+		return err;
+	}
+	if (!g) {
+		no_such(ha, name, text, len);
+		return -ENOENT;
+	}
+	if (g->drain.state == DRAIN_OFF) {
+		snprintf(text, len, "group %s: no drain is under way", g->conf->name);
+		return -EALREADY;
+	}
+	g->drain.ended = true;
+	snprintf(text, len, "group %s: %s", g->conf->name,
+		 g->drain.state == DRAIN_REFUSING ? "new INVITEs are taken again" : "all goes to the holder of the role again");
+	return 0;
+}
+
+/* It goes on: nobody is told. What had not begun to move does not. */
+void drains_forget(struct ha *ha, const void *arg)
+{
+	for (int i = 0; i < ASKERS_MAX; i++)
+		if (ha->pool_wait[i].arg == arg)
+			ha->pool_wait[i].done = NULL;
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		struct group *g = &ha->group[i];
+
+		if (!g->drain.done || g->drain.arg != arg)
+			continue;
+		g->drain.done = NULL;
+		g->drain.ended |= g->drain.state == DRAIN_ASKED;
+	}
+}
