@@ -83,6 +83,12 @@ static bool all_held(const json_t *doc)
 	return true;
 }
 
+/* A node of pools alone has no group and no peer. */
+static bool steers_only(const json_t *doc)
+{
+	return !json_array_size(json_object_get(doc, "groups"));
+}
+
 /* "sip: this host (a) holds the VIP. Peer b is up. No alarms." */
 static void headline(const json_t *doc, char line[LINE_CAP])
 {
@@ -102,7 +108,10 @@ static void headline(const json_t *doc, char line[LINE_CAP])
 		else
 			add(line, "HELD BY NOBODY that %s knows of", str(doc, "node"));
 	}
-	add(line, ". Peer %s is %s. ", str(peer, "name"), str(peer, "state"));
+	if (steers_only(doc))
+		add(line, "%s only steers: `baton pools` tells who is active. ", str(doc, "node"));
+	else
+		add(line, ". Peer %s is %s. ", str(peer, "name"), str(peer, "state"));
 	if (alarms)
 		add(line, "%" JSON_INTEGER_FORMAT " alarm%s: see `baton alarms`.", alarms, alarms == 1 ? "" : "s");
 	else
@@ -111,7 +120,7 @@ static void headline(const json_t *doc, char line[LINE_CAP])
 
 static void show_headline(const json_t *doc)
 {
-	bool well = all_held(doc) && !num(doc, "alarms") && is(json_object_get(doc, "peer"), "state", "up");
+	bool well = all_held(doc) && !num(doc, "alarms") && (steers_only(doc) || is(json_object_get(doc, "peer"), "state", "up"));
 	char line[LINE_CAP];
 
 	headline(doc, line);
@@ -207,9 +216,10 @@ static void show_node(const json_t *doc)
 	add(line, "node %s, batond %s, pid %" JSON_INTEGER_FORMAT ", up %" JSON_INTEGER_FORMAT " d %02d:%02d:%02d",
 	    str(doc, "node"), str(doc, "version"), num(doc, "pid"), up / 86400, (int)(up / 3600 % 24),
 	    (int)(up / 60 % 60), (int)(up % 60));
-	add(line, "; round trip %" JSON_INTEGER_FORMAT " us; real-time %s; arbiter %s%s%s",
-	    num(json_object_get(doc, "peer"), "rtt_us"), is_true(doc, "realtime") ? "yes" : "no",
-	    str(arbiter, "type"), is(arbiter, "type", "none") ? "" : " ", is(arbiter, "type", "none") ? "" : str(arbiter, "state"));
+	if (!steers_only(doc))
+		add(line, "; round trip %" JSON_INTEGER_FORMAT " us; real-time %s; arbiter %s%s%s",
+		    num(json_object_get(doc, "peer"), "rtt_us"), is_true(doc, "realtime") ? "yes" : "no",
+		    str(arbiter, "type"), is(arbiter, "type", "none") ? "" : " ", is(arbiter, "type", "none") ? "" : str(arbiter, "state"));
 	put_clean(line);
 	puts("");
 }
@@ -218,6 +228,10 @@ static void show_status(const json_t *doc)
 {
 	show_headline(doc);
 	puts("");
+	if (steers_only(doc)) {
+		show_node(doc);
+		return;
+	}
 	show_groups(doc);
 	puts("");
 	show_vips(doc);

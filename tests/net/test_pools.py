@@ -109,6 +109,10 @@ def test_a_node_of_pools_alone(lab, probe):
     status = check(node.json("status"), "status")
     assert (status["peer"]["state"], status["groups"], status["alarms"]) == ("none", [], 0), status
     assert "sales" in node.cli("pools").stdout
+    assert "n only steers" in node.cli("status").stdout
+    for verb in ("switchover", "ready"):	# no role to move, none to be ready
+        said = node.cli(verb, check=False)
+        assert said.returncode == 1 and "no [group] on this node" in said.stderr, f"baton {verb}: exit {said.returncode}, {said.stderr!r}"
     assert [r["level"] for c in ("way", "service") for r in node.doctor(c)] == ["ok"] * 3, node.doctor("way") + node.doctor("service")
 
     lines = [check(json.loads(line), "trace") for line in node.cli("-j", "trace", "-n", "20", "--every", "1").stdout.splitlines()]

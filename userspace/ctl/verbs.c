@@ -72,10 +72,22 @@ static bool group_exists(const struct conf *conf, const char *name, char *why, s
 	return false;
 }
 
+/* A node that only steers has no role to ask about or to move: to say yes would be a lie. */
+static bool has_groups(struct client *c)
+{
+	if (ha_conf(c->ctl->ha)->n_groups)
+		return true;
+	client_answer(c, CTL_REFUSED, NULL, "there is no [group] on this node, it only steers: see `baton pools`");
+	return false;
+}
+
 static void verb_switchover(struct client *c, const struct request *r)
 {
 	char why[BT_GROUPS_MAX * (BT_NAME_MAX + 1) + 64];
 	const char *group = r->group[0] ? r->group : NULL;
+
+	if (!has_groups(c))
+		return;
 
 	if (group && !group_exists(ha_conf(c->ctl->ha), group, why, sizeof(why))) {
 		client_answer(c, CTL_REFUSED, NULL, why);
@@ -167,8 +179,11 @@ static void verb_status(struct client *c, const struct request *r)
 static void verb_ready(struct client *c, const struct request *r)
 {
 	char why[WHY_MAX];
-	json_t *doc = doc_ready(c->ctl->ha, r->upgrade, why, sizeof(why));
+	json_t *doc;
 
+	if (!r->upgrade && !has_groups(c))
+		return;
+	doc = doc_ready(c->ctl->ha, r->upgrade, why, sizeof(why));
 	client_answer(c, why[0] ? CTL_REFUSED : CTL_DONE, doc, why[0] ? why : NULL);
 }
 
