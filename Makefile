@@ -66,6 +66,18 @@ $O/tests/unit/%: $O/tests/unit/%.o $(CORE)
 $O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $O/tests/bpf/rig.o $O/tests/bpf/pool_rig.o $(CORE)
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -linih -o $@)
 
+# The scanner of bpf/sip.h alone, for both sides of a comparison.
+$O/tests/bpf/sip_scan.bpf.o: tests/bpf/sip_scan.bpf.c Makefile
+	$(call run,BPF,$(CLANG) $(BPFFLAGS) -I. -Ibpf -MMD -MP -c $< -o $@)
+SCAN    := $O/tests/bpf/scan.o $O/tests/bpf/sip_scan.bpf.o
+$O/tests/bpf/scan.o: CFLAGS += -Ibpf -Wno-pointer-arith
+$O/tests/bpf/test_sip.o $O/tests/bpf/bench_sip.o: CFLAGS += -Ibpf -Wno-pointer-arith
+$O/tests/bpf/%_sip: $O/tests/bpf/%_sip.o $(SCAN)
+	$(call run,LD ,$(CC) $(LDFLAGS) $(filter-out %.bpf.o,$^) -lcmocka -lbpf -o $@)
+$O/tests/fuzz/sip_diff.o: CFLAGS += -Ibpf -Wno-pointer-arith
+$O/tests/fuzz/sip_diff: $O/tests/fuzz/sip_diff.o $O/tests/fuzz/ref.o $(SCAN)
+	$(call run,LD ,$(CC) $(LDFLAGS) $(filter-out %.bpf.o,$^) -lbpf -losipparser2 -o $@)
+
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.
 # The control socket before a conductor made of cardboard: no ha/.
 $O/tests/sys/test_ctl: $O/tests/sys/test_ctl.o $(CORE) $(filter $O/userspace/ctl/% %/loop.o %/log.o %/journal.o %/clock.o %/httpd.o,$(DAEMON))
@@ -86,6 +98,10 @@ check-headers:
 	  $(CC) $(CFLAGS) -fsyntax-only -x c $$h || { echo "$$h does not compile alone"; exit 1; }; done
 check-bpf: all $(BPFTEST)	## the real programs through BPF_PROG_TEST_RUN; root
 	@set -e; for t in $(BPFTEST); do $$t; done
+check-fuzz: $O/tests/fuzz/sip_diff	## the scanner on the host, in the kernel, and libosip2, on 10^5 messages and all small changes of 22; root
+	@$O/tests/fuzz/sip_diff
+fuzz: $O/tests/fuzz/sip_diff	## the same with 10^7 messages; SEED=1
+	@$O/tests/fuzz/sip_diff -n 10000000 -k 100 -s $(or $(SEED),1)
 check-sys: $(SYSTEST) $(BPF)	## netlink, sockets and processes against the real kernel; root
 	@set -e; for t in $(SYSTEST); do unshare -n $$t; done
 check-net: all	## two hosts and a client in namespaces; root; K=word picks tests
@@ -103,11 +119,11 @@ model:	## spin: large bounds, complete; 15 minutes and 5 GB
 mutants: all	## planted bugs: does some test notice each? root, ten minutes; M=word picks
 	@tests/mutants/run $(M)
 test: deps	## every test
-	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-net check-vm
+	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-fuzz check-net check-vm
 demo: deps	## two hosts, real SIP calls, three outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance tables: keepalived, nftables DNAT and Kamailio measured in the same runs
-	@$(MAKE) --no-print-directory all $O/tests/bpf/bench_xdp && tools/bench/run && tools/bench/steering && $O/tests/bpf/bench_xdp
+	@$(MAKE) --no-print-directory all $O/tests/bpf/bench_xdp $O/tests/bpf/bench_sip && tools/bench/run && tools/bench/steering && $O/tests/bpf/bench_xdp && $O/tests/bpf/bench_sip
 install: all	## DESTDIR= PREFIX=
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $O/batond
 	install -D -t $(DESTDIR)$(PREFIX)/bin $O/baton
@@ -121,7 +137,7 @@ help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); split($$0, t, "## "); printf "  make %-12s %s\n", $$1, t[2] }' Makefile
 	@echo "  SAN=1 builds with ASan and UBSan (O=build/san keeps both); V=1 shows commands; K=word picks net tests"
 
-.PHONY: all deps check check-headers check-sys check-bpf check-net check-vm check-model check-model-holes model mutants test demo bench install clean help
+.PHONY: all deps check check-headers check-sys check-bpf check-fuzz fuzz check-net check-vm check-model check-model-holes model mutants test demo bench install clean help
 .SECONDARY:
 .DEFAULT_GOAL := all
 -include $(shell find $O -name '*.d' 2>/dev/null)

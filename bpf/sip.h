@@ -16,20 +16,21 @@
 #include "siphash.h"
 
 #define SIP_REACH	0x7fff	/* of a frame: the verifier wants a bound */
-#define SIP_STEPS	256	/* words and lines of the headers that are looked at: 1,400 bytes and more */
+#define SIP_WORDS	180	/* of the headers that are looked at: 1,440 bytes */
+#define SIP_STEPS	192	/* words and line ends, where these are not as usual */
 #define SIP_ID_WORDS	33	/* Call-ID: 256 characters and what ends it */
-#define SIP_TO_STEPS	64	/* words, quotes, parameters */
-#define SIP_BLANKS	4	/* folds in a row, and words of blanks */
+#define SIP_TO_STEPS	32	/* words, quotes, parameters */
+#define SIP_BLANKS	6	/* folds in a row, and words of blanks */
 #define SIP_LINES	8
 #define SIP_ENDS	8	/* line ends before the start line */
 #define SIP_DIGITS	12
 #define SIP_CSEQ_MAX	0x7fffffff	/* RFC 3261 §8.1.1.5 */
-#define SIP_METHOD_WORDS 8
+#define SIP_METHOD_WORDS 6
 
 /* sip_msg.flags */
 #define SIP_F_SIP	(1u << 0)	/* the start line is one of SIP/2.0 */
 #define SIP_F_KEEPALIVE	(1u << 1)	/* nothing, or line ends alone */
-#define SIP_F_CALL_ID	(1u << 2)	/* call_id is known */
+#define SIP_F_CALL_ID	(1u << 2)	/* call_id is known; never where another may be meant */
 #define SIP_F_TO_TAG	(1u << 3)	/* To has a tag parameter */
 #define SIP_F_CSEQ	(1u << 4)	/* cseq and cseq_method are known */
 #define SIP_F_WHOLE	(1u << 5)	/* the blank line after the headers was seen */
@@ -50,7 +51,7 @@ struct sip_msg {
 	__u16 cseq_off;
 	__u16 lines;		/* the scanner's own: lines whose first two characters were promising, */
 	__u16 line[SIP_LINES];	/* and where they begin in the frame */
-	__u16 pad;
+	__u16 state;	/* where in To it is */
 };
 
 struct sip_text {
@@ -163,6 +164,18 @@ static __always_inline __u32 sip_line_end(__u64 word)
 /* High bits of the bytes of @word that are 0, and of no others. */
 #define SIP_ZERO(word)	(~((((word) & ~SIP_HIGH) + ~SIP_HIGH) | (word)) & SIP_HIGH)
 
+/* 1: @x is 0; else 0. Without a branch, of which the verifier would follow both ways. @x is less than 2^63. */
+static __always_inline __u32 sip_is_0(__u64 x)
+{
+	barrier_var(x);
+	return (x - 1) >> 63;
+}
+
+static __always_inline __u32 sip_line_end_of(__u64 word)
+{
+	return sip_is_0((word & 0xff) ^ '\n') + 2 * sip_is_0((word & 0xffff) ^ SIP_WORD("\r\n"));
+}
+
 /* Behind blanks and folds. */
 static __always_inline __u32 sip_skip(const struct sip_text *t, __u32 pos)
 {
@@ -174,10 +187,10 @@ static __always_inline __u32 sip_skip(const struct sip_text *t, __u32 pos)
 		other = ~(SIP_ZERO(word ^ SIP_EACH(' ')) | SIP_ZERO(word ^ SIP_EACH('\t'))) & SIP_HIGH;
 		step = other ? sip_first(other) : 8;
 		pos = sip_step(pos, step);
-		if (sip_byte(word >> 8 * (step & 7)) > ' ' && step < 8)
-			break;
-		word = sip_word(t, pos);
-		step = sip_line_end(word);
+		if (step > 5)
+			continue;
+		word >>= 8 * step;
+		step = sip_line_end_of(word);
 		if (!sip_is_blank(sip_byte(word >> 8 * step)))
 			break;
 		pos = sip_step(pos, step + 1);
@@ -226,7 +239,7 @@ static __always_inline bool sip_read_kind(__u64 word, __u64 rest, struct sip_msg
 	if (sip_is_response(kind))
 		m->status = (rest & 0xf) * 100 + (rest >> 8 & 0xf) * 10 + (rest >> 16 & 0xf);
 	if (SIP_BEGINS(word, "SIP/2.0 "))
-		return m->status;
+		return m->status && sip_byte(rest >> 24) <= ' ';
 	return sip_byte(word) > ' ' && sip_byte(word) < 0x7f;
 }
 
@@ -236,7 +249,7 @@ static __always_inline __u32 sip_start(const struct sip_text *t, __u32 pos, stru
 	__u64 word, stop;
 	__u32 end;
 
-	for (__u64 i = 0; i < SIP_STEPS; i++) {
+	for (__u64 i = 0; i < SIP_WORDS; i++) {
 		if (!sip_load(t, pos, &word) || SIP_LESS(word, 0x20))
 			break;
 		pos = sip_step(pos, 8);
@@ -253,20 +266,6 @@ static __always_inline __u32 sip_start(const struct sip_text *t, __u32 pos, stru
 	return pos;
 }
 
-/*
- * 1: @x is 0; else 0. Without a branch, of which the verifier would follow both ways. @x is less than 2^63.
- */
-static __always_inline __u32 sip_is_0(__u64 x)
-{
-	barrier_var(x);
-	return (x - 1) >> 63;
-}
-
-static __always_inline __u32 sip_line_end_of(__u64 word)
-{
-	return sip_is_0((word & 0xff) ^ '\n') + 2 * sip_is_0((word & 0xffff) ^ SIP_WORD("\r\n"));
-}
-
 /* A line end, and behind it another? */
 static __always_inline bool sip_is_blank_line(__u64 word)
 {
@@ -276,11 +275,11 @@ static __always_inline bool sip_is_blank_line(__u64 word)
 }
 
 /* May a line that begins with @word be one that we want? A hash of two characters, whose hits are bits of a word. */
-#define SIP_PROMISING 0x0200000080008205ULL	/* of "ca" "cs" "to", "t" and "i" before a colon or blank */
+#define SIP_PROMISING 0x0004800007000020ULL	/* of "ca" "cs" "to", "t" and "i" before a colon, blank or line end */
 
 static __always_inline __u32 sip_is_promising(__u64 word)
 {
-	return SIP_PROMISING >> (((word | 0x2020) & 0xffff) * 25543 >> 11 & 63) & 1;
+	return SIP_PROMISING >> (((word | 0x2020) & 0xffff) * 59563 >> 11 & 63) & 1;
 }
 
 /* Behind the control character that @word begins with, and what it ends. */
@@ -297,39 +296,86 @@ static __always_inline __u32 sip_turn(__u32 pos, __u64 word, struct sip_msg *m)
 }
 
 /*
- * From the end of the start line at *@pos to the blank line: lines that may be what we want. A step ends behind a word, or behind
- * the first control character in it and the line end that this begins.
+ * From the end of the start line, or any place behind it, to the blank line, however lines end. A step ends behind a
+ * word, or before or behind the first control character in it and the line end that this begins.
  */
-static __always_inline bool sip_find_in(const struct sip_text *t, __u32 *pos, struct sip_msg *m, __u32 steps, bool last)
+static __always_inline void sip_find_any(const struct sip_text *t, __u32 pos, struct sip_msg *m)
 {
 	__u64 word, stop;
+	__u32 step;
 
-	for (__u64 i = 0; i < steps; i++) {
-		if (last ? !sip_load_last(t, *pos, &word) : !sip_load(t, *pos, &word))
-			break;
+	pos = sip_step(pos, 0);
+	for (__u64 i = 0; i < SIP_STEPS; i++) {
+		if (!sip_load_last(t, pos, &word))
+			return;
 		stop = SIP_LESS(word, 0x20);
-		if (!stop) {
-			*pos = sip_step(*pos, 8);
+		step = stop ? sip_first(stop) : 8;
+		if (!stop || step > 4) {
+			pos = sip_step(pos, step);
 			continue;
 		}
-		*pos = sip_step(*pos, sip_first(stop));
-		if (last ? !sip_load_last(t, *pos, &word) : !sip_load(t, *pos, &word))
-			break;
-		if (sip_is_blank_line(word))
-			return true;
-		*pos = sip_turn(*pos, word, m);
+		word >>= 8 * step;
+		pos = sip_step(pos, step);
+		if (sip_is_blank_line(word)) {
+			m->flags |= SIP_F_WHOLE;
+			return;
+		}
+		pos = sip_turn(pos, word, m);
 	}
-	return false;
+	m->flags |= SIP_F_UNSURE;
+	m->lines = 0;
 }
 
-static __always_inline void sip_find(const struct sip_text *t, __u32 pos, struct sip_msg *m)
+/* High bits of the bytes that are text: letters, digits, signs, blanks, or no ASCII. */
+#define SIP_TEXT(word)	(((((word) & SIP_EACH(0x60)) + SIP_EACH(0x60)) | (word)) & SIP_HIGH)
+
+/*
+ * The same for lines that end in CRLF: word by word where they stand, so that no load waits for what was found before.
+ * 0: to the blank line; else where sip_find_any() is to go on.
+ */
+static __always_inline __u32 sip_find(const struct sip_text *t, __u32 pos, struct sip_msg *m)
 {
-	if (sip_find_in(t, &pos, m, SIP_STEPS, false) || sip_find_in(t, &pos, m, 2 * 8, true)) {
-		m->flags |= SIP_F_WHOLE;
-	} else if (sip_left(t, pos) > 0) {
-		m->flags |= SIP_F_UNSURE;
-		m->lines = 0;
+	__u64 n = sip_left(t, pos) >> 3;
+	__u64 i = 0, word, text, bit;
+	void *p = t->data + sip_step(pos, 0), *q;
+	__u32 at, end, lines, line;
+
+	n -= !!n;	/* one word is looked ahead */
+	while (i < n && i < SIP_WORDS) {
+		do {
+			barrier_var(p);
+			if (p + 8 > t->data_end)
+				return 0;
+			word = siphash_le64(*(sip_raw *)p);
+			text = SIP_TEXT(word);
+			p += 8;
+			i++;
+			barrier_var(i);
+		} while (text == SIP_HIGH && i < n && i < SIP_WORDS);
+		if (text == SIP_HIGH)
+			break;
+		text ^= SIP_HIGH;
+		bit = text & -text;
+		at = sip_first(text);
+		q = p + at;
+		barrier_var(q);
+		if (q > t->data_end)
+			return 0;
+		word = siphash_le64(*(sip_raw *)(q - 8));
+		pos = p - t->data - 8;
+		end = sip_line_end_of(word);
+		line = 1 - sip_is_0((at ^ 7) | (end ^ 2));	/* else its second half begins the next word */
+		if (!end || text & ~(bit | bit << 8 * (end >> 1)))
+			return pos;
+		lines = m->lines;
+		m->line[lines % SIP_LINES] = pos + at + end;
+		m->lines = lines + (line & sip_is_promising(word >> 8 * end));
+		if ((line * sip_line_end_of(word >> 8 * end)) != 0) {
+			m->flags |= SIP_F_WHOLE;
+			return 0;
+		}
 	}
+	return p - t->data;
 }
 
 /* A header that comes once, its name ends at @off of the payload. */
@@ -337,7 +383,7 @@ static __always_inline void sip_once(struct sip_msg *m, __u16 *ret_off, __u32 of
 {
 	__u32 c = sip_byte(behind);
 
-	if (c != ':' && !sip_is_blank(c))
+	if (c != ':' && !sip_is_blank(c) && c != '\r' && c != '\n')
 		return;
 	if (*ret_off)
 		m->flags |= SIP_F_UNSURE;
@@ -369,13 +415,13 @@ static __always_inline void sip_names(const struct sip_text *t, struct sip_msg *
 		m->flags |= SIP_F_UNSURE;
 }
 
-static __always_inline void sip_read_call_id(const struct sip_text *t, struct sip_msg *m)
+static __always_inline int sip_read_call_id(const struct sip_text *t, struct sip_msg *m)
 {
 	struct siphash s = siphash_begin(m->key[0], m->key[1]);
 	__u32 pos = sip_value(t, m->call_id_off), len = 0;
 	__u64 word = 0, stop = 0;
 
-	m->call_id_off = pos - t->off;
+	m->call_id_off = pos ? pos - t->off : 0;
 	siphash_word(&s, m->salt);
 	for (__u64 i = 0; i < SIP_ID_WORDS; i++) {
 		word = sip_word(t, pos + len);
@@ -392,72 +438,84 @@ static __always_inline void sip_read_call_id(const struct sip_text *t, struct si
 	}
 	if (!pos || !len || len > 256 || !sip_ends(t, pos + len)) {
 		m->flags |= SIP_F_UNSURE;
-		return;
+		return 0;
 	}
 	m->call_id = siphash_end(&s, siphash_le64(word), sizeof(m->salt) + len);
 	m->call_id_len = len;
 	m->flags |= SIP_F_CALL_ID;
-}
-
-/* What may change how the value of To goes on. */
-enum sip_within { SIP_PLAIN, SIP_QUOTED, SIP_URI, SIP_PARAM };
-
-/* Behind the name of its tag parameter; 0: it has none. */
-static __always_inline __u32 sip_find_tag(const struct sip_text *t, __u32 pos, struct sip_msg *m)
-{
-	enum sip_within in = SIP_PLAIN;
-	__u64 word, stop;
-	__u32 step, c;
-
-	for (__u64 i = 0; i < SIP_TO_STEPS; i++) {
-		word = sip_word(t, pos);
-		stop = SIP_LESS(word, 0x20);
-		if (in == SIP_PARAM && !sip_is_blank(sip_byte(word)) && sip_byte(word) >= ' ') {
-			c = sip_byte(word >> 24);
-			if (SIP_BEGINS(word | 0x202020, "tag") && (c <= ' ' || c == '=' || c == ';'))
-				return pos + 3;
-			in = SIP_PLAIN;
-		}
-		if (in == SIP_URI)
-			stop |= SIP_EQUAL(word, '>');
-		else if (in == SIP_QUOTED)
-			stop |= SIP_EQUAL(word, '"') | SIP_EQUAL(word, '\\');
-		else if (in == SIP_PARAM)
-			stop |= SIP_HIGH;	/* blank by blank */
-		else
-			stop |= SIP_EQUAL(word, '"') | SIP_EQUAL(word, '<') | SIP_EQUAL(word, ';');
-		if (!stop) {
-			pos = sip_step(pos, 8);
-			continue;
-		}
-		pos = sip_step(pos, sip_first(stop));
-		if (sip_left(t, pos) <= 0)
-			break;
-		word = sip_word(t, pos);
-		c = sip_byte(word);
-		step = sip_line_end(word);
-		if (step && !sip_is_blank(sip_byte(word >> 8 * step))) {
-			if (in == SIP_QUOTED || in == SIP_URI)
-				break;
-			return 0;
-		}
-		pos = sip_step(pos, step + 1);
-		if (in == SIP_PLAIN && c == ';')
-			in = SIP_PARAM;
-		else if (in == SIP_PLAIN && c == '<')
-			in = SIP_URI;
-		else if (in == SIP_PLAIN && c == '"')
-			in = SIP_QUOTED;
-		else if ((in == SIP_QUOTED && c == '"') || (in == SIP_URI && c == '>'))
-			in = SIP_PLAIN;
-		else if (in == SIP_QUOTED && c == '\\')
-			pos++;
-	}
-	m->flags |= SIP_F_UNSURE;
 	return 0;
 }
 
-static __always_inline void sip_read_to(const struct sip_text *t, struct sip_msg *m)
+/* What may change how the value of To goes on. */
+enum sip_within { SIP_PLAIN, SIP_QUOTED, SIP_PARAM, SIP_URI };
+
+/* High bits of the bytes that may change how To goes on, whatever it is in. */
+static __always_inline __u64 sip_signs(__u64 word)
+{
+	return SIP_LESS(word, 0x20) | SIP_EQUAL(word, '"') | SIP_EQUAL(word | SIP_EACH(2), '>') | SIP_EQUAL(word, ';') |
+	       SIP_EQUAL(word, '\\');
+}
+
+/* The state behind @c. */
+static __always_inline __u32 sip_goes_on(__u32 in, __u32 c)
+{
+	if (in == SIP_QUOTED)
+		return c == '"' ? SIP_PLAIN : in;
+	if (in == SIP_URI)
+		return c == '>' ? SIP_PLAIN : in;
+	return c == '"' ? SIP_QUOTED : c == '<' ? SIP_URI : c == ';' ? SIP_PARAM : SIP_PLAIN;
+}
+
+static __always_inline bool sip_is_tag(__u64 word)
+{
+	__u32 c = sip_byte(word >> 24);
+
+	return SIP_BEGINS(word | 0x202020, "tag") && (c <= ' ' || c == '=' || c == ';');
+}
+
+/*
+ * Behind the name of its tag parameter; 0: it has none. The state lies in memory, so that the verifier does not follow
+ * each from step to step.
+ */
+static __always_inline __u32 sip_find_tag(const struct sip_text *t, __u32 pos, struct sip_msg *m)
+{
+	__u32 step, c, end;
+	__u64 word = 0, stop;
+
+	m->state = SIP_PLAIN;
+	for (__u64 i = 0; i < SIP_TO_STEPS; i++) {
+		if (!sip_load_last(t, pos, &word))
+			break;
+		if (m->state == SIP_PARAM && !sip_is_blank(sip_byte(word)) && !sip_line_end(word)) {
+			if (sip_is_tag(word))
+				return pos + 3;
+			m->state = SIP_PLAIN;
+		}
+		stop = m->state == SIP_PARAM ? SIP_HIGH : sip_signs(word);
+		step = stop ? sip_first(stop) : 8;
+		pos = sip_step(pos, step);
+		if (step > 5)
+			continue;
+		word >>= 8 * step;
+		c = sip_byte(word);
+		end = sip_line_end_of(word);
+		if (end && !sip_is_blank(sip_byte(word >> 8 * end)))
+			break;
+		if (!end && c < ' ' && c != '\t')
+			m->flags |= SIP_F_UNSURE;
+		step = end + 1;
+		if (c == '\\' && m->state == SIP_QUOTED)
+			step = 2;
+		if (m->state != SIP_PARAM)
+			m->state = sip_goes_on(m->state, c);
+		pos = sip_step(pos, step);
+	}
+	if (!sip_line_end(word) || m->state == SIP_QUOTED || m->state == SIP_URI)
+		m->flags |= SIP_F_UNSURE;	/* cut, too long, or ends within */
+	return 0;
+}
+
+static __always_inline int sip_read_to(const struct sip_text *t, struct sip_msg *m)
 {
 	__u32 pos = sip_value(t, m->to_off), c;
 
@@ -466,7 +524,7 @@ static __always_inline void sip_read_to(const struct sip_text *t, struct sip_msg
 	else
 		m->flags |= SIP_F_UNSURE;
 	if (!pos)
-		return;
+		return 0;
 	pos = sip_skip(t, pos);
 	c = sip_byte(sip_word(t, pos));
 	if (c == '=')
@@ -474,6 +532,7 @@ static __always_inline void sip_read_to(const struct sip_text *t, struct sip_msg
 	else
 		c = 0;
 	m->flags |= c > ' ' && c != ';' ? SIP_F_TO_TAG : SIP_F_UNSURE;
+	return 0;
 }
 
 /* Characters before the next blank, control character or end of the packet; 8 * SIP_METHOD_WORDS: too many. */
@@ -508,57 +567,86 @@ static __always_inline __u32 sip_token(const struct sip_text *t, __u32 pos, __u3
 	return method < BT_M__N ? method : BT_M_OTHER;
 }
 
-static __always_inline void sip_read_cseq(const struct sip_text *t, struct sip_msg *m)
+static __always_inline int sip_read_cseq(const struct sip_text *t, struct sip_msg *m)
 {
-	__u32 start = sip_value(t, m->cseq_off), pos = start, digits, len;
-	__u64 number = 0;
+	__u32 start = sip_value(t, m->cseq_off), pos = start, digit, len;
+	__u64 number = 0, word = sip_word(t, pos), rest = sip_word(t, pos + 8);
+	bool bad;
 
 	for (__u64 i = 0; i < SIP_DIGITS; i++) {
-		digits = sip_byte(sip_word(t, pos)) - '0';
-		if (digits > 9)
+		digit = sip_byte(word) - '0';
+		if (digit > 9)
 			break;
-		number = number * 10 + digits;
+		number = number * 10 + digit;
+		word = word >> 8 | rest << 56;
+		rest >>= 8;
 		pos++;
 	}
-	digits = pos - start;
+	bad = pos == start || number > SIP_CSEQ_MAX;
+	m->cseq = number;	/* from here on the verifier need not know it */
+	pos = sip_step(pos, 0);
 	start = sip_skip(t, pos);
 	len = sip_token_len(t, start);
-	if (!digits || start == pos || !len || number > SIP_CSEQ_MAX || !sip_ends(t, start + len)) {
+	if (bad || start == pos || !len || !sip_ends(t, start + len)) {
 		m->flags |= SIP_F_UNSURE;
-		return;
+		m->cseq = 0;
+		return 0;
 	}
-	m->cseq = number;
 	m->cseq_method = sip_token(t, start, len);
 	m->flags |= SIP_F_CSEQ;
+	return 0;
 }
 
 /*
- * The payload from @off to @end of a frame or buffer. @off is at least 8: the last word of a payload is loaded from
- * up to 7 bytes before it. In @m the key and the salt stand; all else is written. Returns 0.
+ * The first part: all to the lines. In @m the key and the salt stand; all else is written. Returns where
+ * sip_find_any() is to go on; 0: nowhere.
+ */
+static __always_inline __u32 sip_scan_lines(const struct sip_text *t, struct sip_msg *m)
+{
+	__u32 pos;
+
+	m->call_id = 0;
+	m->cseq = m->status = m->method = m->cseq_method = m->flags = 0;
+	m->call_id_off = m->call_id_len = m->to_off = m->cseq_off = m->lines = m->state = 0;
+	pos = sip_begin(t);
+	if (sip_left(t, pos) <= 0)
+		m->flags |= SIP_F_KEEPALIVE;
+	if (t->off < 8 || sip_left(t, pos) < SIP_HEAD)
+		return 0;
+	if (!sip_read_kind(sip_word(t, pos), sip_word(t, pos + 8), m))
+		return 0;
+	pos = sip_start(t, pos, m);
+	if (!pos)
+		return 0;
+	pos = sip_find(t, pos, m);
+	if (!pos)
+		sip_names(t, m);
+	return pos;
+}
+
+/* The second, where lines do not end as usual. */
+static __always_inline int sip_scan_rest(const struct sip_text *t, __u32 pos, struct sip_msg *m)
+{
+	sip_find_any(t, pos, m);
+	sip_names(t, m);
+	return 0;
+}
+
+/*
+ * The payload from @off to @end of a frame or buffer, on the host. @off is at least 8: the last word of a payload is
+ * loaded from up to 7 bytes before it. Returns 0.
  */
 static __always_inline int sip_scan_text(void *data, void *data_end, __u32 off, __u32 end, struct sip_msg *m)
 {
 	struct sip_text t = { .data = data, .data_end = data_end, .off = off, .end = end };
-	__u32 pos, room = data_end - data;
+	__u32 pos;
 
-	m->call_id = 0;
-	m->cseq = m->status = m->method = m->cseq_method = m->flags = 0;
-	m->call_id_off = m->call_id_len = m->to_off = m->cseq_off = m->lines = m->pad = 0;
-	if (t.end > room)
-		t.end = room;
-	pos = sip_begin(&t);
-	if (sip_left(&t, pos) <= 0)
-		m->flags |= SIP_F_KEEPALIVE;
-	if (t.off < 8 || sip_left(&t, pos) < SIP_HEAD)
-		return 0;
-	if (!sip_read_kind(sip_word(&t, pos), sip_word(&t, pos + 8), m))
-		return 0;
-	pos = sip_start(&t, pos, m);
-	if (!pos)
-		return 0;
-	sip_find(&t, pos, m);
-	sip_names(&t, m);
-	if (m->call_id_off)
+	if (t.end > data_end - data)
+		t.end = data_end - data;
+	pos = sip_scan_lines(&t, m);
+	if (pos)
+		sip_scan_rest(&t, pos, m);
+	if (m->call_id_off && !(m->flags & SIP_F_UNSURE))
 		sip_read_call_id(&t, m);
 	if (m->to_off)
 		sip_read_to(&t, m);
@@ -568,13 +656,46 @@ static __always_inline int sip_scan_text(void *data, void *data_end, __u32 off, 
 }
 
 /*
- * sip_scan(ctx, off, end, m): the same for a program whose context is a struct xdp_md or __sk_buff: a function that is
- * verified by itself, defined where it is used.
+ * sip_scan(ctx, off, end, m): the same for a program whose context is a struct xdp_md or __sk_buff, defined where it is
+ * used. Each part is verified by itself: a function that is not static.
  */
+#define SIP_PART(name, ctx_type, part) \
+__noinline int name(struct ctx_type *ctx, __u32 off, __u32 end, struct sip_msg *m) \
+{ \
+	struct sip_text t = { .data = (void *)(long)ctx->data, .data_end = (void *)(long)ctx->data_end, .off = off, .end = end }; \
+\
+	return m ? part : 0; \
+}
+
 #define SIP_SCAN(ctx_type) \
+SIP_PART(sip_scan_lines_of, ctx_type, sip_scan_lines(&t, m)) \
+SIP_PART(sip_scan_call_id, ctx_type, sip_read_call_id(&t, m)) \
+SIP_PART(sip_scan_to, ctx_type, sip_read_to(&t, m)) \
+SIP_PART(sip_scan_cseq, ctx_type, sip_read_cseq(&t, m)) \
+__noinline int sip_scan_any(struct ctx_type *ctx, __u32 off, __u32 end, struct sip_msg *m, __u32 pos) \
+{ \
+	struct sip_text t = { .data = (void *)(long)ctx->data, .data_end = (void *)(long)ctx->data_end, .off = off, .end = end }; \
+\
+	return m ? sip_scan_rest(&t, pos, m) : 0; \
+} \
 __noinline int sip_scan(struct ctx_type *ctx, __u32 off, __u32 end, struct sip_msg *m) \
 { \
-	return m ? sip_scan_text((void *)(long)ctx->data, (void *)(long)ctx->data_end, off, end, m) : 0; \
+	__u32 pos, room = (void *)(long)ctx->data_end - (void *)(long)ctx->data; \
+\
+	if (!m) \
+		return 0; \
+	if (end > room) \
+		end = room; \
+	pos = sip_scan_lines_of(ctx, off, end, m); \
+	if (pos) \
+		sip_scan_any(ctx, off, end, m, pos); \
+	if (m->call_id_off && !(m->flags & SIP_F_UNSURE)) \
+		sip_scan_call_id(ctx, off, end, m); \
+	if (m->to_off) \
+		sip_scan_to(ctx, off, end, m); \
+	if (m->cseq_off) \
+		sip_scan_cseq(ctx, off, end, m); \
+	return 0; \
 }
 
 #endif

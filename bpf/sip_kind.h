@@ -10,7 +10,16 @@
 
 #include <linux/types.h>
 #include <stdbool.h>
+#ifdef __bpf__
 #include <bpf/bpf_helpers.h>
+#else			/* what of it is used here */
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#ifndef barrier_var
+#define barrier_var(var) __asm__ volatile("" : "+r"(var))
+#endif
+#endif
 
 #include "baton_abi.h"
 
