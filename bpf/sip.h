@@ -411,7 +411,7 @@ static __always_inline void sip_names(const struct sip_text *t, struct sip_msg *
 {
 	for (__u64 i = 0; i < SIP_LINES && i < m->lines; i++)
 		sip_name(m, sip_word(t, m->line[i]), m->line[i] - t->off);
-	if (m->lines > SIP_LINES)
+	if (m->lines >= SIP_LINES)	/* the next line, whatever it was, stands in the place of the first */
 		m->flags |= SIP_F_UNSURE;
 }
 

@@ -55,6 +55,8 @@ static const struct expected table[] = {
 	{ "CR alone", START "X: a\rCall-ID: b\r\nCall-ID: a\r\n\r\n", W | UNSURE, NULL, 0, BT_M_INVITE, 0, 0 },
 	{ "tag in a quotation", START "To: \"a;tag=1 \\\" <;tag=2>\" <sip:x;tag=3>\r\n\r\n", W, NULL, 0, BT_M_INVITE, 0, 0 },
 	{ "CSeq too large", START "CSeq: 2147483648 INVITE\r\n\r\n", W | UNSURE, NULL, 0, BT_M_INVITE, 0, 0 },
+	{ "more promising lines than are kept", START "Call-ID: a\r\nTop: 1\r\nTop: 2\r\nTop: 3\r\nTop: 4\r\nTop: 5\r\nTop: 6\r\n"
+		"Top: 7\r\nX: y\r\n\r\n", W | UNSURE, NULL, 0, BT_M_INVITE, 0, 0 },
 	{ "keep-alive", "\r\n\r\n", SIP_F_KEEPALIVE, NULL, 0, 0, 0, 0 },
 	{ "nothing", "", SIP_F_KEEPALIVE, NULL, 0, 0, 0, 0 },
 	{ "RTP", "\x80\x08\x12\x34 and what it carries, which is long enough", 0, NULL, 0, 0, 0, 0 },
