@@ -136,9 +136,11 @@ __noinline int dialog_make(const struct steering *s)
 	struct bt_steer *cfg = steer_config();
 	struct bt_pool *pool;
 	struct bt_dialog d;
+	__u64 key;
 
 	if (!s || !cfg)
 		return 0;
+	key = s->key;		/* 6.1 wants a key on the stack */
 	pool = pool_of(s->pool);
 	if (!pool || !s->server || !dialog_brake(s->pool, false))
 		return 0;
@@ -146,7 +148,7 @@ __noinline int dialog_make(const struct steering *s)
 		.epoch = READ_ONCE(pool_server(pool, s->server)->epoch), .owner = s->pool, .server = s->server,
 		.kind = s->kind, .state = s->state, .first_s = cfg->tick_s, .last_s = cfg->tick_s,
 	};
-	return !bpf_map_update_elem(&st_young, &s->key, &d, BPF_ANY);
+	return !bpf_map_update_elem(&st_young, &key, &d, BPF_ANY);
 }
 
 /* It has shown that it is more than a beginning. 0. */
