@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 
 #include "core/service.h"
+#include "ha/observed.h"
 #include "ha/ha_own.h"
 #include "ha/route.h"
 #include "steer/steer.h"
@@ -488,6 +489,28 @@ int keys_derive_observe(const void *secret, size_t len, uint64_t ret_key[2])
 	(void)len;
 	ret_key[0] = ret_key[1] = 0x3333333333333333ULL;
 	return 0;
+}
+
+/* ---- nobody steers to them ---------------------------------------------------------------------- */
+
+int observed_open(struct observed *o, uint16_t port, const int *own, uint32_t n)
+{
+	(void)own;
+	(void)n;
+	*o = (struct observed){ .fd = { -1, -1 }, .port = port };
+	return 0;
+}
+
+void observed_close(struct observed *o)
+{
+	(void)o;
+}
+
+void observed_answer(struct observed *o, int fd, struct dp *dp)
+{
+	(void)o;
+	(void)fd;
+	(void)dp;
 }
 
 /* ---- nl, vip, route, tune, sysctl, spawn ------------------------------------------------------- */

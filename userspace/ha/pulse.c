@@ -17,6 +17,7 @@
 #include "core/detect.h"
 #include "core/marks.h"
 #include "core/pulse_msg.h"
+#include "ha/observed.h"
 #include "sys/clock.h"
 #include "sys/raw.h"
 #include "sys/thread.h"
@@ -57,6 +58,7 @@ struct pulse {
 	struct pulse_report report;
 
 	/* the thread's own */
+	struct observed observed;
 	uint64_t due_ns;
 	uint64_t late;
 	struct pulse_say say;
@@ -278,6 +280,7 @@ static void beat(struct pulse *p, uint64_t now)
 	if (interval != p->path[0].detect.interval_ns || atomic_load(&p->misses) != p->path[0].detect.misses)
 		retime(p);
 	p->late += !punctual;
+	p->observed.left = OBSERVED_ROUND;
 	p->due_ns = punctual ? p->due_ns + interval : now + interval;
 	if (dp_pair(p->dp, &pair))
 		return;
@@ -332,23 +335,30 @@ static int wait_for(struct pulse *p, struct pollfd *fds, nfds_t n)
 static void *run(void *arg)
 {
 	struct pulse *p = arg;
-	struct pollfd fds[1 + BT_PATHS_MAX] = { { .fd = p->kick, .events = POLLIN } };
-	nfds_t n_fds = 1;
+	struct pollfd fds[1 + BT_PATHS_MAX + 2] = { { .fd = p->kick, .events = POLLIN } };
+	nfds_t n_fds = 1, n_paths;
 	uint64_t now;
 	int n;
 
 	for (uint32_t i = 0; i < p->n_paths; i++)
 		fds[n_fds++] = (struct pollfd){ .fd = p->path[i].fd, .events = POLLIN };
+	n_paths = n_fds;
+	for (int i = 0; i < 2; i++)
+		if (p->observed.fd[i] >= 0)
+			fds[n_fds++] = (struct pollfd){ .fd = p->observed.fd[i], .events = POLLIN };
 	p->due_ns = clock_now_ns();
-	while (((n = wait_for(p, fds, n_fds)) >= 0 || errno == EINTR) && !atomic_load(&p->quit)) {
+	while (((n = wait_for(p, fds, p->observed.left ? n_fds : n_paths)) >= 0 || errno == EINTR) && !atomic_load(&p->quit)) {
 		now = clock_now_ns();
 		if (now >= p->due_ns)
 			beat(p, now);
 		if (n > 0 && fds[0].revents)
 			probe_besides(p);
-		for (nfds_t i = 1; n > 0 && i < n_fds; i++)
+		for (nfds_t i = 1; n > 0 && i < n_paths; i++)
 			if (fds[i].revents)
 				answer(p, &p->path[i - 1]);
+		for (nfds_t i = n_paths; n > 0 && p->observed.left && i < n_fds; i++)
+			if (fds[i].revents)
+				observed_answer(&p->observed, fds[i].fd, p->dp);
 	}
 	return NULL;
 }
@@ -445,7 +455,7 @@ static int path_open(struct path *path, const struct conf *conf, const struct co
 
 static int open_paths(struct pulse *p, const struct conf *conf)
 {
-	int err = 0;
+	int err = 0, own[BT_PATHS_MAX];
 
 	p->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->kick < 0)
@@ -460,7 +470,11 @@ static int open_paths(struct pulse *p, const struct conf *conf)
 	for (uint32_t i = 0; i < conf->n_paths && !err; i++, p->n_paths++)
 		err = path_open(&p->path[i], conf, &conf->paths[i]);
 	p->report.n_paths = p->n_paths;
-	return err;
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < p->n_paths; i++)
+		own[i] = p->path[i].fd;
+	return observed_open(&p->observed, conf->pulse_port, own, p->n_paths);
 }
 
 int pulse_open(struct pulse **ret, const struct conf *conf)
@@ -473,6 +487,7 @@ int pulse_open(struct pulse **ret, const struct conf *conf)
 	why[0] = '\0';
 	for (int i = 0; i < BT_PATHS_MAX; i++)
 		p->path[i].fd = -1;
+	p->observed.fd[0] = p->observed.fd[1] = -1;
 	err = open_paths(p, conf);
 	if (err) {
 		if (!why[0])
@@ -514,6 +529,7 @@ void pulse_close(struct pulse *p)
 	for (int i = 0; i < BT_PATHS_MAX; i++)
 		if (p->path[i].fd >= 0)
 			close(p->path[i].fd);
+	observed_close(&p->observed);
 	close(p->kick);
 	free(p);
 }
