@@ -855,6 +855,8 @@ static void test_icmp_others(void **state)
 		expect(&in, &in, BT_S_NOT_OURS, XDP_PASS, "a redirect");
 		icmp_error(&in, &left, way.service, v6 ? 1 : 3, v6 ? 43 : 23);
 		expect(&in, &in, BT_S_NOT_OURS, XDP_PASS, "quotes no whole ports");
+		icmp_error(&in, &left, v6 ? "2001:db8::11" : "192.0.2.11", v6 ? 1 : 3, 60);
+		expect(&in, &in, BT_S_NOT_OURS, XDP_PASS, "to another address than the packet came from");
 		set16(left.data + left.l4, 4999);
 		icmp_error(&in, &left, way.service, v6 ? 1 : 3, 60);
 		expect(&in, &in, BT_S_NOT_OURS, XDP_PASS, "about another program of the service's address");

@@ -225,6 +225,11 @@ def test_nat(lab):
     lab.serve_translated()
     serve(lab, "nat")
     node = steering_node(lab, "nat")
+    for on in (0, 1):
+        node.node.sysctl(net__ipv4__conf__eth0__accept_local=on)
+        rows = json.loads(node.cli("-j", "doctor", check=False).stdout)["checks"]
+        bad = [r["text"] for r in rows if r["check"] == "forwarding" and r["level"] == "bad"]
+        assert any("accept_local" in text for text in bad) is not bool(on), rows
     for service in (SERVICE, SERVICE6):
         exercise(lab, service, (400, 1400, 5001))
         icmp_is_heard(lab, service)

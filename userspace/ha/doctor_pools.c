@@ -92,14 +92,43 @@ static void say_forwarding(const struct rows *r, const char *path, const char *n
 
 	(void)sysctl_read(path, &on);
 	snprintf(text, sizeof(text), "forward = nat, and %s is %d", name, on);
-	snprintf(fix, sizeof(fix), "sysctl -w %s=1: answers that XDP cannot send on itself are left to this host's routing", name);
+	snprintf(fix, sizeof(fix), "sysctl -w %s=1: this host's routing tells XDP where its clients are", name);
 	doctor_say(r, on ? "ok" : "bad", "forwarding", text, on ? "" : fix);
+}
+
+/* On any interface: which one servers come in by is their routing's affair. */
+static bool accepts_local(void)
+{
+	struct if_nameindex *list = if_nameindex();
+	char path[64 + IF_NAMESIZE];
+	int on = 0;
+
+	(void)sysctl_read("net/ipv4/conf/all/accept_local", &on);
+	for (struct if_nameindex *i = list; !on && i && i->if_index; i++) {
+		snprintf(path, sizeof(path), "net/ipv4/conf/%s/accept_local", i->if_name);
+		(void)sysctl_read(path, &on);
+	}
+	if (list)
+		if_freenameindex(list);
+	return on;
+}
+
+/* kernel-notes/xdp-forward */
+static void say_local(const struct rows *r)
+{
+	bool on = accepts_local();
+
+	doctor_say(r, on ? "ok" : "bad", "forwarding", on ? "forward = nat, and this host forwards what bears its own address" :
+		   "forward = nat, and no interface has accept_local: the kernel drops answers to clients whose Ethernet address is not known",
+		   on ? "" : "sysctl -w net.ipv4.conf.IF.accept_local=1 where the servers come in, and rp_filter 0 or 2");
 }
 
 void exam_forwarding(const struct exam_in *in, const struct rows *r)
 {
 	if (in->nat4)
 		say_forwarding(r, "net/ipv4/ip_forward", "net.ipv4.ip_forward");
+	if (in->nat4)
+		say_local(r);
 	if (in->nat6)
 		say_forwarding(r, "net/ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding");
 }
