@@ -88,13 +88,21 @@ static __always_inline bool call_is_ok(const struct sip_msg *m)
 	       (m->cseq_method == BT_M_INVITE || m->cseq_method == BT_M_SUBSCRIBE || m->cseq_method == BT_M_REFER);
 }
 
-/* How far is it with this message? */
+/* There is no such dialog (RFC 3261 §12.2.2). Of a CANCEL or a PRACK it says that there is no such transaction. */
+static __always_inline bool call_is_none(const struct sip_msg *m)
+{
+	return m->status == 481 && m->flags & SIP_F_CSEQ && m->cseq_method != BT_M_CANCEL && m->cseq_method != BT_M_PRACK;
+}
+
+/* How far is it with this message? What our server has ended no client brings back to life. */
 static __always_inline __u8 call_state(const struct bt_dialog *d, const struct sip_msg *m, bool out)
 {
 	bool tagged = m->flags & SIP_F_TO_TAG;
 
-	if (call_is_ok(m))
+	if (call_is_ok(m) && (out || d->state != BT_D_OVER))
 		return BT_D_CONFIRMED;
+	if (out && call_is_none(m))
+		return BT_D_OVER;
 	if (call_is_final(m, BT_M_INVITE) && d->state < BT_D_CONFIRMED)
 		return BT_D_OVER;
 	if (m->status > 100 && m->status < 200 && d->state == BT_D_NEW)
@@ -127,12 +135,18 @@ static __always_inline void call_make(__u64 key, struct bt_dialog *d, const stru
 		bpf_map_update_elem(&st_young, &key, &fresh, BPF_ANY);
 }
 
-/* Our own server says that it is a dialog. */
+/* Does our own server say that there is a dialog? What it refuses, and what it does not know, is none. */
+static __always_inline bool call_affirms(const struct sip_msg *m)
+{
+	return !m->status || (m->status >= 200 && m->status < 300);
+}
+
+/* It does: then a flood of what begins does not evict it. */
 static __always_inline void call_settle(__u64 key)
 {
 	struct bt_dialog *young = bpf_map_lookup_elem(&st_young, &key), d;
 
-	if (!young || young->kind == BT_D_NONE || young->state < BT_D_CONFIRMED)
+	if (!young || young->kind == BT_D_NONE || young->state < BT_D_CONFIRMED || young->state == BT_D_OVER)
 		return;
 	d = *young;
 	if (!bpf_map_update_elem(&st_dialog, &key, &d, BPF_ANY))
@@ -171,7 +185,7 @@ static __always_inline void call_note(const struct sip_msg *m, const struct call
 		d->state = call_state(d, m, c->out);
 		d->last_s = c->now / CALL_S;
 	}
-	if (c->out)
+	if (c->out && call_affirms(m))
 		call_settle(m->call_id);
 }
 
