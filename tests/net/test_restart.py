@@ -114,7 +114,7 @@ def test_upgraded(lab, pair, probe, way):
     asked.wait_answered_by(host)
     install(lab, lambda data: data + b"another build")
     way(pair[host])
-    wait_until(lambda: "programs result=" in pair[host].log(), 10, "the new programs")
+    wait_until(lambda: "programs result=" in pair[host].log(), 60, "the new programs")
     assert "programs result=renewed" in pair[host].log().splitlines()[-1]
     time.sleep(0.2)
     seen, now = asked.stop(), link_of(pair[host])

@@ -139,7 +139,7 @@ class Batond:
     def log(self):
         return self.process.text() if self.process else ""
 
-    def cli(self, *verb, check=True, timeout=20):
+    def cli(self, *verb, check=True, timeout=60):
         """`baton VERB`: the finished process (returncode, stdout, stderr)."""
         return self.node.run(f"{BUILD}/baton", "--run-dir", self.run_dir, *verb, check=check, timeout=timeout)
 
