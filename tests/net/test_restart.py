@@ -33,7 +33,7 @@ def kill(batond):
     """kill -9; returns when the next one answers."""
     was = batond.pid()
     batond.signal(signal.SIGKILL)
-    wait_until(lambda: batond.pid() != was, 5, "the supervisor to start another")
+    wait_until(lambda: batond.pid() != was, 30, "the supervisor to start another")
     batond.wait_ready()
 
 
@@ -41,7 +41,7 @@ def restart(batond):
     """SIGUSR1; returns when the program started in place answers. The process is the same."""
     starts, pid = batond.log().count("started node="), batond.pid()
     batond.signal(signal.SIGUSR1)
-    wait_until(lambda: batond.log().count("started node=") > starts, 5, f"a new start: {batond.log()[-1000:]}")
+    wait_until(lambda: batond.log().count("started node=") > starts, 30, f"a new start: {batond.log()[-1000:]}")
     batond.wait_ready()
     assert batond.pid() == pid and "pins=found" in batond.log().rsplit("started node=", 1)[1]
 
@@ -108,7 +108,7 @@ def test_upgraded(lab, pair, probe, way):
     pair.settle()
     if pair.primary != host:
         pair.switchover()
-        wait_until(lambda: pair.settled() == host, 5, f"{host} to lead")
+        wait_until(lambda: pair.settled() == host, 20, f"{host} to lead")
     was, told = link_of(pair[host]), pair.role_changes()[other(host)]
     asked = probe(rate=RATE)
     asked.wait_answered_by(host)

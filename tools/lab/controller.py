@@ -85,7 +85,7 @@ class Batond:
             self.wait_ready()
         return self
 
-    def wait_ready(self, timeout=15):
+    def wait_ready(self, timeout=60):
         """Until it answers on its socket; an early end is told with its last words."""
         def answers():
             if not self.process.alive:
@@ -172,7 +172,7 @@ class Batond:
     def term(self):
         return self.group()["term"]
 
-    def wait_role(self, role, timeout=5, group="sip"):
+    def wait_role(self, role, timeout=10, group="sip"):
         wait_until(lambda: self.group(group)["role"] == role, timeout,
                    f"{self.host} to be {role}; it is {self.group(group)}")
 
@@ -273,7 +273,7 @@ class Pair:
 
     @property
     def primary(self):
-        return wait_until(self.settled, 5, "one primary and one armed backup")
+        return wait_until(self.settled, 20, "one primary and one armed backup")
 
     @property
     def backup(self):
