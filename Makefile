@@ -108,8 +108,10 @@ check-net: all	## two hosts and a client in namespaces; root; K=word picks tests
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/net $(if $(K),-k '$(K)')
 $O/tests/vm/verified: $O/tests/vm/verified.o
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lbpf -o $@)
-check-vm: all $(BPFTEST) $O/tests/vm/verified	## the same programs and two hosts on Debian's kernel 6.1, in qemu; a minute
+test-kernels: all $(BPFTEST) $O/tests/vm/verified	## programs within limits here and on Debian's kernel 6.1, where packet tests and two hosts run in qemu; root, minutes
+	@$O/tests/vm/verified $(BPF) >$O/tests/vm/running && tests/vm/gate $O/tests/vm/running
 	@tests/vm/run
+check-vm: test-kernels
 check-model:	## spin: the protocol's model, small bounds, complete; seconds
 	@O=$O tests/model/run small
 check-model-holes:	## spin: each rule left out breaks the model; seconds
@@ -119,7 +121,7 @@ model:	## spin: large bounds, complete; 15 minutes and 5 GB
 mutants: all	## planted bugs: does some test notice each? root, ten minutes; M=word picks
 	@tests/mutants/run $(M)
 test: deps	## every test
-	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-fuzz check-net check-vm
+	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-fuzz check-net test-kernels
 demo: deps	## two hosts, real SIP calls, three outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance tables: keepalived, nftables DNAT and Kamailio measured in the same runs
@@ -137,7 +139,7 @@ help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); split($$0, t, "## "); printf "  make %-12s %s\n", $$1, t[2] }' Makefile
 	@echo "  SAN=1 builds with ASan and UBSan (O=build/san keeps both); V=1 shows commands; K=word picks net tests"
 
-.PHONY: all deps check check-headers check-sys check-bpf check-fuzz fuzz check-net check-vm check-model check-model-holes model mutants test demo bench install clean help
+.PHONY: all deps check check-headers check-sys check-bpf check-fuzz fuzz check-net test-kernels check-vm check-model check-model-holes model mutants test demo bench install clean help
 .SECONDARY:
 .DEFAULT_GOAL := all
 -include $(shell find $O -name '*.d' 2>/dev/null)
