@@ -16,6 +16,7 @@
 #include "forward.h"
 #include "hand.h"
 #include "ladder.h"
+#include "mark.h"
 
 #define SERVER_SEEN_NS	1000000ULL
 
@@ -24,13 +25,22 @@ static __always_inline bool server_shows(const struct steering *s)
 	return steering_is_request(s) && !(s->m.flags & SIP_F_TO_TAG);
 }
 
+/* Anybody can write a server's IP address, but only who is on the way to it its Ethernet address. */
+static __always_inline bool server_sent(struct xdp_md *ctx, __u32 slot, __u32 server)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	struct bt_pool *pool = pool_of(slot);
+
+	return eth && pool && mark_read(eth->h_source) == mark_read(pool_server(pool, server)->next_mac);
+}
+
 /* A request came from it. At most once a millisecond. 0. */
-__noinline int server_seen(__u32 pool, __u32 server)
+__noinline int server_seen(struct xdp_md *ctx, __u32 pool, __u32 server)
 {
 	struct bt_pool_seen *seen = bpf_map_lookup_elem(&st_pool_seen, &pool);
 	__u64 now, *at;
 
-	if (!seen || !server)
+	if (!seen || !server || !server_sent(ctx, pool, server))
 		return 0;
 	at = server == 2 ? &seen->request_ns[1] : &seen->request_ns[0];
 	now = bpf_ktime_get_boot_ns();
@@ -50,15 +60,15 @@ static __always_inline bool server_overflows(const struct steering *s, const str
 	return d->state < BT_D_CONFIRMED && d->kind == BT_D_CALL && (pool->overflow[i] >> (bit & 63) & 1);
 }
 
-/* NAT: a server's message, of a dialog that is known or begins here. True: it must not reach the client. */
-static __always_inline bool server_dialog(struct steering *s, const struct bt_pool *pool, __u32 tick)
+/* A server's message, of a dialog that is known or begins here; @whole: in this frame. True: it must not reach the client. */
+static __always_inline bool server_dialog(struct steering *s, const struct bt_pool *pool, __u32 tick, bool whole)
 {
 	struct bt_dialog *d;
 	bool young;
 
 	s->key = s->m.call_id;
 	d = dialog_find(s->key, &young);
-	if (d && server_overflows(s, d, pool))
+	if (d && whole && server_overflows(s, d, pool))
 		return true;
 	if (d) {
 		dialog_seen(d, &s->m, tick);
@@ -88,6 +98,12 @@ static __always_inline void server_connection(const struct steering *s, const st
 		d->state = BT_D_OVER;
 }
 
+/* Userspace can read no other one. */
+static __always_inline bool server_is_whole(const struct headers *h)
+{
+	return !h->fragment && h->len <= BT_SLOW_FRAME;
+}
+
 /* Full: dropped too, the server sends it again until it gets an ACK. */
 static __always_inline int server_overflow(struct xdp_md *ctx, struct headers *h, const struct steering *s)
 {
@@ -108,12 +124,12 @@ __noinline int server_in(struct xdp_md *ctx, struct headers *h, struct steering 
 	if (!pool)
 		return FORWARD_WAY(BT_S_BROKEN, XDP_DROP);
 	if (server_shows(s))
-		server_seen(s->pool, s->server);
+		server_seen(ctx, s->pool, s->server);
 	if (pool->forward != BT_FWD_NAT)
 		return FORWARD_WAY(BT_S_NOT_OURS, XDP_PASS);
 	if (s->tcp_flags)
 		server_connection(s, pool, cfg);
-	else if (steering_has_call_id(s) && server_dialog(s, pool, cfg->tick_s))
+	else if (steering_has_call_id(s) && server_dialog(s, pool, cfg->tick_s, server_is_whole(h)))
 		return server_overflow(ctx, h, s);
 	if (h->fragment)
 		follow_note(ctx, h, s, 1);

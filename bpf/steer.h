@@ -103,7 +103,7 @@ static __always_inline __u32 steer_own_server(const struct steering *s, const st
 }
 
 /* A request of another pool's server to this pool's service shows who is active there. */
-static __always_inline void steer_witness(const struct headers *h, const struct steering *s)
+static __always_inline void steer_witness(struct xdp_md *ctx, const struct headers *h, const struct steering *s)
 {
 	struct bt_service *from;
 
@@ -111,7 +111,7 @@ static __always_inline void steer_witness(const struct headers *h, const struct 
 		return;
 	from = service_at(s->from, s->from_port, h->kind == FRAME_IP4);
 	if (from && from->server)
-		server_seen(from->pool, from->server);
+		server_seen(ctx, from->pool, from->server);
 }
 
 static __always_inline int steer_hand(struct xdp_md *ctx, const struct headers *h, const struct steering *s,
@@ -120,15 +120,18 @@ static __always_inline int steer_hand(struct xdp_md *ctx, const struct headers *
 	return STEER_DROP(hand_frame(ctx, h, s, kind) ? BT_S_SLOW_FULL : exit);
 }
 
-/* A server's request to its own service: where its URI says, userspace finds out. */
+/*
+ * A server's request to its own service: where its URI says, userspace finds out. Its dialog is noted: what the callee
+ * sends in it comes to the service.
+ */
 static __always_inline int steer_own(struct xdp_md *ctx, const struct headers *h, struct steering *s,
-				     const struct bt_pool *pool)
+				     const struct bt_pool *pool, __u32 tick)
 {
 	s->server = steer_own_server(s, pool);
 	if (server_shows(s))
-		server_seen(s->pool, s->server);
+		server_seen(ctx, s->pool, s->server);
 	if (steering_has_call_id(s))
-		s->key = s->m.call_id;
+		server_dialog(s, pool, tick, false);
 	return steer_hand(ctx, h, s, BT_SLOW_FROM_SERVER, BT_S_FROM_SERVER);
 }
 
@@ -183,11 +186,11 @@ static __always_inline int steer_climb(struct xdp_md *ctx, struct headers *h, st
 	}
 	steer_scan(ctx, s, cfg);
 	if (steering_is_request(s) && steer_own_server(s, pool))
-		return steer_own(ctx, h, s, pool);
+		return steer_own(ctx, h, s, pool, cfg->tick_s);
 	ladder_climb(s, pool, cfg->tick_s);
 	if (s->refused)
 		return steer_hand(ctx, h, s, BT_SLOW_REJECT, BT_S_HANDED_REJECT);
-	steer_witness(h, s);
+	steer_witness(ctx, h, s);
 	if (pool->flags & BT_POOL_KEEP && steer_is_kept(s))
 		hand_frame(ctx, h, s, BT_SLOW_KEEP);
 	return steer_send(ctx, h, s, count, pool);

@@ -714,12 +714,24 @@ static uint64_t request_ns(uint32_t slot, uint32_t server)
 	return seen.request_ns[server - 1];
 }
 
+/* Frames of these tests come from this server's network card. */
+static void on_the_wire(uint32_t slot, uint32_t server, enum bt_forward forward)
+{
+	struct bt_pool pool;
+
+	pools_get(slot, &pool);
+	pool.forward = forward;
+	memcpy(pool.server[server - 1].next_mac, PACKET_MAC_SRC, 6);
+	pools_set(slot, &pool);
+}
+
 static void from_own_server(const struct wrap *w)
 {
 	struct packet_spec spec = from_client(w, request("OPTIONS", "call-one", ""));
 	struct bt_slow slow;
 
 	reset(NULL);
+	on_the_wire(slot_of(w), 2, BT_FWD_NAT);
 	spec.from = w->v6 ? POOL_SERVER6(2) : POOL_SERVER4(2);
 	spec.sport = 5060;
 	expect_exit(&spec, BT_S_FROM_SERVER, XDP_DROP, "a server's request to its own service");
@@ -727,6 +739,7 @@ static void from_own_server(const struct wrap *w)
 	      "kind %u server %u owner %u", slow.kind, slow.server, slow.owner);
 	CHECK(request_ns(slot_of(w), 2) && !request_ns(slot_of(w), 1), "seen: %llu of server 1, %llu of server 2",
 	      (unsigned long long)request_ns(slot_of(w), 1), (unsigned long long)request_ns(slot_of(w), 2));
+	reset(NULL);
 	spec.sport = 5061;
 	expect_spec(&spec, BT_R_OUTSIDE, 1, "a client on the server's host");
 }
@@ -738,6 +751,26 @@ static void test_from_own_server(void **state)
 	from_own_server(&(struct wrap){ .v6 = true, .vlans = 1 });
 }
 
+/* The callee's requests come to the service: to the server that called, whoever is active. */
+static void test_own_server_calls(void **state)
+{
+	struct packet_spec spec = from_client(&plain, request("INVITE", "call-out", ""));
+	struct bt_pool pool;
+
+	(void)state;
+	on_the_wire(SLOT, 2, BT_FWD_NAT);
+	spec.from = POOL_SERVER4(2);
+	spec.sport = 5060;
+	expect_exit(&spec, BT_S_FROM_SERVER, XDP_DROP, "a call by the service");
+	spec.text = request("ACK", "call-out", TAG);
+	expect_exit(&spec, BT_S_FROM_SERVER, XDP_DROP, "its ACK");
+	pools_get(SLOT, &pool);
+	pool.forward = BT_FWD_L2;
+	memcpy(pool.server[1].next_mac, POOL_MAC(2), 6);
+	pools_set(SLOT, &pool);
+	expect(&plain, request("BYE", "call-out", TAG), BT_R_DIALOG, 2);
+}
+
 /* ---- what servers show ---- */
 
 static void server_sends(const struct wrap *w, const char *text, bool shows)
@@ -746,6 +779,7 @@ static void server_sends(const struct wrap *w, const char *text, bool shows)
 	uint64_t before = rig_now();
 
 	reset(NULL);
+	on_the_wire(slot_of(w), 2, BT_FWD_L2);
 	spec.to = spec.from;
 	spec.from = w->v6 ? POOL_SERVER6(2) : POOL_SERVER4(2);
 	spec.sport = 5060;
@@ -768,12 +802,30 @@ static void test_who_asks_is_active(void **state)
 	server_sends(&plain, "not SIP, but long enough", false);
 }
 
-/* A pool's server asks another pool: it goes there, and shows who is active where it came from. */
-static void test_server_asks_another_pool(void **state)
+/* The source address is anybody's to write: it moves no pool. */
+static void test_a_forged_source_shows_nothing(void **state)
 {
 	struct packet_spec spec = from_client(&plain, request("INVITE", "call-one", ""));
 
 	(void)state;
+	spec.from = POOL_SERVER4(2);
+	spec.sport = 5060;
+	expect_exit(&spec, BT_S_FROM_SERVER, XDP_DROP, "to the service");
+	spec.to = POOL_CLIENT4;
+	expect_exit(&spec, BT_S_NOT_OURS, XDP_PASS, "to a client");
+	CHECK(!request_ns(SLOT, 2), "seen: %llu", (unsigned long long)request_ns(SLOT, 2));
+}
+
+/* A pool's server asks another pool: it goes there, and shows who is active where it came from. */
+static void test_server_asks_another_pool(void **state)
+{
+	struct packet_spec spec = from_client(&plain, request("INVITE", "call-one", ""));
+	struct bt_pool pool;
+
+	(void)state;
+	pools_get(SLOT, &pool);
+	pools_set(3, &pool);
+	on_the_wire(3, 2, BT_FWD_L2);
 	pools_service("10.77.0.99", 5060, 3, 2);
 	spec.from = "10.77.0.99";
 	spec.sport = 5060;
@@ -828,7 +880,7 @@ static void test_server_begins(void **state)
 	struct bt_dialog d;
 
 	(void)state;
-	nat_pool();
+	on_the_wire(SLOT, 1, BT_FWD_NAT);
 	nat_answer(request("INVITE", "call-out", ""));
 	d = only_entry("st_young");
 	CHECK(d.server == 1 && d.owner == SLOT && d.kind == BT_D_CALL && d.state == BT_D_NEW, "server %u owner %u kind %u state %u",
@@ -865,6 +917,24 @@ static void test_overflow(void **state)
 		seen = nat_answer(answer(statuses[i] == 503 ? 502 : 503, "INVITE", "call-one", TAG));
 		CHECK(seen.exit != BT_S_HANDED_OVERFLOW, "another status than %d was handed over", statuses[i]);
 	}
+}
+
+/* Userspace could not read it, and nobody would give it back. */
+static void test_no_overflow_of_fragments(void **state)
+{
+	struct packet_spec spec = { .from = POOL_SERVER4(1), .to = POOL_CLIENT4, .dport = 5090, .fragmented = true, .frag = PACKET_MORE };
+	struct pools_seen seen;
+	struct packet in;
+
+	(void)state;
+	expect(&plain, request("INVITE", "call-one", ""), BT_R_NEW, 1);
+	set_overflow(503);
+	spec.text = answer(503, "INVITE", "call-one", TAG);
+	packet_make(&in, &spec);
+	seen = pools_run(&in, NULL);
+	CHECK(seen.exit != BT_S_HANDED_OVERFLOW && seen.verdict != XDP_DROP, "a refusal's first fragment: %s with verdict %u",
+	      pools_exit_name(seen.exit), seen.verdict);
+	expect_state("st_young", BT_D_OVER, "503");
 }
 
 static void test_no_overflow(void **state)
@@ -1037,8 +1107,10 @@ int main(void)
 		T(test_stale), T(test_stale_without_any), T(test_drain), T(test_pools_are_apart), T(test_brake),
 		T(test_a_flood_evicts_no_dialog), T(test_connections), T(test_connections_not_known), T(test_syn_flood),
 		T(test_fragments), T(test_not_ours), T(test_no_server), T(test_loop), T(test_malformed), T(test_behind_a_gate),
-		T(test_refused), T(test_kept), T(test_slow_full), T(test_from_own_server), T(test_who_asks_is_active),
+		T(test_refused), T(test_kept), T(test_slow_full), T(test_from_own_server), T(test_own_server_calls), T(test_who_asks_is_active),
+		T(test_a_forged_source_shows_nothing),
 		T(test_server_asks_another_pool), T(test_answers), T(test_server_begins), T(test_overflow), T(test_no_overflow),
+		T(test_no_overflow_of_fragments),
 		T(test_trace), T(test_every_truncation), T(test_every_byte), T(test_corpus),
 	};
 

@@ -322,3 +322,21 @@ plant("vip-of-another-length-left", "what somebody puts on the backup stays", PL
       "	*err = note(r, vip_evict(&p->nl, s->vips, s->conf->n_vips), \"cannot remove\", vip_why());\n", "	(void)vip_evict;\n", "net:touches")
 plant("port-missing-without-peer", "a container's port counts as one that could not be opened", "userspace/health/health.c",
       " && g->in.peer_fresh &&\n		       g->in.peer_flags & PULSE_F_PORTS;", ";", "net:only_one_host_can_open")
+
+# ---- drain ---------------------------------------------------------------------------------------------
+
+DRAIN, CALL_TABLE = "bpf/drain.h", "bpf/call_table.h"
+
+plant("drain-keeps-any-number", "what is marked with another number is kept", DRAIN,
+      "	return drain_read(group, now, BT_DRAIN_GRACE_NS) == BT_DRAIN(number, BT_DRAIN_MINE);",
+      "	(void)number;\n	return BT_DRAIN_SIDE(drain_read(group, now, BT_DRAIN_GRACE_NS)) == BT_DRAIN_MINE;", "bpf:calls")
+plant("drain-outlives-its-controller", "a drain of which batond says nothing more goes on", DRAIN,
+      "	return drain && now < READ_ONCE(drain->until_ns) + grace_ns ? READ_ONCE(drain->word) : 0;",
+      "	(void)now;\n	(void)grace_ns;\n	return drain ? READ_ONCE(drain->word) : 0;", "bpf:calls")
+plant("drain-speaks-unleased", "a host that is open by its word and has no lease speaks as one that is drained", "bpf/baton_tc.bpf.c",
+      "	if (BT_WORD_MODE(gate.word) != BT_OPEN && drain_keeps_any(vip->group, now))",
+      "	if (drain_keeps_any(vip->group, now))", "bpf:calls")
+plant("refused-is-a-dialog", "a flood of what our server refuses evicts known dialogs", CALL_TABLE,
+      "	if (c->out && call_affirms(m))", "	if (c->out)", "bpf:calls")
+plant("drain-of-one-side", "the old holder goes on when the new one has stopped sending back", "userspace/core/drain.c",
+      "	if (!f->yours)\n		return go(DRAIN_OFF, \"ended-by-peer\");\n	if (f->empty)", "	if (f->empty)", "unit:drain")

@@ -121,3 +121,57 @@ def test_the_old_holder_dies_while_it_is_drained(lab, probe):
     assert pair[new].role == "primary"
     assert traffic.Calls(lab, rate=5, talk_ms=10, number=3).wait()["ok"] == 3
     calls.process.kill()
+
+
+def ended_or_moved(client):
+    return [said for said in client.said() if "ended" in said]
+
+
+def one_holder(pair):
+    """At no time do both gates let frames in: read one after the other, twice, so that a move between the readings is none."""
+    return sum(pair[h].gate == "open" for h in room.HOSTS) < 2 or sum(pair[h].gate == "open" for h in room.HOSTS) < 2
+
+
+def test_the_new_holder_dies_and_what_began_with_the_old_one_goes_on(lab):
+    pair = shy_pair(lab, SOON)
+    pair.make_primary("a")
+    pair.settle()
+    client = test_tcp.Client(lab)
+    client.wait_served_by("a")
+    calls = traffic.Calls(lab, rate=RATE, talk_ms=6000, number=RATE)
+    wait_until(lambda: drain_of(pair.a)["calls"] >= RATE, 20, "calls to be known on the holder")
+    pair.a.cli("drain", "sip")
+    client.send()
+    wait_until(lambda: drain_of(pair.a)["connections"] == 1, 5, "the connection to be seen on the old holder")
+    lab.death("b")
+    pair.a.wait_role("primary", 10)
+    ended = wait_drain(pair.a, "off")
+    assert ended["reason"] in ("peer-lost", "role-moved"), ended
+    made = calls.wait()
+    assert made["ok"] == RATE and not made["failed"], f"calls of the old holder: {made}"
+    client.send()
+    assert not ended_or_moved(client), client.said()
+    assert lab.nodes["a"].holds(VIP)
+    client.process.kill()
+
+
+@pytest.mark.parametrize("restarted", ["old", "new"])
+def test_a_controller_killed_during_a_drain_ends_it_in_order(lab, restarted):
+    pair = shy_pair(lab, SOON)
+    old, new = pair.primary, other(pair.primary)
+    calls = traffic.Calls(lab, rate=RATE, talk_ms=20000, number=RATE)
+    wait_until(lambda: drain_of(pair[old])["calls"] >= RATE, 20, "calls to be known on the holder")
+    pair[old].cli("drain", "sip")
+    killed = pair[old if restarted == "old" else new]
+    killed.kill()
+    killed.start()
+    for host in room.HOSTS:
+        wait_drain(pair[host], "off")
+        assert one_holder(pair), f"two gates are open: {[pair[h].gate for h in room.HOSTS]}"
+    pair.settle()
+    holder = pair.primary
+    assert one_holder(pair), f"two gates are open: {[pair[h].gate for h in room.HOSTS]}"
+    wait_until(lambda: not lab.nodes[other(holder)].holds(VIP), 10, "the backup to give the address away")
+    assert traffic.Calls(lab, rate=5, talk_ms=10, number=3).wait()["ok"] == 3
+    assert lab.nodes[holder].holds(VIP)
+    calls.process.kill()

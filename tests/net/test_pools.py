@@ -46,40 +46,41 @@ def led(node, name="sales"):
 
 
 class Caller:
-    """SIP from the client, message by message: who answers?"""
+    """SIP from the client or a host, message by message: who answers?"""
 
-    def __init__(self, lab, address=SERVICE):
-        self.lab, self.to, self.cseq = lab, (address, PORT), 0
+    def __init__(self, lab, address=SERVICE, node=None, port=0):
+        self.node, self.port, self.to, self.cseq = node or lab.c, port, (address, PORT), 0
         maker = threading.Thread(target=self._open)	# a thread's namespace is its own
         maker.start()
         maker.join()
 
     def _open(self):
-        with open(f"/run/netns/{self.lab.c.netns}") as ns:
+        with open(f"/run/netns/{self.node.netns}") as ns:
             assert not _libc.setns(ns.fileno(), CLONE_NEWNET), os.strerror(ctypes.get_errno())
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((self.lab.c.ip4, 0))
+        self.sock.bind((self.node.ip4, self.port))
 
-    def send(self, method, call, tag=""):
+    def send(self, method, call, tag="", uri=None):
         self.cseq += 1
         ip, port = self.sock.getsockname()
         self.sock.sendto((
-            f"{method} sip:x@{self.to[0]} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};branch=z9hG4bK{call}{self.cseq}\r\n"
+            f"{method} {uri or f'sip:x@{self.to[0]}'} SIP/2.0\r\nVia: SIP/2.0/UDP {ip}:{port};branch=z9hG4bK{call}{self.cseq}\r\n"
             f"From: <sip:c@{ip}>;tag=1\r\nTo: <sip:x@{self.to[0]}>{tag}\r\nCall-ID: {call}\r\nCSeq: {self.cseq} {method}\r\n"
             "Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n").encode(), self.to)
 
     def answer(self, timeout=1.0):
-        """Who answered this very request; "" when nobody did."""
+        """Who answered this very request, or how if nobody says who; "" when nobody did."""
         while select.select([self.sock], [], [], timeout)[0]:
             text = self.sock.recv(4096).decode(errors="replace")
             if f"CSeq: {self.cseq} " in text:
-                return text.split("Server: ")[1].split("\r\n")[0]
+                named = text.split("Server: ")[1:] or [text]
+                return named[0].split("\r\n")[0]
         return ""
 
-    def ask(self, method, call, tag=""):
+    def ask(self, method, call, tag="", uri=None):
         """As SIP has it over UDP: again, when nothing comes."""
         for _ in range(8):
-            self.send(method, call, tag)
+            self.send(method, call, tag, uri)
             who = self.answer()
             if who:
                 return who
@@ -197,3 +198,32 @@ def test_two_nodes_are_a_pair_themselves(lab, probe):
     lab.death("m")
     wait_until(lambda: n.pool()["servers"][0]["packets"] > before + 100, 20, "n to lead again, after m's death")
     asking.wait_answered_by("a")
+
+
+def test_new_calls_are_refused_and_a_server_calls_by_its_service(lab):
+    """Both are userspace's work in the service's name, with NAT."""
+    lab.serve_translated(*HOSTS)
+    for host in HOSTS:
+        traffic.answerer(lab, host, addresses=(lab.nodes[host].ip4,))
+    node = Steerer(lab, settings={"pool sales": {"oos-check": 0, "shutdown-sip-reject-code": 486}}, forward="nat").start().wait_reaches()
+    caller = Caller(lab)
+    assert caller.begin("before") == "a"
+    node.cli("drain", "sales", "--reject")
+    assert caller.ask("INVITE", "during") == "SIP/2.0 486 Busy Here"
+    caller.send("ACK", "during", ";tag=2")
+    assert caller.go_on("before") == "a", led(node)
+    wait_until(lambda: led(node).get("tagged", 0) == 1, 10, f"the ACK to the refusal to be led on: {led(node)}")
+    node.cli("undrain", "sales")
+    assert caller.begin("after") == "a"
+
+    lab.server("a").kill()
+    partner = lab.c.start("partner", f"{BUILD}/tools/answerer", "-t", "partner", "-p", "5070", lab.c.ip4)
+    wait_until(lambda: "serves port" in partner.text(), 10, f"the partner to serve: {partner.text()}")
+    server = Caller(lab, node=lab.nodes["a"], port=PORT)
+    assert server.ask("INVITE", "out", uri=f"sip:y@{lab.c.ip4}:5070") == "partner", node.json("counters")
+    node.cli("drain", "sales")			# b is active: the partner's BYE is a's all the same
+    before = led(node)["dialog"]
+    caller.send("BYE", "out", ";tag=1")
+    assert select.select([server.sock], [], [], 20)[0], f"the BYE came to nobody, or another: {led(node)}"
+    assert server.sock.recv(4096).startswith(b"BYE "), led(node)
+    wait_until(lambda: led(node)["dialog"] == before + 1, 10, f"the BYE to be led as of a known dialog: {led(node)}")

@@ -398,11 +398,17 @@ static void new_invites_are_refused(void **state)
 	frame.owner = 1;
 	take();
 	expect(client, "the client", "SIP/2.0 603 Decline\r\n", SERVICE, 5060);
+	frame.frame[14 + 6] = 0x20;			/* a first fragment, the rest of the body is elsewhere */
+	put16(frame.frame + 14 + 20 + 4, 3000);
+	take();
+	expect(client, "the client, whose INVITE came in fragments", "SIP/2.0 603 Decline\r\n", SERVICE, 5060);
+	make(BT_SLOW_REJECT, "127.0.0.1", port_c, SERVICE, 5060, invite(1));
+	take();						/* nothing to a loopback, malformed */
 	make(BT_SLOW_REJECT, CLIENT, port_c, SERVICE, 5060, message("ACK sip:100@x SIP/2.0", via_of("one"), 1, "ACK", ""));
 	take();
 	expect_silence();
-	assert_int_equal(counts().rejected, 4);
-	assert_int_equal(counts().malformed, 1);
+	assert_int_equal(counts().rejected, 5);
+	assert_int_equal(counts().malformed, 2);
 }
 
 /* ---- packets in packets -------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #define IP6_HEAD	40
 #define UDP_HEAD	8
 #define IP4_FRAGMENT	0x3fff		/* MF and offset */
+#define IP4_OFFSET	0x1fff
 #define PROTO_UDP	17
 
 static uint32_t be16_at(const uint8_t *p)
@@ -43,13 +44,16 @@ static void end_v6(struct kept_end *e, const uint8_t *ip, const uint8_t *port)
 	e->port = (uint16_t)be16_at(port);
 }
 
-static bool take_udp(const uint8_t *udp, const uint8_t *end, struct handed *ret)
+/* @cut: it may go on in other fragments. */
+static bool take_udp(const uint8_t *udp, const uint8_t *end, bool cut, struct handed *ret)
 {
 	size_t len;
 
 	if (end - udp < UDP_HEAD)
 		return false;
 	len = be16_at(udp + 4);
+	if (cut && len > (size_t)(end - udp))
+		len = (size_t)(end - udp);
 	if (len < UDP_HEAD || len > (size_t)(end - udp))
 		return false;
 	ret->text = (const char *)udp + UDP_HEAD;
@@ -57,11 +61,12 @@ static bool take_udp(const uint8_t *udp, const uint8_t *end, struct handed *ret)
 	return true;
 }
 
-static bool udp_v4(const uint8_t *ip, size_t len, struct handed *ret)
+static bool udp_v4(const uint8_t *ip, size_t len, bool cut, struct handed *ret)
 {
 	size_t head = (size_t)(ip[0] & 15) * 4;
 
-	if (head < IP4_HEAD || head > len || ip[9] != PROTO_UDP || be16_at(ip + 6) & IP4_FRAGMENT || !take_udp(ip + head, ip + len, ret))
+	if (head < IP4_HEAD || head > len || ip[9] != PROTO_UDP || be16_at(ip + 6) & (cut ? IP4_OFFSET : IP4_FRAGMENT) ||
+	    !take_udp(ip + head, ip + len, cut, ret))
 		return false;
 	end_v4(&ret->from, ip + 12, ip + head);
 	end_v4(&ret->to, ip + 16, ip + head + 2);
@@ -69,25 +74,45 @@ static bool udp_v4(const uint8_t *ip, size_t len, struct handed *ret)
 }
 
 /* Behind extension headers: where the data path found the payload. */
-static bool udp_v6(const struct bt_slow *s, const uint8_t *ip, size_t len, struct handed *ret)
+static bool udp_v6(const struct bt_slow *s, const uint8_t *ip, size_t len, bool cut, struct handed *ret)
 {
 	const uint8_t *udp = s->frame + s->payload - UDP_HEAD;
 
-	if (s->payload < s->l3 + IP6_HEAD + UDP_HEAD || s->payload > s->l3 + len || !take_udp(udp, ip + len, ret))
+	if (s->payload < s->l3 + IP6_HEAD + UDP_HEAD || s->payload > s->l3 + len || !take_udp(udp, ip + len, cut, ret))
 		return false;
 	end_v6(&ret->from, ip + 8, udp);
 	end_v6(&ret->to, ip + 24, udp + 2);
 	return true;
 }
 
-bool handed_udp(const struct bt_slow *s, struct handed *ret)
+/* What is answered must not come to this host's own loopback, nor to many: the kernel has not looked at that source. */
+static bool is_a_host(const struct in6_addr *ip)
+{
+	uint8_t first = ip->s6_addr[12];
+
+	if (!IN6_IS_ADDR_V4MAPPED(ip))
+		return !IN6_IS_ADDR_MULTICAST(ip) && !IN6_IS_ADDR_LOOPBACK(ip) && !IN6_IS_ADDR_UNSPECIFIED(ip);
+	return first && first != 127 && first < 224;
+}
+
+static bool read_udp(const struct bt_slow *s, bool cut, struct handed *ret)
 {
 	size_t len;
 	const uint8_t *ip = packet_of(s, &len);
 
-	if (!ip)
+	if (!ip || !(ip[0] >> 4 == 4 ? udp_v4(ip, len, cut, ret) : udp_v6(s, ip, len, cut, ret)))
 		return false;
-	return ip[0] >> 4 == 4 ? udp_v4(ip, len, ret) : udp_v6(s, ip, len, ret);
+	return is_a_host(&ret->from.ip);
+}
+
+bool handed_udp(const struct bt_slow *s, struct handed *ret)
+{
+	return read_udp(s, false, ret);
+}
+
+bool handed_head(const struct bt_slow *s, struct handed *ret)
+{
+	return read_udp(s, true, ret);
 }
 
 /* RFC 1624: one hop less is 0x100 more in its checksum. */

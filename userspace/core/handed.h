@@ -22,8 +22,10 @@ struct handed {
 	size_t len;
 };
 
-/* A whole UDP datagram. */
+/* A whole UDP datagram, of one host. */
 bool handed_udp(const struct bt_slow *s, struct handed *ret);
+/* Or the first fragment of one: what of it there is. */
+bool handed_head(const struct bt_slow *s, struct handed *ret);
 
 struct handed_ip {
 	uint8_t packet[BT_SLOW_FRAME];	/* the IP packet, one hop older */

@@ -24,8 +24,7 @@
 
 /* Who has it, beside the servers 1 and 2. */
 #define KEPT_FIRST	0			/* whoever it was sent to first */
-#define KEPT_TRUNK	(BT_SERVERS + 1)
-#define KEPT_BACK	(BT_SERVERS + 2)	/* its client was told the refusal: it goes nowhere any more */
+#define KEPT_BACK	(BT_SERVERS + 1)	/* its client was told the refusal: it goes nowhere any more */
 
 struct kept_end {
 	struct in6_addr ip;		/* IPv4 as v4-mapped */

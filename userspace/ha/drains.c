@@ -19,8 +19,9 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
-#define HEARD_INTERVALS	16		/* as bpf/relay.h has it: to whom frames are sent on */
-#define HEARD_NS	(250 * NS_PER_MS)
+#define HEARD_INTERVALS	16
+/* Longer than the kernel waits (bpf/relay.h): what has ended cannot be taken up again, and machines stand still at times. */
+#define HEARD_NS	(2 * NS_PER_S)
 #define ROUNDS		2		/* a count under way when the state began says nothing */
 
 bool drains_stays(const struct group *g)

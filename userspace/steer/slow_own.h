@@ -30,7 +30,6 @@
 struct slow_pool {
 	char name[BT_NAME_MAX];
 	uint16_t reject;
-	struct kept_end trunk;		/* port 0: none */
 };
 
 struct slow_conf {

@@ -2,14 +2,14 @@
 /*
  * slow_reject: new INVITEs that are refused while a pair is being stopped (shutdown-sip-reject-code).
  *
- * Stateless: the same request gets the same answer, tag and all, as often as it comes.
+ * Stateless: the same request gets the same answer, tag and all, as often as it comes. A first fragment is enough. The ACK goes to a
+ * server as what belongs to no known dialog: nobody here knows it, and a server ignores the ACK to what it never said.
  * Source:  the guide, shutdown-sip-reject-code; RFC 3261 §8.2.6, §8.2.7, §18.2.2.
  */
 #include "steer/slow_own.h"
 
 #include <errno.h>
 #include <string.h>
-
 
 #define REJECT_ELSE	603	/* for a pool or group that was taken out of the configuration meanwhile */
 
@@ -62,7 +62,7 @@ void slow_reject(struct slow *s, const struct bt_slow *n)
 	struct siptext m;
 	struct handed h;
 
-	if (!handed_udp(n, &h) || !siptext_read(&m, h.text, h.len) || m.status || !siptext_is(m.method, "INVITE")) {
+	if (!handed_head(n, &h) || !siptext_read(&m, h.text, h.len) || m.status || !siptext_is(m.method, "INVITE")) {
 		slow_counted(s, SLOW_MALFORMED);
 		return;
 	}
