@@ -75,7 +75,7 @@ $O/tests/bpf/test_sip.o $O/tests/bpf/bench_sip.o: CFLAGS += -Ibpf -Wno-pointer-a
 $O/tests/bpf/%_sip: $O/tests/bpf/%_sip.o $(SCAN)
 	$(call run,LD ,$(CC) $(LDFLAGS) $(filter-out %.bpf.o,$^) -lcmocka -lbpf -o $@)
 $O/tests/fuzz/sip_diff.o: CFLAGS += -Ibpf -Wno-pointer-arith
-$O/tests/fuzz/sip_diff: $O/tests/fuzz/sip_diff.o $O/tests/fuzz/ref.o $(SCAN)
+$O/tests/fuzz/sip_diff: $O/tests/fuzz/sip_diff.o $O/tests/fuzz/ref.o $O/tests/fuzz/plain.o $(SCAN)
 	$(call run,LD ,$(CC) $(LDFLAGS) $(filter-out %.bpf.o,$^) -lbpf -losipparser2 -o $@)
 
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.

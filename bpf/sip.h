@@ -240,7 +240,7 @@ static __always_inline bool sip_read_kind(__u64 word, __u64 rest, struct sip_msg
 		m->status = (rest & 0xf) * 100 + (rest >> 8 & 0xf) * 10 + (rest >> 16 & 0xf);
 	if (SIP_BEGINS(word, "SIP/2.0 "))
 		return m->status && sip_byte(rest >> 24) <= ' ';
-	return sip_byte(word) > ' ' && sip_byte(word) < 0x7f;
+	return sip_byte(word) > ' ' && sip_byte(word) < 0x7f && !SIP_BEGINS(word, "SIP/");
 }
 
 /* A start line of SIP/2.0? Returns where it ends; 0: it is none, or cut. */
@@ -480,7 +480,7 @@ static __always_inline bool sip_is_tag(__u64 word)
 static __always_inline __u32 sip_find_tag(const struct sip_text *t, __u32 pos, struct sip_msg *m)
 {
 	__u32 step, c, end;
-	__u64 word = 0, stop;
+	__u64 word, stop;
 
 	m->state = SIP_PLAIN;
 	for (__u64 i = 0; i < SIP_TO_STEPS; i++) {
@@ -499,19 +499,21 @@ static __always_inline __u32 sip_find_tag(const struct sip_text *t, __u32 pos, s
 		word >>= 8 * step;
 		c = sip_byte(word);
 		end = sip_line_end_of(word);
-		if (end && !sip_is_blank(sip_byte(word >> 8 * end)))
-			break;
+		if (end && !sip_is_blank(sip_byte(word >> 8 * end))) {
+			if (m->state == SIP_QUOTED || m->state == SIP_URI)
+				break;
+			return 0;
+		}
 		if (!end && c < ' ' && c != '\t')
 			m->flags |= SIP_F_UNSURE;
 		step = end + 1;
-		if (c == '\\' && m->state == SIP_QUOTED)
-			step = 2;
+		if (c == '\\' && m->state == SIP_QUOTED)	/* what it escapes is no line end */
+			step += !sip_line_end_of(word >> 8);
 		if (m->state != SIP_PARAM)
 			m->state = sip_goes_on(m->state, c);
 		pos = sip_step(pos, step);
 	}
-	if (!sip_line_end(word) || m->state == SIP_QUOTED || m->state == SIP_URI)
-		m->flags |= SIP_F_UNSURE;	/* cut, too long, or ends within */
+	m->flags |= SIP_F_UNSURE;	/* cut, too long, or ends within */
 	return 0;
 }
 
@@ -519,10 +521,11 @@ static __always_inline int sip_read_to(const struct sip_text *t, struct sip_msg 
 {
 	__u32 pos = sip_value(t, m->to_off), c;
 
-	if (pos)
-		pos = sip_find_tag(t, pos, m);
-	else
-		m->flags |= SIP_F_UNSURE;
+	if (!pos || sip_line_end(sip_word(t, pos))) {
+		m->flags |= SIP_F_UNSURE;	/* no colon, or empty */
+		return 0;
+	}
+	pos = sip_find_tag(t, pos, m);
 	if (!pos)
 		return 0;
 	pos = sip_skip(t, pos);
@@ -582,7 +585,7 @@ static __always_inline int sip_read_cseq(const struct sip_text *t, struct sip_ms
 		rest >>= 8;
 		pos++;
 	}
-	bad = pos == start || number > SIP_CSEQ_MAX;
+	bad = !start || pos == start || number > SIP_CSEQ_MAX;
 	m->cseq = number;	/* from here on the verifier need not know it */
 	pos = sip_step(pos, 0);
 	start = sip_skip(t, pos);

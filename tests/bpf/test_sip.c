@@ -54,6 +54,10 @@ static const struct expected table[] = {
 	{ "a name that is longer", START "Call-IDs: a\r\nTop: b;tag=1\r\nI-x: c\r\n\r\n", W, NULL, 0, BT_M_INVITE, 0, 0 },
 	{ "CR alone", START "X: a\rCall-ID: b\r\nCall-ID: a\r\n\r\n", W | UNSURE, NULL, 0, BT_M_INVITE, 0, 0 },
 	{ "tag in a quotation", START "To: \"a;tag=1 \\\" <;tag=2>\" <sip:x;tag=3>\r\n\r\n", W, NULL, 0, BT_M_INVITE, 0, 0 },
+	{ "To empty", START "Call-ID: a\r\nTo: \r\n\r\n", W | ID | UNSURE, "a", 0, BT_M_INVITE, 0, 0 },
+	{ "a quotation that escapes the line's end", START "To: \"a\\\nX: \";tag=1\r\n\r\n", W | UNSURE, NULL, 0, BT_M_INVITE, 0, 0 },
+	{ "CSeq without a colon", START "CSeq 1 INVITE\r\n\r\n", W | UNSURE, NULL, 0, BT_M_INVITE, 0, 0 },
+	{ "a status line broken", "SIP/2.; 180 Ringing SIP/2.0\r\nCall-ID: a\r\n\r\n", 0, NULL, 0, 0, 0, 0 },
 	{ "CSeq too large", START "CSeq: 2147483648 INVITE\r\n\r\n", W | UNSURE, NULL, 0, BT_M_INVITE, 0, 0 },
 	{ "more promising lines than are kept", START "Call-ID: a\r\nTop: 1\r\nTop: 2\r\nTop: 3\r\nTop: 4\r\nTop: 5\r\nTop: 6\r\n"
 		"Top: 7\r\nX: y\r\n\r\n", W | UNSURE, NULL, 0, BT_M_INVITE, 0, 0 },

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sip_diff: do three readers of SIP agree: the scanner on the host, the same in the kernel, and libosip2?
+ * sip_diff: do four readers of SIP agree: the scanner on the host, the same in the kernel, plain.c, and libosip2?
  *
  * On every truncation and every one-byte substitution of messages.h, on the corpus of $BATON_CORPUS, and on messages
- * made of these by chance. Host and kernel must agree to the bit. Where libosip2 reads otherwise there is a reason in
- * reasons.h, or the test fails and shows the message.
+ * made of these by chance. Host and kernel must agree to the bit; with plain.c in every field, but where both know of
+ * a doubt about this field. Where libosip2 reads otherwise there is a reason in reasons.h, or the test fails and shows
+ * the message.
  *
  * sip_diff [-k EVERY] [-n FUZZED] [-s SEED]   -k: every so many fuzzed messages also go through the kernel; 0: none do
  */
@@ -19,6 +20,7 @@
 
 #include "baton_abi.h"
 #include "messages.h"
+#include "plain.h"
 #include "reasons.h"
 #include "ref.h"
 #include "tests/bpf/scan.h"
@@ -84,32 +86,52 @@ static bool same_method(uint8_t ours, const char *theirs)
 	return ours == BT_M_OTHER;
 }
 
-/* What the two say differently; NULL: nothing. */
-static const char *difference(const struct text *t, const struct sip_msg *m, const struct ref *r)
+/* The fields that are compared, in this order, and what makes one doubtful. */
+enum field { F_SIP, F_START, F_ID, F_TAG, F_CSEQ, F_NONE };
+
+#define DOUBT_ALL (DOUBT_LINES | DOUBT_TWICE | DOUBT_CUT | DOUBT_LONG)
+
+static const struct {
+	const char *name;
+	unsigned int doubt;
+} fields[] = {
+	[F_SIP] = { "SIP or not", 0 },
+	[F_START] = { "method or status", 0 },
+	[F_ID] = { "Call-ID", DOUBT_ALL | DOUBT_ID },
+	[F_TAG] = { "To-tag", DOUBT_ALL | DOUBT_TO },
+	[F_CSEQ] = { "CSeq", DOUBT_ALL | DOUBT_CSEQ },
+};
+
+static bool same_id(const struct text *t, const struct sip_msg *m, const struct ref *r)
 {
-	static char own[TEXT_MAX + 1];
+	if (r->call_id != !!(m->flags & SIP_F_CALL_ID))
+		return false;
+	return !r->call_id || (strlen(r->id) == m->call_id_len && !memcmp(t->data + m->call_id_off, r->id, m->call_id_len));
+}
+
+static bool same_cseq(const struct sip_msg *m, const struct ref *r)
+{
+	if (r->cseq != !!(m->flags & SIP_F_CSEQ))
+		return false;
+	return !r->cseq || (strtoull(r->number, NULL, 10) == m->cseq && same_method(m->cseq_method, r->cseq_method));
+}
+
+/* The first field from @from on that the two read differently. */
+static enum field difference(const struct text *t, const struct sip_msg *m, const struct ref *r, enum field from)
+{
 	bool sip = m->flags & SIP_F_SIP;
 
-	if (sip != r->parsed)
-		return sip ? "libosip2 refuses it" : "libosip2 takes it for SIP";
-	if (!sip)
-		return NULL;
-	if (r->request != !m->status || (m->status && m->status != r->status))
-		return "status";
-	if (r->request && !same_method(m->method, r->method))
-		return "method";
-	if (r->call_id != !!(m->flags & SIP_F_CALL_ID))
-		return r->call_id ? "a Call-ID not read" : "a Call-ID that libosip2 does not see";
-	snprintf(own, sizeof(own), "%.*s", m->call_id_len, t->data + m->call_id_off);
-	if (r->call_id && strcmp(own, r->id))
-		return "another Call-ID";
-	if (r->to_tag != !!(m->flags & SIP_F_TO_TAG))
-		return r->to_tag ? "a To-tag not read" : "a To-tag that libosip2 does not see";
-	if (r->cseq != !!(m->flags & SIP_F_CSEQ))
-		return r->cseq ? "a CSeq not read" : "a CSeq that libosip2 does not see";
-	if (r->cseq && (strtoull(r->number, NULL, 10) != m->cseq || !same_method(m->cseq_method, r->cseq_method)))
-		return "another CSeq";
-	return NULL;
+	if (from <= F_SIP && sip != r->parsed)
+		return F_SIP;
+	if (!sip || !r->parsed)
+		return F_NONE;
+	if (from <= F_START && (r->request ? m->status || !same_method(m->method, r->method) : m->status != r->status))
+		return F_START;
+	if (from <= F_ID && !same_id(t, m, r))
+		return F_ID;
+	if (from <= F_TAG && r->to_tag != !!(m->flags & SIP_F_TO_TAG))
+		return F_TAG;
+	return from <= F_CSEQ && !same_cseq(m, r) ? F_CSEQ : F_NONE;
 }
 
 /* A line of a name alone, behind it one that begins with a blank and a colon. */
@@ -136,17 +158,26 @@ static bool is_bare(const struct text *t)
 	return at && at[1 + (at[1] == '\r')] == '\n';
 }
 
-static enum reason reason_of(const struct text *t, const struct sip_msg *m, const struct ref *r)
+/* A status, and the line ends: libosip2 looks for the blank on the next. */
+static bool has_no_phrase(const struct text *t, const struct sip_msg *m)
 {
-	if (m->flags & SIP_F_UNSURE)
+	const char *end = t->data + strspn(t->data, "\r\n") + strlen("SIP/2.0 200");
+
+	return m->status && (*end == '\r' || *end == '\n');
+}
+
+/* @doubt: of plain.c, about this field */
+static enum reason reason_of(const struct text *t, const struct sip_msg *m, const struct ref *r, enum field f, unsigned int doubt)
+{
+	if (m->flags & SIP_F_UNSURE && doubt & fields[f].doubt)
 		return R_UNSURE;
-	if (!r->parsed)
-		return R_REFUSED;
-	if (!(m->flags & SIP_F_SIP))
-		return R_START;
-	if (r->to_tag != !!(m->flags & SIP_F_TO_TAG) && strchr(t->data + m->to_off, '"'))
+	if (f == F_SIP)
+		return r->parsed ? R_START : R_REFUSED;
+	if (has_no_phrase(t, m))
+		return R_PHRASE;
+	if (f == F_TAG && strchr(t->data + m->to_off, '"'))
 		return R_QUOTE;
-	if (r->call_id && !(m->flags & SIP_F_CALL_ID) && name_is_folded(t))
+	if (f == F_ID && r->call_id && name_is_folded(t))
 		return R_FOLDED;
 	if (is_bare(t))
 		return R_BARE;
@@ -170,31 +201,77 @@ static void against_kernel(const struct text *t, const struct sip_msg *host)
 	show(t, "host and kernel read differently");
 }
 
-static void read_one(const struct text *t, bool kernel)
+static void complain(const struct text *t, const struct sip_msg *m, const struct ref *r, const char *who, const char *what)
+{
+	if (unexplained++ >= 20)
+		return;
+	show(t, what);
+	fprintf(stderr, "  flags %#x status %u id %.*s cseq %u; %s: sip %d status %d id %s tag %d cseq %s %s\n", m->flags, m->status,
+		m->call_id_len, t->data + m->call_id_off, m->cseq, who, r->parsed, r->status, r->id, r->to_tag, r->number,
+		r->cseq_method);
+}
+
+/*
+ * A doubt about the field, which the scanner has, too, excuses that nothing is told; for a Call-ID any that the
+ * scanner meets before it. What is told is right in any case: another Call-ID or a tag where none is, never.
+ */
+static bool is_withheld(const struct sip_msg *m, enum field f, unsigned int doubt)
+{
+	if (f < F_ID || !(m->flags & SIP_F_UNSURE) || !(doubt & fields[f].doubt))
+		return false;
+	if (f == F_ID)
+		return !(m->flags & SIP_F_CALL_ID);
+	return f == F_TAG ? !(m->flags & SIP_F_TO_TAG) || doubt & (DOUBT_TWICE | DOUBT_LINES) : true;
+}
+
+/* The scanner against RFC 3261 as plain.c reads it. */
+static unsigned int against_plain(const struct text *t, const struct sip_msg *m)
 {
 	static struct ref r;
-	struct sip_msg m = fresh();
-	const char *what;
+	unsigned int doubt;
+	enum field f;
+
+	plain_read(t->data, t->len, &r, &doubt);
+	if (m->lines >= SIP_LINES)
+		doubt |= DOUBT_LONG;
+	for (f = difference(t, m, &r, F_SIP); f < F_NONE; f = difference(t, m, &r, f + 1))
+		if (!is_withheld(m, f, doubt))
+			complain(t, m, &r, "plain", fields[f].name);
+	if (doubt & ~(DOUBT_CUT | DOUBT_LONG) && !(m->flags & SIP_F_UNSURE))
+		complain(t, m, &r, "plain", "sure, where there is a doubt");
+	if (!doubt && m->flags & SIP_F_UNSURE)
+		complain(t, m, &r, "plain", "unsure, and nothing is doubtful");
+	return doubt;
+}
+
+static void against_libosip2(const struct text *t, const struct sip_msg *m, unsigned int doubt)
+{
+	static struct ref r;
 	enum reason why;
+	enum field f;
+
+	ref_read(t->data, t->len, &r);
+	f = difference(t, m, &r, F_SIP);
+	if (f == F_NONE) {
+		n_agree++;
+		return;
+	}
+	why = reason_of(t, m, &r, f, doubt);
+	if (why < R__N)
+		n_reason[why]++;
+	else
+		complain(t, m, &r, "libosip2", fields[f].name);
+}
+
+static void read_one(const struct text *t, bool kernel)
+{
+	struct sip_msg m = fresh();
 
 	n_read++;
 	scan_host(t->data, t->len, &m);
 	if (kernel)
 		against_kernel(t, &m);
-	ref_read(t->data, t->len, &r);
-	what = difference(t, &m, &r);
-	if (!what) {
-		n_agree++;
-		return;
-	}
-	why = reason_of(t, &m, &r);
-	if (why < R__N) {
-		n_reason[why]++;
-	} else if (unexplained++ < 20) {
-		show(t, what);
-		fprintf(stderr, "  flags %#x id %.*s cseq %u; libosip2: id %s tag %d cseq %s %s\n", m.flags, m.call_id_len,
-			t->data + m.call_id_off, m.cseq, r.id, r.to_tag, r.number, r.cseq_method);
-	}
+	against_libosip2(t, &m, against_plain(t, &m));
 }
 
 static void add_seed(const void *data, size_t len)
@@ -427,7 +504,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < n_seeds; i++)
 		read_one(&seeds[i], every);
 	fuzz(fuzzed, every);
-	printf("%lu messages read by host and libosip2, %lu of them in the kernel too; %lu agree\n", n_read, n_kernel, n_agree);
+	printf("%lu messages read by host, plain.c and libosip2, %lu of them in the kernel too; libosip2 agrees with %lu\n", n_read, n_kernel, n_agree);
 	for (int i = 0; i < R__N; i++)
 		printf("%-9s %lu\n", reason_name[i], n_reason[i]);
 	if (unexplained)
