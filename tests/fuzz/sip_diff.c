@@ -7,7 +7,9 @@
  * a doubt about this field. Where libosip2 reads otherwise there is a reason in reasons.h, or the test fails and shows
  * the message.
  *
- * sip_diff [-k EVERY] [-n FUZZED] [-s SEED]   -k: every so many fuzzed messages also go through the kernel; 0: none do
+ * sip_diff [-k EVERY] [-n FUZZED] [-s SEED] [-l]
+ *   -k: every so many fuzzed messages also go through the kernel; 0: none do
+ *   -l: nothing but the corpus, and each of its disagreements with libosip2 with the reason
  */
 #include <dirent.h>
 #include <errno.h>
@@ -32,8 +34,10 @@
 struct text {
 	char data[TEXT_MAX + 1];
 	size_t len;
+	char name[64];	/* of the corpus: file and number in it */
 };
 
+static bool list;
 static struct text seeds[SEEDS_MAX];
 static size_t n_seeds;
 static unsigned long n_read, n_kernel, n_agree, n_reason[R__N], unexplained;
@@ -257,6 +261,8 @@ static void against_libosip2(const struct text *t, const struct sip_msg *m, unsi
 		return;
 	}
 	why = reason_of(t, m, &r, f, doubt);
+	if (list && why < R__N)
+		printf("%s: %s: %s\n", t->name, fields[f].name, reason_name[why]);
 	if (why < R__N)
 		n_reason[why]++;
 	else
@@ -274,7 +280,7 @@ static void read_one(const struct text *t, bool kernel)
 	against_libosip2(t, &m, against_plain(t, &m));
 }
 
-static void add_seed(const void *data, size_t len)
+static void add_seed(const char *name, unsigned int number, const void *data, size_t len)
 {
 	struct text *t = &seeds[n_seeds];
 
@@ -283,6 +289,7 @@ static void add_seed(const void *data, size_t len)
 	memcpy(t->data, data, len);
 	t->len = len;
 	t->data[len] = 0;
+	snprintf(t->name, sizeof(t->name), "%.50s %u", name, number);
 	n_seeds++;
 }
 
@@ -407,21 +414,22 @@ static size_t slurp(const char *path, uint8_t *ret, size_t size)
 }
 
 /* Ethernet or raw IPv4, UDP: the payload of each packet of at least 16 bytes. */
-static void add_pcap(const uint8_t *d, size_t len)
+static void add_pcap(const char *name, const uint8_t *d, size_t len)
 {
-	uint32_t link, caplen, ip;
+	uint32_t link, caplen, ip, number = 0;
 
 	if (len < 24)
 		return;
 	memcpy(&link, d + 20, 4);
 	for (size_t at = 24; at + 16 <= len; at += 16 + caplen) {
+		number++;
 		memcpy(&caplen, d + at + 8, 4);
 		ip = at + 16 + (link == 1 ? 14 : 0);
 		if (at + 16 + caplen > len || (link != 1 && link != 101) || caplen < 60 || d[ip] >> 4 != 4 || d[ip + 9] != 17)
 			continue;
 		ip += (d[ip] & 15) * 4 + 8;
 		if (at + 16 + caplen >= ip + 16)
-			add_seed(d + ip, at + 16 + caplen - ip);
+			add_seed(name, number, d + ip, at + 16 + caplen - ip);
 	}
 }
 
@@ -441,9 +449,9 @@ static void add_folder(const char *root, const char *folder)
 		snprintf(path, sizeof(path), "%s/%s/%s", root, folder, e->d_name);
 		len = slurp(path, data, sizeof(data));
 		if (strstr(e->d_name, ".dat"))
-			add_seed(data, len);
+			add_seed(e->d_name, 1, data, len);
 		else if (strstr(e->d_name, ".pcap"))
-			add_pcap(data, len);
+			add_pcap(e->d_name, data, len);
 	}
 	closedir(dir);
 }
@@ -480,13 +488,15 @@ int main(int argc, char **argv)
 	unsigned long fuzzed = 100000, every = 10;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "k:n:s:")) != -1) {
+	while ((opt = getopt(argc, argv, "k:n:s:l")) != -1) {
 		if (opt == 'k')
 			every = strtoul(optarg, NULL, 0);
 		else if (opt == 'n')
 			fuzzed = strtoul(optarg, NULL, 0);
 		else if (opt == 's')
 			rng_state = strtoul(optarg, NULL, 0) | 1;
+		else if (opt == 'l')
+			list = true;
 		else
 			return 2;
 	}
@@ -495,15 +505,16 @@ int main(int argc, char **argv)
 		scan_open();
 	page_has_reasons();
 	for (size_t i = 0; i < N_OWN; i++)
-		add_seed(messages[i], strlen(messages[i]));
-	for (size_t i = 0; i < N_OWN; i++)
+		add_seed("messages.h", i + 1, messages[i], strlen(messages[i]));
+	for (size_t i = 0; i < N_OWN && !list; i++) {
 		truncations(&seeds[i], every);
-	for (size_t i = 0; i < N_OWN; i++)
 		substitutions(&seeds[i], every);
+	}
 	add_corpus();
 	for (size_t i = 0; i < n_seeds; i++)
 		read_one(&seeds[i], every);
-	fuzz(fuzzed, every);
+	if (!list)
+		fuzz(fuzzed, every);
 	printf("%lu messages read by host, plain.c and libosip2, %lu of them in the kernel too; libosip2 agrees with %lu\n", n_read, n_kernel, n_agree);
 	for (int i = 0; i < R__N; i++)
 		printf("%-9s %lu\n", reason_name[i], n_reason[i]);
