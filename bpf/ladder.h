@@ -37,6 +37,24 @@ static __always_inline void ladder_known(struct steering *s, struct bt_dialog *d
 		dialog_move(s->key, s->pool);
 }
 
+/*
+ * By a request's method and Call-ID alone. False: the whole message is to be looked at. Where the dialog is confirmed nothing but
+ * its end changes it, so neither To nor what comes behind matters.
+ */
+static __always_inline bool ladder_quick(struct steering *s, struct bt_pool *pool, __u32 tick)
+{
+	__u64 key = s->m.call_id;
+	struct bt_dialog *d = bpf_map_lookup_elem(&st_dialog, &key);
+
+	if (!d || d->state != BT_D_CONFIRMED || !dialog_is_current(d, pool))
+		return false;
+	s->key = key;
+	s->server = READ_ONCE(d->server) == 2 ? 2 : 1;
+	s->rung = BT_R_DIALOG;
+	dialog_seen(d, &s->m, tick);
+	return true;
+}
+
 /* The kind of dialog that a message in one, whose beginning was not seen, belongs to. */
 static __always_inline __u32 ladder_kind(const struct sip_msg *m)
 {

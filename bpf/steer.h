@@ -19,9 +19,11 @@
 #include "ladder.h"
 #include "mark.h"
 #include "server.h"
+#include "sip_quick.h"
 #include "trace.h"
 
 SIP_SCAN(xdp_md)
+SIP_QUICK(xdp_md)
 
 #define STEER_WAY	FORWARD_WAY
 #define STEER_PASS	STEER_WAY(BT_S_NOT_OURS, XDP_PASS)
@@ -67,6 +69,37 @@ static __always_inline void steer_scan(struct xdp_md *ctx, struct steering *s, c
 	sip_scan(ctx, s->payload, s->end, &s->m);
 }
 
+/* 1, 2: of the pool's own servers the one that sent it. */
+static __always_inline __u32 steer_own_server(const struct steering *s, const struct bt_pool *pool)
+{
+	for (__u32 i = 0; i < BT_SERVERS; i++)
+		if (s->from_port == pool->server[i].port && steering_same_ip(s->from, pool->server[i].ip))
+			return i + 1;
+	return 0;
+}
+
+/*
+ * A request of a dialog that is known and confirmed needs its method and Call-ID alone, one without a Call-ID nothing more:
+ * true, server and rung are written. Else sip_scan() is to look.
+ */
+static __always_inline bool steer_quick(struct xdp_md *ctx, struct steering *s, struct bt_pool *pool,
+					const struct bt_steer *cfg)
+{
+	__u32 is;
+
+	s->m.key[0] = cfg->key[0];
+	s->m.key[1] = cfg->key[1];
+	s->m.salt = s->pool;
+	is = sip_quick(ctx, s->payload, s->end, &s->m);
+	if (is == SIP_QUICK_UNKNOWN || steer_own_server(s, pool))
+		return false;
+	if (is == SIP_QUICK_FOUND)
+		return !(s->m.method == BT_M_INVITE && pool->flags & BT_POOL_KEEP) && ladder_quick(s, pool, cfg->tick_s);
+	s->server = s->active;
+	s->rung = BT_R_NO_CALL_ID;
+	return true;
+}
+
 static __always_inline void steer_aim(struct steering *s, struct bt_pool *pool)
 {
 	__u64 aim = READ_ONCE(pool->aim);
@@ -91,15 +124,6 @@ static __always_inline bool steer_is_loop(struct xdp_md *ctx, struct bt_pool *po
 		return true;
 	return pool->forward == BT_FWD_L2 &&
 	       (from == mark_read(pool->server[0].next_mac) || from == mark_read(pool->server[1].next_mac));
-}
-
-/* 1, 2: of the pool's own servers the one that sent it. */
-static __always_inline __u32 steer_own_server(const struct steering *s, const struct bt_pool *pool)
-{
-	for (__u32 i = 0; i < BT_SERVERS; i++)
-		if (s->from_port == pool->server[i].port && steering_same_ip(s->from, pool->server[i].ip))
-			return i + 1;
-	return 0;
 }
 
 /* A request of another pool's server to this pool's service shows who is active there. */
@@ -184,6 +208,8 @@ static __always_inline int steer_climb(struct xdp_md *ctx, struct headers *h, st
 		connection_ladder(s);
 		return steer_send(ctx, h, s, count, pool);
 	}
+	if (steer_quick(ctx, s, pool, cfg))
+		return steer_send(ctx, h, s, count, pool);
 	steer_scan(ctx, s, cfg);
 	if (steering_is_request(s) && steer_own_server(s, pool))
 		return steer_own(ctx, h, s, pool, cfg->tick_s);

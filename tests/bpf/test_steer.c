@@ -183,6 +183,30 @@ static void a_call(const struct wrap *w)
 	expect_state("st_dialog", BT_D_OVER, "200 to BYE");
 }
 
+/*
+ * Of a message that has two Call-IDs the first leads, where its dialog is known and confirmed; else it has none that counts. The
+ * same line behind the blank line, and one that goes on in the next, are none.
+ */
+static void test_first_call_id_leads(void **state)
+{
+	const char *twice = "INFO sip:bob@example.com SIP/2.0\r\nTo: <sip:bob@example.com>;tag=b\r\nCall-ID: call-one\r\ni: other\r\n"
+			    "CSeq: 2 INFO\r\nContent-Length: 0\r\n\r\n";
+	const char *body = "INFO sip:bob@example.com SIP/2.0\r\nTo: <sip:bob@example.com>;tag=b\r\nCSeq: 2 INFO\r\n\r\n"
+			   "Call-ID: call-one\r\nContent-Type: text/plain\r\n\r\n";
+	const char *folded = "INFO sip:bob@example.com SIP/2.0\r\nTo: <sip:bob@example.com>;tag=b\r\nCall-ID: call-one\r\n x\r\n"
+			     "CSeq: 2 INFO\r\nContent-Length: 0\r\n\r\n";
+
+	(void)state;
+	expect(&plain, twice, BT_R_NO_CALL_ID, 1);
+	expect(&plain, request("INVITE", "call-one", ""), BT_R_NEW, 1);
+	expect(&plain, twice, BT_R_NO_CALL_ID, 1);
+	expect(&plain, request("ACK", "call-one", TAG), BT_R_DIALOG, 1);
+	pools_aim(slot_of(&plain), BT_AIM(2, 0, 0, 2));
+	expect(&plain, twice, BT_R_DIALOG, 1);
+	expect(&plain, body, BT_R_NO_CALL_ID, 2);
+	expect(&plain, folded, BT_R_NO_CALL_ID, 2);
+}
+
 static void test_a_call_stays(void **state)
 {
 	(void)state;
@@ -1103,7 +1127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup(name, reset)
-		T(test_a_call_stays), T(test_cancelled), T(test_subscriptions), T(test_outside_of_dialogs), T(test_not_known),
+		T(test_a_call_stays), T(test_first_call_id_leads), T(test_cancelled), T(test_subscriptions), T(test_outside_of_dialogs), T(test_not_known),
 		T(test_stale), T(test_stale_without_any), T(test_drain), T(test_pools_are_apart), T(test_brake),
 		T(test_a_flood_evicts_no_dialog), T(test_connections), T(test_connections_not_known), T(test_syn_flood),
 		T(test_fragments), T(test_not_ours), T(test_no_server), T(test_loop), T(test_malformed), T(test_behind_a_gate),

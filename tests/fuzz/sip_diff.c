@@ -40,7 +40,7 @@ struct text {
 static bool list;
 static struct text seeds[SEEDS_MAX];
 static size_t n_seeds;
-static unsigned long n_read, n_kernel, n_agree, n_reason[R__N], unexplained;
+static unsigned long n_read, n_kernel, n_agree, n_reason[R__N], n_quick, unexplained;
 static uint64_t rng_state = 1;
 
 static const char *const reason_name[] = {
@@ -269,6 +269,40 @@ static void against_libosip2(const struct text *t, const struct sip_msg *m, unsi
 		complain(t, m, &r, "libosip2", fields[f].name);
 }
 
+/*
+ * What sip_quick() finds at once the whole scan must find too, or be unsure of it; and where it sees none, there is none that
+ * counts.
+ */
+static const char *quick_differs(enum sip_quick is, const struct sip_msg *q, const struct sip_msg *m)
+{
+	bool known = (m->flags & (SIP_F_CALL_ID | SIP_F_UNSURE)) == SIP_F_CALL_ID;
+
+	if (is == SIP_QUICK_UNKNOWN)
+		return NULL;
+	if (is != SIP_QUICK_FOUND && is != SIP_QUICK_NONE)
+		return "quick: an answer that it does not give";
+	if (!(m->flags & SIP_F_SIP) || m->status || q->status || q->method != m->method || !(q->flags & SIP_F_SIP))
+		return "quick: another start line";
+	if (is == SIP_QUICK_NONE)
+		return known ? "quick: none, and there is a Call-ID" : NULL;
+	n_quick++;
+	if (m->flags & SIP_F_UNSURE)
+		return NULL;
+	return !known || q->call_id != m->call_id ? "quick: another Call-ID" : NULL;
+}
+
+static void read_quick(const struct text *t, const struct sip_msg *m, bool kernel)
+{
+	struct sip_msg host = fresh(), there = fresh();
+	enum sip_quick is = scan_host_quick(t->data, t->len, &host);
+	const char *what = quick_differs(is, &host, m);
+
+	if (kernel && (scan_kernel_quick(t->data, t->len, &there) != is || (is && memcmp(&there, &host, sizeof(host)))))
+		what = "quick: host and kernel read differently";
+	if (what && unexplained++ < 20)
+		show(t, what);
+}
+
 static void read_one(const struct text *t, bool kernel)
 {
 	struct sip_msg m = fresh();
@@ -277,6 +311,7 @@ static void read_one(const struct text *t, bool kernel)
 	scan_host(t->data, t->len, &m);
 	if (kernel)
 		against_kernel(t, &m);
+	read_quick(t, &m, kernel);
 	against_libosip2(t, &m, against_plain(t, &m));
 }
 
@@ -516,6 +551,7 @@ int main(int argc, char **argv)
 	if (!list)
 		fuzz(fuzzed, every);
 	printf("%lu messages read by host, plain.c and libosip2, %lu of them in the kernel too; libosip2 agrees with %lu\n", n_read, n_kernel, n_agree);
+	printf("%lu of them have a Call-ID that is found at once\n", n_quick);
 	for (int i = 0; i < R__N; i++)
 		printf("%-9s %lu\n", reason_name[i], n_reason[i]);
 	if (unexplained)
