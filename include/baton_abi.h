@@ -488,6 +488,7 @@ struct bt_pool {
 #define BT_AIM_ACTIVE(a)	((__u8)(a))
 #define BT_AIM_REJECT		(1u << 0)	/* new INVITEs go to userspace, which refuses them */
 #define BT_AIM_DRAINED		(1u << 1)	/* the server that is not active was drained: kept for the next batond */
+#define BT_AIM_FORCED		(1u << 2)	/* drained whether the other lives or not: likewise */
 
 /* bt_pool.flags */
 #define BT_POOL_KEEP	(1u << 0)	/* initial INVITEs are copied to ev_slow: overflow may want them */

@@ -58,7 +58,7 @@ enum ctl_key {
 	X(SWITCHOVER, "switchover", CTL_K_GROUP | CTL_K_FORCE | CTL_K_TIMEOUT, 1, \
 	  "[GROUP] [--timeout S] [--force]", "move the role to the other host, from either one") \
 	X(DRAIN,      "drain",      CTL_K_GROUP | CTL_K_TIMEOUT | CTL_K_REJECT | CTL_K_FORCE, 1, \
-	  "[NAME] [--timeout S] [--reject]", "let calls end here, send new ones to the peer, or refuse them") \
+	  "[NAME] [--timeout S] [--reject] [--force]", "let calls end here, send new ones to the peer, or refuse them") \
 	X(UNDRAIN,    "undrain",    CTL_K_GROUP, 1, "[NAME]", "undo drain") \
 	X(FENCE,      "fence",      CTL_K_GROUP | CTL_K_THE_GROUP | CTL_K_FORCE, 1, \
 	  "GROUP [--force]", "keep this host from ever taking the role") \

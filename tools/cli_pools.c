@@ -49,7 +49,7 @@ static const char *drain_text(char cell[CELL], const json_t *d)
 	if (!strcmp(state, "none"))
 		add(cell, "no");
 	else if (json_is_true(json_object_get(d, "reject")))
-		add(cell, "%s, new INVITEs are refused", state);
+		add(cell, "new INVITEs are refused, %s", strcmp(state, "moving") ? "nothing is left" : "`baton undrain` ends that");
 	else
 		add(cell, "%s: %s", str(d, "server"), state);
 	if (!strcmp(state, "moving"))

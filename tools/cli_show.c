@@ -521,7 +521,7 @@ static void show_hook(const char *name, const json_t *hook)
 		packets[0] = bytes[0] = '\0';
 		add(packets, "%" JSON_INTEGER_FORMAT, num(e, "packets"));
 		add(bytes, "%" JSON_INTEGER_FORMAT, num(e, "bytes"));
-		table_add(&t, str(e, "name"), str(e, "verdict"), packets, bytes, str(e, "text"));
+		table_add(&t, str(e, "name"), strcmp(str(e, "name"), "steered") ? str(e, "verdict") : "below", packets, bytes, str(e, "text"));
 	}
 	packets[0] = bytes[0] = '\0';
 	add(packets, "%" JSON_INTEGER_FORMAT, num(hook, "total"));
@@ -551,6 +551,25 @@ static void add_live(char to[LINE_CAP], const json_t *dir, const char *what, con
 		    (int)(json_integer_value(age) % 1000));
 }
 
+static void show_steering(const json_t *rows)
+{
+	const json_t *r;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 4, "STEERING", "PACKETS", "BYTES", "MEANING");
+	json_array_foreach(rows, i, r) {
+		char packets[LINE_CAP] = "", bytes[LINE_CAP] = "";
+
+		add(packets, "%" JSON_INTEGER_FORMAT, num(r, "packets"));
+		add(bytes, "%" JSON_INTEGER_FORMAT, num(r, "bytes"));
+		if (num(r, "packets"))
+			table_add(&t, str(r, "name"), packets, bytes, str(r, "text"));
+	}
+	table_print(&t);
+	puts("");
+}
+
 static void show_userspace(const json_t *rows)
 {
 	const json_t *r;
@@ -569,13 +588,13 @@ static void show_userspace(const json_t *rows)
 	puts("");
 }
 
-static bool any_userspace(const json_t *rows)
+static bool any(const json_t *rows, const char *count)
 {
 	const json_t *r;
 	size_t i;
 
 	json_array_foreach(rows, i, r)
-		if (num(r, "times"))
+		if (num(r, count))
 			return true;
 	return false;
 }
@@ -590,7 +609,9 @@ static void show_counters(const json_t *doc)
 	puts("");
 	show_hook("TC, OUT", json_object_get(doc, "tc"));
 	puts("");
-	if (any_userspace(json_object_get(doc, "userspace")))
+	if (any(json_object_get(doc, "steering"), "packets"))
+		show_steering(json_object_get(doc, "steering"));
+	if (any(json_object_get(doc, "userspace"), "times"))
 		show_userspace(json_object_get(doc, "userspace"));
 	table_open(&t, 6, "VIP", "GROUP", "REQUESTS IN", "RESPONSES OUT", "REQUESTS OUT", "RESPONSES IN");
 	json_array_foreach(json_object_get(doc, "vips"), i, v) {

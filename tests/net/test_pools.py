@@ -110,6 +110,7 @@ def test_a_node_of_pools_alone(lab, probe):
     status = check(node.json("status"), "status")
     assert (status["peer"]["state"], status["groups"], status["alarms"]) == ("none", [], 0), status
     assert "sales" in node.cli("pools").stdout
+    assert any(line.startswith("sent ") for line in node.cli("counters").stdout.splitlines()), node.cli("counters").stdout
     assert "n only steers" in node.cli("status").stdout
     for verb in ("switchover", "ready"):	# no role to move, none to be ready
         said = node.cli(verb, check=False)
@@ -175,6 +176,44 @@ def test_dialogs_outlive_restart_and_reload(lab):
     node.cli("reload")
     assert [p["name"] for p in node.json("pools")["pools"]] == ["sales"]
     assert caller.go_on("one") == "a"
+
+
+def test_a_drain_outlives_its_batond_and_the_other_server(lab):
+    """Whoever is told of nothing left stops his server; who drains a pool and loses the other wants his calls back."""
+    serve(lab)
+    node = Steerer(lab, settings={"pool sales": {**SOON, "shutdown-sip-reject-code": "486"}}).start().wait_reaches()
+    old, new = Caller(lab), Caller(lab)
+    assert old.begin("old") == "a"
+    said = node.cli("drain").stdout
+    assert "1 dialogs" in said, f"one call is in progress, baton drain said: {said}"
+    assert new.begin("new") == "b"
+    node.kill()
+    node.start().wait_reaches()
+    assert (old.go_on("old"), new.go_on("new")) == ("a", "b")
+    assert check(node.json("pools"), "pools")["pools"][0]["drain"]["server"] == "a"
+
+    lab.hang("b")
+    node.wait_active("a")
+    assert Caller(lab).begin("newer") == "a", "a is drained, but it alone lives"
+    wait_until(lambda: alarms(node) == ["pool-server-silent sales"], 10, f"the alarm of b: {alarms(node)}")
+    lab.unhang("b")
+    node.wait_active("b")
+    wait_until(lambda: not alarms(node), 10, f"the alarm to end: {alarms(node)}")
+    assert node.log().count("alarm raised") == node.log().count("alarm cleared")
+    assert old.go_on("old") == "a"
+    node.cli("undrain")
+    assert node.cli("undrain", check=False).returncode == 1
+
+    node.cli("drain", "--reject")
+    refused = Caller(lab)
+    refused.send("INVITE", "refused")
+    assert select.select([refused.sock], [], [], 10)[0], "no answer to an INVITE that is to be refused"
+    assert refused.sock.recv(4096).startswith(b"SIP/2.0 486 ")
+    assert old.go_on("old") == "a"
+
+
+def alarms(node):
+    return [a["id"] for a in check(node.json("alarms"), "alarms")["alarms"]]
 
 
 @pytest.mark.parametrize("nodes", [2])

@@ -320,20 +320,20 @@ static void a_drain_outlives_its_batond(void **state)
 	assert_int_equal(steer_drain(steer, "x", false, false, why, sizeof(why)), -ENOENT);
 	assert_int_equal(steer_drain(steer, "p", false, false, why, sizeof(why)), -EHOSTDOWN);	/* nobody is there */
 	assert_int_equal(steer_drain(steer, "p", false, true, why, sizeof(why)), 0);
-	expect_aim(0, 1, 2);
+	expect_aim(BT_AIM_FORCED, 1, 2);
 	assert_int_equal(steer_drain(steer, "p", false, true, why, sizeof(why)), -EALREADY);
 	again(POOL("p", "1", ""));
-	expect_aim(0, 1, 2);
+	expect_aim(BT_AIM_FORCED, 1, 2);
 	assert_int_equal(view_of("p").drained.server, 1);
 	assert_int_equal(dp_forget(dp, false, 1), 0);
 	wait_for(is_drained, "the drain to end with its last call");
-	expect_aim(BT_AIM_DRAINED, 0, 2);
+	expect_aim(BT_AIM_DRAINED | BT_AIM_FORCED, 0, 2);
 	again(POOL("p", "1", ""));
-	expect_aim(BT_AIM_DRAINED, 0, 2);
+	expect_aim(BT_AIM_DRAINED | BT_AIM_FORCED, 0, 2);
 	assert_int_equal(steer_undrain(steer, "p", why, sizeof(why)), 0);
 	assert_int_equal(view_of("p").drained.state, STEER_DRAIN_NONE);
 	expect_aim(0, 0, 1);
-	assert_int_equal(steer_drain(steer, "p", true, false, why, sizeof(why)), 0);
+	assert_int_equal(steer_drain(steer, NULL, true, false, why, sizeof(why)), 0);
 	assert_int_equal(BT_AIM_FLAGS(dp_pools(dp)[view_of("p").slot].aim), BT_AIM_REJECT);
 }
 

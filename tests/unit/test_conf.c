@@ -540,6 +540,13 @@ static void pools_lead_to_one_place(void **state)
 	       "at wants mode = proxy\n");
 }
 
+static void the_servers_of_a_pool_have_names_of_their_own(void **state)
+{
+	(void)state;
+	expect(GOOD "[pool p]\nservice = 10.77.0.200:5060\nserver = a 10.77.0.1:5060\nserver = a 10.77.0.2:5060\n",
+	       "conf:13: server: 'a' is the name of the other in line 12; nobody could tell them apart\n");
+}
+
 static void nat_brings_every_answer_back(void **state)
 {
 	(void)state;
@@ -795,7 +802,7 @@ int main(void)
 		TEST(nic_address_is_no_vip), TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once),
 		TEST(vips_are_nobody_elses), TEST(addresses_that_no_host_has_are_refused),
 		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked),
-		TEST(pools_lead_to_one_place), TEST(nat_brings_every_answer_back), TEST(pools_alone_are_enough),
+		TEST(pools_lead_to_one_place), TEST(the_servers_of_a_pool_have_names_of_their_own), TEST(nat_brings_every_answer_back), TEST(pools_alone_are_enough),
 		TEST(a_pair_of_steering_nodes_has_vips), TEST(a_pool_says_it_or_tserver_does), TEST(sites_are_checked),
 		TEST(a_router_that_is_asked_is_named), TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),
 		TEST(name_hash_is_that_of_the_wire), TEST(interfaces_choose_their_xdp),

@@ -152,6 +152,9 @@ static void check_pool(const struct check *k, uint32_t i)
 {
 	const struct conf_pool *p = &k->c->pools[i];
 
+	if (p->n_servers == 2 && !strcmp(p->server[0].host, p->server[1].host))
+		blame(k, k->c->where.server[i][1], "server: '%s' is the name of the other in line %u; nobody could tell them apart",
+		      p->server[1].host, k->c->where.server[i][0]);
 	if (p->n_servers == 1)
 		blame(k, k->c->where.server[i][0], "server: [pool %s] has one alone; a pool is a pair, name both", p->name);
 	for (uint32_t j = 0; j < places_of(p); j++)

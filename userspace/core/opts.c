@@ -248,7 +248,7 @@ static const struct opt table[] = {
 	{ POOL("sip-error-codes-overflow", AT_NEXT_CALL, OPT_CODES, sip_error_codes_overflow),
 	  .help = "as in [TServer], of this pool's calls; not with l2 and ipip: there the answers do not pass this node" },
 	{ POOL("shutdown-sip-reject-code", AT_ONCE, OPT_UINT, shutdown_sip_reject_code), NUMBER(NULL, 300, 603),
-	  IDLE, .help = "as in [TServer], of this pool's calls" },
+	  .help = "as in [TServer], of this pool's calls" },
 	{ POOL("graceful-shutdown-sip-timeout", AT_ONCE, OPT_UINT, graceful_shutdown_sip_timeout_s), SECONDS(NULL, 0, 32),
 	  IDLE, .help = "as in [TServer], of this pool's calls" },
 	{ POOL("drain-deadline", AT_ONCE, OPT_TIME, drain_deadline_ns), NUMBER("0", 1 * SEC, 86400 * SEC),

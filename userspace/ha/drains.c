@@ -312,25 +312,42 @@ static void pool_answer(struct pool_wait *w, int code, const char *what)
 	char text[HA_TEXT + BT_NAME_MAX];
 
 	w->done = NULL;
-	snprintf(text, sizeof(text), "pool %s: %s", w->pool, what);
+	snprintf(text, sizeof(text), "%s%s: %s", w->pool[0] ? "pool " : "all pools", w->pool, what);
 	done(w->arg, code, text);
 }
 
+/* Of the pools that are waited for together: what is left of all, and the state of whoever is farthest from the end. */
+static struct steer_drained drained(const struct ha *ha, const struct pool_wait *w)
+{
+	struct steer_drained sum = { .state = STEER_DRAIN_NONE, .counted = true }, r;
+
+	for (uint32_t i = 0; i < ha->conf->n_pools; i++) {
+		const char *name = ha->conf->pools[i].name;
+
+		if ((w->pool[0] && strcmp(name, w->pool)) || steer_drained(ha->steer, name, &r) || r.state == STEER_DRAIN_NONE)
+			continue;
+		sum.state = sum.state == STEER_DRAIN_MOVING ? sum.state : r.state;
+		sum.counted &= r.counted;
+		sum.calls += r.calls;
+		sum.connections += r.connections;
+	}
+	return sum;
+}
+
+/* Nobody is told what was counted before it began: who hears of none stops his server. */
 static void pool_turn(struct ha *ha, struct pool_wait *w)
 {
-	struct steer_drained r = { 0 };
+	struct steer_drained r = drained(ha, w);
 	char text[HA_TEXT];
 
-	if (steer_drained(ha->steer, w->pool, &r) || r.state == STEER_DRAIN_NONE) {
-		pool_answer(w, 1, "the drain has ended");
-		return;
-	}
 	if (!w->until_ns)
 		w->until_ns = ha->turn_ns + w->timeout_ns;
 	snprintf(text, sizeof(text), "%u dialogs and %u TCP connections are left", r.calls, r.connections);
-	if (r.state == STEER_DRAIN_DONE)
+	if (r.state == STEER_DRAIN_NONE)
+		pool_answer(w, 1, "the drain has ended");
+	else if (r.state == STEER_DRAIN_DONE)
 		pool_answer(w, 0, "drained: nothing is left");
-	else if (!w->timeout_ns || ha->turn_ns >= w->until_ns)
+	else if (r.counted && (!w->timeout_ns || ha->turn_ns >= w->until_ns))
 		pool_answer(w, w->timeout_ns ? 4 : 0, text);
 }
 
@@ -351,13 +368,13 @@ static void drain_pool(struct ha *ha, const char *pool, bool reject, bool force,
 		return;
 	}
 	*w = (struct pool_wait){ .done = done, .arg = arg, .timeout_ns = timeout_ns };
-	snprintf(w->pool, sizeof(w->pool), "%s", pool);
+	snprintf(w->pool, sizeof(w->pool), "%s", pool ? pool : "");
 }
 
 static const char *find_pool(const struct ha *ha, const char *name)
 {
 	for (uint32_t i = 0; i < ha->conf->n_pools; i++)
-		if (name ? !strcmp(ha->conf->pools[i].name, name) : !ha->n_groups && ha->conf->n_pools == 1)
+		if (!strcmp(ha->conf->pools[i].name, name))
 			return ha->conf->pools[i].name;
 	return NULL;
 }
@@ -428,18 +445,10 @@ static const char *refusal(struct ha *ha, struct group *g, bool reject, char *bu
 	return NULL;
 }
 
-static struct group *find_group(struct ha *ha, const char *name)
-{
-	for (uint32_t i = 0; i < ha->n_groups; i++)
-		if (!strcmp(ha->group[i].conf->name, name))
-			return &ha->group[i];
-	return NULL;
-}
-
 static void no_such(const struct ha *ha, const char *name, char *text, size_t len)
 {
 	size_t n = (size_t)(name ? snprintf(text, len, "no group or pool '%s' here; there are:", name) :
-			    snprintf(text, len, "which one?"));
+			    snprintf(text, len, "no group with mode = takeover and no pool here; there are:"));
 
 	for (uint32_t i = 0; i < ha->n_groups && n < len; i++)
 		n += (size_t)snprintf(text + n, len - n, " %s", ha->group[i].conf->name);
@@ -447,27 +456,8 @@ static void no_such(const struct ha *ha, const char *name, char *text, size_t le
 		n += (size_t)snprintf(text + n, len - n, " %s", ha->conf->pools[i].name);
 }
 
-void ha_drain(struct ha *ha, const char *name, bool reject, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg)
+static void begin(struct ha *ha, struct group *g, bool reject, uint64_t timeout_ns, ha_done_fn *done, void *arg)
 {
-	struct group *g = name ? find_group(ha, name) : ha->n_groups == 1 ? &ha->group[0] : NULL;
-	const char *why, *pool = g ? NULL : find_pool(ha, name);
-	char buf[HA_WHY], text[HA_WHY + BT_NAME_MAX + 16];
-
-	if (pool) {
-		drain_pool(ha, pool, reject, force, timeout_ns, done, arg);
-		return;
-	}
-	if (!g) {
-		no_such(ha, name, text, sizeof(text));
-		done(arg, 1, text);
-		return;
-	}
-	why = refusal(ha, g, reject, buf, sizeof(buf));
-	if (why) {
-		snprintf(text, sizeof(text), "group %s: %s", g->conf->name, why);
-		done(arg, 1, text);
-		return;
-	}
 	g->drain.done = done;
 	g->drain.arg = arg;
 	g->drain.to_the_end = timeout_ns;
@@ -481,30 +471,110 @@ void ha_drain(struct ha *ha, const char *name, bool reject, bool force, uint64_t
 	enter(ha, g, reject ? DRAIN_REFUSING : DRAIN_ASKED, "asked");
 }
 
-int ha_undrain(struct ha *ha, const char *name, char *text, size_t len)
+/* One of those that are drained together; whoever asked hears of all at once, and the worst of their codes. */
+static void on_one(void *arg, int code, const char *what)
 {
-	struct group *g = name ? find_group(ha, name) : ha->n_groups == 1 ? &ha->group[0] : NULL;
-	const char *pool = g ? NULL : find_pool(ha, name);
+	struct drain_all *all = arg;
+	size_t n = strlen(all->text);
+	ha_done_fn *done = all->done;
+
+	snprintf(all->text + n, sizeof(all->text) - n, "%s%s", n ? "; " : "", what);
+	if (code == 1 || !all->code)
+		all->code = code;
+	if (--all->left)
+		return;
+	all->done = NULL;
+	if (done)
+		done(all->arg, all->code, all->text);
+}
+
+static bool is_asked(const struct group *g, const char *name)
+{
+	return name ? !strcmp(g->conf->name, name) : g->conf->mode == MODE_TAKEOVER;
+}
+
+void ha_drain(struct ha *ha, const char *name, bool reject, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg)
+{
+	char buf[HA_WHY], text[HA_WHY + BT_NAME_MAX + 16];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		struct group *g = &ha->group[i];
+		const char *why = is_asked(g, name) ? refusal(ha, g, reject, buf, sizeof(buf)) : NULL;
+
+		n += is_asked(g, name);
+		if (!why)
+			continue;
+		snprintf(text, sizeof(text), "group %s: %s", g->conf->name, why);
+		done(arg, 1, text);
+		return;
+	}
+	if (!n && (name ? !!find_pool(ha, name) : !!ha->conf->n_pools)) {
+		drain_pool(ha, name, reject, force, timeout_ns, done, arg);
+	} else if (!n) {
+		no_such(ha, name, text, sizeof(text));
+		done(arg, 1, text);
+	} else {	/* nobody waits for another: refusal() had found it */
+		ha->drain_all = (struct drain_all){ .done = done, .arg = arg, .left = n };
+		for (uint32_t i = 0; i < ha->n_groups; i++)
+			if (is_asked(&ha->group[i], name))
+				begin(ha, &ha->group[i], reject, timeout_ns, n > 1 ? on_one : done, n > 1 ? &ha->drain_all : arg);
+	}
+}
+
+static int undrain_all_pools(struct ha *ha, char *text, size_t len)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < ha->conf->n_pools; i++)
+		n += !steer_undrain(ha->steer, ha->conf->pools[i].name, text, len);
+	if (ha->conf->n_pools > 1)
+		snprintf(text, len, n ? "%u pools: all goes to the active servers again" : "no pool is being drained", n);
+	else if (n)
+		snprintf(text, len, "pool %s: all goes to the active server again", ha->conf->pools[0].name);
+	return n ? 0 : -EALREADY;
+}
+
+static int undrain_pool(struct ha *ha, const char *name, char *text, size_t len)
+{
 	int err;
 
-	if (pool) {
-		err = steer_undrain(ha->steer, pool, text, len);
-		if (!err)
-			snprintf(text, len, "pool %s: all goes to the active server again", pool);
-		return err;
-	}
-	if (!g) {
-		no_such(ha, name, text, len);
-		return -ENOENT;
-	}
-	if (g->drain.state == DRAIN_OFF) {
-		snprintf(text, len, "group %s: no drain is under way", g->conf->name);
-		return -EALREADY;
-	}
-	g->drain.ended = true;
-	snprintf(text, len, "group %s: %s", g->conf->name,
-		 g->drain.state == DRAIN_REFUSING ? "new INVITEs are taken again" : "all goes to the holder of the role again");
-	return 0;
+	if (!name)
+		return undrain_all_pools(ha, text, len);
+	err = steer_undrain(ha->steer, name, text, len);
+	if (!err)
+		snprintf(text, len, "pool %s: all goes to the active server again", name);
+	return err;
+}
+
+static bool undrain_group(struct group *g, char *text, size_t len)
+{
+	size_t n = strlen(text);
+	bool on = g->drain.state != DRAIN_OFF;
+
+	snprintf(text + n, len - n, "%sgroup %s: %s", n ? "; " : "", g->conf->name,
+		 !on ? "no drain is under way" : g->drain.state == DRAIN_REFUSING ? "new INVITEs are taken again" :
+		 "all goes to the holder of the role again");
+	g->drain.ended |= on;
+	return on;
+}
+
+int ha_undrain(struct ha *ha, const char *name, char *text, size_t len)
+{
+	uint32_t n = 0, ended = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (is_asked(&ha->group[i], name)) {
+			n++;
+			ended += undrain_group(&ha->group[i], text, len);
+		}
+	if (n)
+		return ended ? 0 : -EALREADY;
+	if (name ? !!find_pool(ha, name) : !!ha->conf->n_pools)
+		return undrain_pool(ha, name, text, len);
+	no_such(ha, name, text, len);
+	return -ENOENT;
 }
 
 /* It goes on: nobody is told. What had not begun to move does not. */
@@ -513,6 +583,10 @@ void drains_forget(struct ha *ha, const void *arg)
 	for (int i = 0; i < ASKERS_MAX; i++)
 		if (ha->pool_wait[i].arg == arg)
 			ha->pool_wait[i].done = NULL;
+	if (ha->drain_all.done && ha->drain_all.arg == arg) {
+		ha->drain_all.done = NULL;
+		arg = &ha->drain_all;
+	}
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		struct group *g = &ha->group[i];
 

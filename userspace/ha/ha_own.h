@@ -76,7 +76,16 @@ struct pool_wait {
 	ha_done_fn *done;	/* NULL: free */
 	void *arg;
 	uint64_t timeout_ns, until_ns;
-	char pool[BT_NAME_MAX];
+	char pool[BT_NAME_MAX];	/* "": all */
+};
+
+/* Whoever drains all groups at once. */
+struct drain_all {
+	ha_done_fn *done;	/* NULL: nobody, or he has gone */
+	void *arg;
+	uint32_t left;
+	int code;
+	char text[BT_GROUPS_MAX * (HA_TEXT + BT_NAME_MAX + 24)];
 };
 
 /* What a role change leaves behind until it is on record; chronicle.c. */
@@ -180,6 +189,7 @@ struct ha {
 	uint32_t n_groups;
 	struct asker asker[ASKERS_MAX];
 	struct pool_wait pool_wait[ASKERS_MAX];
+	struct drain_all drain_all;
 	struct renewal renewal;
 	struct examiner *examiner;
 	struct steer *steer;	/* NULL: no pools */

@@ -16,6 +16,7 @@
 #include "sys/log.h"
 
 #define ALARM	"pool-unserved"
+#define ALONE	"pool-server-silent"
 
 /* Before frames come in: what is for a service must not reach this host's own sockets. */
 int pools_open(struct ha *ha, const struct ha_say *say)
@@ -37,6 +38,12 @@ void pools_close(struct ha *ha)
 	ha->steer = NULL;
 }
 
+static void tell(struct ha *ha, const char *what, const char *pool, const char *text)
+{
+	alarm_set(&ha->alarms, text, what, pool, text ? text : "", NULL, ha->turn_ns);
+}
+
+/* One or the other: who is not served needs no word of one server. */
 static void tell_trouble(struct ha *ha)
 {
 	char text[HA_TEXT];
@@ -44,7 +51,8 @@ static void tell_trouble(struct ha *ha)
 	for (uint32_t i = 0; i < steer_pools(ha->steer); i++) {
 		const char *trouble = steer_trouble(ha->steer, i, text, sizeof(text));
 
-		alarm_set(&ha->alarms, trouble, ALARM, ha->conf->pools[i].name, trouble ? trouble : "", NULL, ha->turn_ns);
+		tell(ha, ALARM, ha->conf->pools[i].name, trouble);
+		tell(ha, ALONE, ha->conf->pools[i].name, trouble ? NULL : steer_alone(ha->steer, i, text, sizeof(text)));
 	}
 }
 
@@ -67,8 +75,10 @@ int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was)
 	if (err)
 		log_event(LOG_ERR, "slow path failed", "error=\"%s\"", strerror(-err));
 	for (uint32_t j = 0; j < n_was; j++)
-		if (!opts_instance(ha->conf, SEC_POOL, was[j].name, &i))
-			alarm_set(&ha->alarms, false, ALARM, was[j].name, "", NULL, ha->turn_ns);
+		if (!opts_instance(ha->conf, SEC_POOL, was[j].name, &i)) {
+			tell(ha, ALARM, was[j].name, NULL);
+			tell(ha, ALONE, was[j].name, NULL);
+		}
 	if (ha->steer && ha->conf->n_pools)
 		return steer_reload(ha->steer, ha->conf);
 	steer_close(ha->steer);

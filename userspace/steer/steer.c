@@ -63,6 +63,8 @@ void steer_follow(struct steer *s, struct steered *p)
 		flags |= BT_AIM_DRAINED;
 	else if (p->drain.state == STEER_DRAIN_MOVING && p->report.server[p->drain.server - 1].state != SERVER_SILENT)
 		draining = p->drain.server;
+	if (p->drain.state != STEER_DRAIN_NONE && p->drain.server && p->drain.forced)
+		flags |= BT_AIM_FORCED;
 	fill_aim(s, p, active, active != draining ? draining : 0, flags);
 	for (int k = 0; k < BT_SERVERS; k++)
 		fill_silent(s, p, k, p->report.server[k].state == SERVER_SILENT);

@@ -35,6 +35,7 @@ struct steer_drained {
 	enum steer_drain state;
 	uint8_t server;		/* that keeps its dialogs: 1 or 2; both (@reject): 0 */
 	bool reject;		/* new INVITEs are refused */
+	bool counted;		/* else what is left was last counted before it began */
 	uint32_t calls;		/* dialogs left with it */
 	uint32_t connections;
 	uint64_t since_ns, deadline_ns;	/* 0: none */
@@ -42,7 +43,7 @@ struct steer_drained {
 
 /*
  * New dialogs go to the other server from the next frame on, those known stay with the active one. @reject: new INVITEs
- * are refused instead, nothing moves (the whole pair is to be stopped). -ENOENT: no such pool; -EALREADY; -EHOSTDOWN: the
+ * are refused instead, nothing moves (the whole pair is to be stopped). @pool NULL: all of them, or none. -ENOENT: no such pool; -EALREADY; -EHOSTDOWN: the
  * other server does not answer and not @force; @why says it in a sentence.
  */
 int steer_drain(struct steer *s, const char *pool, bool reject, bool force, char *why, size_t len);
@@ -86,6 +87,8 @@ int steer_of_slot(const struct steer *s, uint32_t slot);	/* its @i; -ENOENT */
 int steer_view(struct steer *s, uint32_t i, struct steer_view *ret);
 /* One sentence, when a pool's clients are not served; else NULL. */
 const char *steer_trouble(const struct steer *s, uint32_t i, char *buf, size_t len);
+/* The same, when one of the two is not there: the next death leaves nobody. */
+const char *steer_alone(const struct steer *s, uint32_t i, char *buf, size_t len);
 
 /* One decision in @every of each CPU is handed to @fn, until @every is 0. */
 typedef void steer_trace_fn(void *arg, const struct bt_trace *t);

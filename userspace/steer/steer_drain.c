@@ -37,9 +37,10 @@ void drain_recall(struct steer *s, struct steered *p)
 	if (BT_AIM_FLAGS(aim) & BT_AIM_REJECT)
 		begin(s, p, 0, true);
 	else if (BT_AIM_DRAINING(aim))
-		begin(s, p, BT_AIM_DRAINING(aim), true);
+		begin(s, p, BT_AIM_DRAINING(aim), BT_AIM_FLAGS(aim) & BT_AIM_FORCED);
 	else if (BT_AIM_FLAGS(aim) & BT_AIM_DRAINED && BT_AIM_ACTIVE(aim))
-		p->drain = (struct drain){ .state = STEER_DRAIN_DONE, .server = (uint8_t)(3 - BT_AIM_ACTIVE(aim)) };
+		p->drain = (struct drain){ .state = STEER_DRAIN_DONE, .server = (uint8_t)(3 - BT_AIM_ACTIVE(aim)),
+					   .forced = BT_AIM_FLAGS(aim) & BT_AIM_FORCED };
 }
 
 /* The drained server is better than none: where the other has died new dialogs go there again. */
@@ -52,6 +53,12 @@ uint8_t drain_active(const struct steered *p, uint8_t active)
 	if (p->report.server[other - 1].state == SERVER_SILENT && !p->drain.forced)
 		return active;
 	return other;
+}
+
+/* Counted twice since it began: the walk under way then may have passed by what was still begun there. */
+static bool is_counted(const struct drain *d, uint32_t rounds)
+{
+	return rounds >= d->rounds + 2;
 }
 
 static struct sweep_left left(struct steer *s, const struct steered *p, uint32_t *ret_rounds)
@@ -76,7 +83,6 @@ static void finish(struct steered *p, const char *how)
 		  p->drain.server ? p->conf.server[p->drain.server - 1].host : "both", how);
 }
 
-/* Counted twice since it began: the walk under way then may have passed by what was still begun there. */
 void drain_turn(struct steer *s, struct steered *p)
 {
 	struct drain *d = &p->drain;
@@ -93,7 +99,7 @@ void drain_turn(struct steer *s, struct steered *p)
 	if (d->state != STEER_DRAIN_MOVING)
 		return;
 	l = left(s, p, &rounds);
-	if (rounds >= d->rounds + 2 && !(l.calls + l.subscriptions + l.connections))
+	if (is_counted(d, rounds) && !(l.calls + l.subscriptions + l.connections))
 		finish(p, "empty");
 	else if (d->deadline_ns && s->turn_ns >= d->deadline_ns) {
 		finish(p, "deadline");
@@ -102,19 +108,15 @@ void drain_turn(struct steer *s, struct steered *p)
 	}
 }
 
-int steer_drain(struct steer *s, const char *name, bool reject, bool force, char *why, size_t len)
+static int refusal(const struct steer *s, const struct steered *p, bool reject, bool force, char *why, size_t len)
 {
-	struct steered *p = find(s, name, why, len);
-	uint8_t active, other;
+	uint8_t active = BT_AIM_ACTIVE(steer_row(s, p)->aim), other = (uint8_t)(3 - active);
+	const char *name = p->conf.name;
 
-	if (!p)
-		return -ENOENT;
 	if (p->drain.state != STEER_DRAIN_NONE) {
 		snprintf(why, len, "pool %s is being drained already; `baton undrain %s` ends that", name, name);
 		return -EALREADY;
 	}
-	active = BT_AIM_ACTIVE(steer_row(s, p)->aim);
-	other = (uint8_t)(3 - active);
 	if (!active) {
 		snprintf(why, len, "pool %s has no active server", name);
 		return -EHOSTDOWN;
@@ -124,10 +126,34 @@ int steer_drain(struct steer *s, const char *name, bool reject, bool force, char
 			 p->hop[other - 1].ifindex ? "does not answer" : "cannot be reached");
 		return -EHOSTDOWN;
 	}
+	return 0;
+}
+
+static void drain(struct steer *s, struct steered *p, bool reject, bool force)
+{
+	uint8_t active = BT_AIM_ACTIVE(steer_row(s, p)->aim), other = (uint8_t)(3 - active);
+
 	begin(s, p, reject ? 0 : active, force);
-	log_event(LOG_INFO, "pool drain", "pool=%s server=%s new=%s", name, reject ? "both" : p->conf.server[active - 1].host,
+	log_event(LOG_INFO, "pool drain", "pool=%s server=%s new=%s", p->conf.name, reject ? "both" : p->conf.server[active - 1].host,
 		  reject ? "refused" : p->conf.server[other - 1].host);
 	steer_follow(s, p);
+}
+
+int steer_drain(struct steer *s, const char *name, bool reject, bool force, char *why, size_t len)
+{
+	struct steered *p = name ? find(s, name, why, len) : NULL;
+	int err = name ? -ENOENT : 0;
+
+	if (p)
+		err = refusal(s, p, reject, force, why, len);
+	for (uint32_t i = 0; !name && i < s->n && !err; i++)
+		err = refusal(s, &s->pool[i], reject, force, why, len);
+	if (err)
+		return err;
+	if (p)
+		drain(s, p, reject, force);
+	for (uint32_t i = 0; !name && i < s->n; i++)
+		drain(s, &s->pool[i], reject, force);
 	return 0;
 }
 
@@ -151,7 +177,7 @@ int steer_drained(const struct steer *s, const char *name, struct steer_drained 
 {
 	const struct steered *p = find((struct steer *)s, name, NULL, 0);
 	struct sweep_left l;
-	uint32_t rounds;
+	uint32_t rounds = 0;
 
 	if (!p)
 		return -ENOENT;
@@ -159,6 +185,7 @@ int steer_drained(const struct steer *s, const char *name, struct steer_drained 
 	*ret = (struct steer_drained){
 		.state = p->drain.state, .server = p->drain.server,
 		.reject = p->drain.state != STEER_DRAIN_NONE && !p->drain.server,
+		.counted = p->drain.state != STEER_DRAIN_MOVING || is_counted(&p->drain, rounds),
 		.calls = l.calls + l.subscriptions, .connections = l.connections,
 		.since_ns = p->drain.since_ns, .deadline_ns = p->drain.deadline_ns,
 	};

@@ -106,6 +106,22 @@ const char *steer_trouble(const struct steer *s, uint32_t i, char *buf, size_t l
 	return buf;
 }
 
+const char *steer_alone(const struct steer *s, uint32_t i, char *buf, size_t len)
+{
+	const struct steered *p = &s->pool[i];
+
+	for (int k = 0; k < BT_SERVERS; k++) {
+		bool lost = p->lost_ns[k] && s->turn_ns - p->lost_ns[k] > ASKING_NS;
+
+		if (!lost && p->report.server[k].state != SERVER_SILENT)
+			continue;
+		snprintf(buf, len, "server %s %s%s: %s is alone", p->conf.server[k].host,
+			 lost ? "cannot be reached: " : "answers no OPTIONS", lost ? p->hop[k].why : "", p->conf.server[1 - k].host);
+		return buf;
+	}
+	return NULL;
+}
+
 /* ---- sampled decisions ----------------------------------------------------------------------------- */
 
 static void on_trace(struct src *src, uint32_t events)
