@@ -63,8 +63,7 @@ def test_lines_defaults_and_what_does_not_act(pair):
     expect(a, "peer", "lease", "250ms", source="default", acts=True, wanted=None)
     expect(a, "site", "dr-forward", "oos", acts=False)
     told = [line for line in a.log().splitlines() if line.startswith("option idle ")]
-    for section, name in [("TServer", "sip-error-codes-overflow"), ("site", "dr-forward"), ("site", "dr-peer-trunk"),
-                          ("dn 7001", "hg-preferred-site")]:
+    for section, name in [("site", "dr-forward"), ("site", "dr-peer-trunk"), ("dn 7001", "hg-preferred-site")]:
         source = rows(a)[section, name]["source"]
         assert any(f'section="{section}" option={name} source={source} ' in line for line in told), (section, name, told)
 
