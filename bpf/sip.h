@@ -39,7 +39,7 @@
 struct sip_msg {
 	__u64 key[2];		/* in: SipHash key */
 	__u64 salt;		/* in: hashed before the Call-ID (owner: pool or group) */
-	__u64 call_id;		/* SipHash-2-4 of salt and the Call-ID's characters, blanks around it left out */
+	__u64 call_id;		/* SipHash-1-3 of salt and the Call-ID's characters, blanks around it left out */
 	__u32 cseq;
 	__u16 status;		/* 100..699; 0: a request */
 	__u8  method;		/* enum bt_method: a request's */
@@ -422,13 +422,13 @@ static __always_inline int sip_read_call_id(const struct sip_text *t, struct sip
 	__u64 word = 0, stop = 0;
 
 	m->call_id_off = pos ? pos - t->off : 0;
-	siphash_word(&s, m->salt);
+	siphash13_word(&s, m->salt);
 	for (__u64 i = 0; i < SIP_ID_WORDS; i++) {
 		word = sip_word(t, pos + len);
 		stop = SIP_LESS(word, 0x21);
 		if (stop)
 			break;
-		siphash_word(&s, siphash_le64(word));
+		siphash13_word(&s, siphash_le64(word));
 		len += 8;
 	}
 	if (stop) {
@@ -440,7 +440,7 @@ static __always_inline int sip_read_call_id(const struct sip_text *t, struct sip
 		m->flags |= SIP_F_UNSURE;
 		return 0;
 	}
-	m->call_id = siphash_end(&s, siphash_le64(word), sizeof(m->salt) + len);
+	m->call_id = siphash13_end(&s, siphash_le64(word), sizeof(m->salt) + len);
 	m->call_id_len = len;
 	m->flags |= SIP_F_CALL_ID;
 	return 0;

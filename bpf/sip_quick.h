@@ -136,7 +136,7 @@ static __always_inline enum sip_quick sip_quick_call_id(const struct sip_text *t
 
 	pos += sip_byte(sip_word(t, pos)) == ' ';
 	p = t->data + sip_step(pos, 0);
-	siphash_word(&s, siphash_le64(m->salt));
+	siphash13_word(&s, siphash_le64(m->salt));
 	for (__u64 i = 0; i < SIP_ID_WORDS; i++) {
 		barrier_var(p);
 		if (p + 8 > t->data_end)
@@ -145,7 +145,7 @@ static __always_inline enum sip_quick sip_quick_call_id(const struct sip_text *t
 		stop = SIP_LESS(word, 0x21);
 		if (stop)
 			break;
-		siphash_word(&s, siphash_le64(word));
+		siphash13_word(&s, siphash_le64(word));
 		p += 8;
 		len += 8;
 	}
@@ -160,7 +160,7 @@ static __always_inline enum sip_quick sip_quick_call_id(const struct sip_text *t
 	end = sip_line_end(stop);
 	if (!end || sip_is_blank(sip_byte(stop >> 8 * end)))
 		return SIP_QUICK_UNKNOWN;
-	m->call_id = siphash_end(&s, siphash_le64(word), sizeof(m->salt) + len);
+	m->call_id = siphash13_end(&s, siphash_le64(word), sizeof(m->salt) + len);
 	m->flags |= SIP_F_CALL_ID;
 	return SIP_QUICK_FOUND;
 }

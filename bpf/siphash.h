@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * siphash: SipHash-2-4 of bytes or of 64-bit words, the same code in the kernel and on the host.
+ * siphash: SipHash-2-4 of bytes or of 64-bit words, the same code in the kernel and on the host; and SipHash-1-3, for tables
+ * whose keys strangers choose and never see (as Linux's hsiphash(), Rust and Python have it): half the rounds, no MAC.
  *
  * Bytes:   words are little endian in memory, as the paper has it; keys are host order words.
  * Errors:  none. Constant time in the data, not in the length.
@@ -66,6 +67,40 @@ static inline __attribute__((always_inline)) __u64 siphash_end(struct siphash *s
 	for (int i = 0; i < 4; i++)
 		siphash_round(s);
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+static inline __attribute__((always_inline)) void siphash13_word(struct siphash *s, __u64 word)
+{
+	word = siphash_le64(word);
+	s->v3 ^= word;
+	siphash_round(s);
+	s->v0 ^= word;
+}
+
+static inline __attribute__((always_inline)) __u64 siphash13_end(struct siphash *s, __u64 tail, __u64 len)
+{
+	siphash13_word(s, siphash_le64(siphash_le64(tail) | len << 56));
+	s->v2 ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		siphash_round(s);
+	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+/* On the host. */
+static inline __attribute__((unused)) __u64 siphash13(const __u64 key[2], const void *data, __u64 len)
+{
+	struct siphash s = siphash_begin(key[0], key[1]);
+	const unsigned char *p = data;
+	__u64 word, left = len;
+
+	for (; left >= 8; left -= 8, p += 8) {
+		__builtin_memcpy(&word, p, 8);
+		siphash13_word(&s, word);
+	}
+	word = 0;
+	for (__u64 i = 0; i < left; i++)
+		((unsigned char *)&word)[i] = p[i];
+	return siphash13_end(&s, word, len);
 }
 
 /* On the host, or in the kernel of memory whose size the verifier knows. */
