@@ -5,7 +5,7 @@ import pytest
 
 import pool_calls
 
-CALLS, PER_S, TALK_S = 60, 30, 8
+CALLS, PER_S, TALK_S = 60, 15, 8
 
 
 @pytest.fixture

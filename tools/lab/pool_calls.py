@@ -6,6 +6,7 @@ server that keeps calls would know nothing of it), lost when nobody does.
 """
 
 import os
+import threading
 
 from controller import Steerer
 from lab import HOSTS, PORT, SERVICE, Lab, wait_until
@@ -84,8 +85,11 @@ def died(lab, forward, n, per_s, talk_s):
     node = start(lab, forward)
     calls = Whose(lab, n + n // 4, per_s, talk_s)
     calls.wait_begun(n // 2)
-    node.cli("drain", "sales")
+    drain = threading.Thread(target=node.cli, args=("drain", "sales"))	# at work at once, but it answers when it has counted
+    drain.start()
+    calls.wait_begun(n // 4, server="b")
     calls.wait_begun(n)
     lab.death("b")
+    drain.join()
     node.wait_active("a")
     return {"in_progress": n, **calls.end()}
