@@ -86,38 +86,39 @@ static inline __attribute__((always_inline)) __u64 siphash13_end(struct siphash 
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
-/* On the host. */
-static inline __attribute__((unused)) __u64 siphash13(const __u64 key[2], const void *data, __u64 len)
+/* Whole words of @data into @s, by @absorb; returns the rest as the tail that the end wants. */
+static inline __attribute__((always_inline)) __u64 siphash_bytes(struct siphash *s, const void *data, __u64 len,
+								 void (*absorb)(struct siphash *s, __u64 word))
 {
-	struct siphash s = siphash_begin(key[0], key[1]);
 	const unsigned char *p = data;
 	__u64 word, left = len;
 
 	for (; left >= 8; left -= 8, p += 8) {
 		__builtin_memcpy(&word, p, 8);
-		siphash13_word(&s, word);
+		absorb(s, word);
 	}
 	word = 0;
 	for (__u64 i = 0; i < left; i++)
 		((unsigned char *)&word)[i] = p[i];
-	return siphash13_end(&s, word, len);
+	return word;
 }
 
 /* On the host, or in the kernel of memory whose size the verifier knows. */
 static inline __attribute__((unused)) __u64 siphash(const __u64 key[2], const void *data, __u64 len)
 {
 	struct siphash s = siphash_begin(key[0], key[1]);
-	const unsigned char *p = data;
-	__u64 word, left = len;
+	__u64 tail = siphash_bytes(&s, data, len, siphash_word);
 
-	for (; left >= 8; left -= 8, p += 8) {
-		__builtin_memcpy(&word, p, 8);
-		siphash_word(&s, word);
-	}
-	word = 0;
-	for (__u64 i = 0; i < left; i++)
-		((unsigned char *)&word)[i] = p[i];
-	return siphash_end(&s, word, len);
+	return siphash_end(&s, tail, len);
+}
+
+/* The same with fewer rounds. */
+static inline __attribute__((unused)) __u64 siphash13(const __u64 key[2], const void *data, __u64 len)
+{
+	struct siphash s = siphash_begin(key[0], key[1]);
+	__u64 tail = siphash_bytes(&s, data, len, siphash13_word);
+
+	return siphash13_end(&s, tail, len);
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "core/conf_check.h"
+#include "core/conf_check_own.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,14 +11,7 @@
 
 #define TEXT_MAX 512
 
-struct check {
-	const struct conf *c;
-	conf_blame_fn *blame;
-	void *arg;
-};
-
-__attribute__((format(printf, 3, 4)))
-static void blame(const struct check *k, unsigned line, const char *fmt, ...)
+void blame(const struct check *k, unsigned line, const char *fmt, ...)
 {
 	char text[TEXT_MAX];
 	va_list ap;

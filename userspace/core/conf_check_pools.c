@@ -2,33 +2,12 @@
 /*
  * conf_check_pools: can every frame for a service be led to one server, and every answer back?
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/conf_addr.h"
-#include "core/conf_check.h"
+#include "core/conf_check_own.h"
 #include "core/where.h"
-
-#define TEXT_MAX 512
-
-struct check {
-	const struct conf *c;
-	conf_blame_fn *blame;
-	void *arg;
-};
-
-__attribute__((format(printf, 3, 4)))
-static void blame(const struct check *k, unsigned line, const char *fmt, ...)
-{
-	char text[TEXT_MAX];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	k->blame(k->arg, line, text);
-}
 
 /* The j-th service or server of the i-th pool, and where it stands. */
 struct place {
