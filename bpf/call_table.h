@@ -11,6 +11,7 @@
 #ifndef CALL_TABLE_H
 #define CALL_TABLE_H
 
+#include "begins.h"
 #include "gate.h"
 #include "maps_tc.h"
 #include "sip.h"
@@ -46,16 +47,6 @@ static __always_inline bool call_key(__u32 group, struct sip_msg *m)
 static __always_inline bool call_is_told(const struct sip_msg *m)
 {
 	return (m->flags & (SIP_F_SIP | SIP_F_CALL_ID | SIP_F_UNSURE)) == (SIP_F_SIP | SIP_F_CALL_ID);
-}
-
-/* What a request outside of a dialog begins. */
-static __always_inline enum bt_dialog_kind call_begins(const struct sip_msg *m)
-{
-	if (m->status || m->flags & SIP_F_TO_TAG)
-		return BT_D_NONE;
-	if (m->method == BT_M_INVITE)
-		return BT_D_CALL;
-	return m->method == BT_M_SUBSCRIBE || m->method == BT_M_REFER ? BT_D_SUBSCRIPTION : BT_D_NONE;
 }
 
 /* Is it of something that began before it? */
@@ -164,7 +155,7 @@ static __always_inline __u8 call_kind_of(const struct sip_msg *m)
 /* Begins something, or is of something whose beginning was not seen? */
 static __always_inline void call_first(const struct sip_msg *m, struct bt_dialog *d, const struct call *c)
 {
-	__u8 kind = call_begins(m);
+	__u8 kind = begins_what(m);
 
 	if (kind != BT_D_NONE)
 		call_make(m->call_id, d, c, kind, BT_D_NEW);

@@ -12,6 +12,7 @@
 #ifndef DIALOG_H
 #define DIALOG_H
 
+#include "begins.h"
 #include "steering.h"
 
 /* NULL: not known. */
@@ -53,16 +54,6 @@ static __always_inline bool dialog_is_inside(const struct sip_msg *m)
 		return false;
 	return !m->status || (method != BT_M_OPTIONS && method != BT_M_REGISTER && method != BT_M_MESSAGE &&
 			      method != BT_M_PUBLISH);
-}
-
-/* What a request begins; BT_D_NONE: nothing. */
-static __always_inline __u32 dialog_begins(const struct sip_msg *m)
-{
-	if (m->status || (m->flags & SIP_F_TO_TAG))
-		return BT_D_NONE;
-	if (m->method == BT_M_INVITE)
-		return BT_D_CALL;
-	return m->method == BT_M_SUBSCRIBE || m->method == BT_M_REFER ? BT_D_SUBSCRIPTION : BT_D_NONE;
 }
 
 /* A subscription is over by time alone: what ends it is not in what is read here. */

@@ -80,7 +80,7 @@ static __always_inline void ladder_tagged(struct steering *s)
 
 static __always_inline void ladder_unknown(struct steering *s)
 {
-	s->kind = dialog_begins(&s->m);
+	s->kind = begins_what(&s->m);
 	if (s->kind == BT_D_CALL && s->reject) {
 		s->refused = true;
 	} else if (s->kind) {

@@ -74,7 +74,7 @@ static __always_inline bool server_dialog(struct steering *s, const struct bt_po
 		dialog_seen(d, &s->m, tick);
 		return false;
 	}
-	s->kind = dialog_begins(&s->m);
+	s->kind = begins_what(&s->m);
 	s->state = BT_D_NEW;
 	if (s->kind)
 		dialog_make(s);

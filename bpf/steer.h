@@ -162,7 +162,7 @@ static __always_inline int steer_own(struct xdp_md *ctx, const struct headers *h
 /* An INVITE that begins a call which is known: the answer may lead it elsewhere. */
 static __always_inline bool steer_is_kept(const struct steering *s)
 {
-	return dialog_begins(&s->m) == BT_D_CALL &&
+	return begins_what(&s->m) == BT_D_CALL &&
 	       (s->rung == BT_R_NEW || s->rung == BT_R_DIALOG || s->rung == BT_R_STALE);
 }
 
