@@ -54,7 +54,7 @@ def test_a_lease_that_ended_is_renewed_though_the_peer_is_forged(lab, pair, prob
         lab.death(holder)
         asked = probe()
         asked.wait_answered_by(backup, 4)
-        moved = len(pair[backup].role_changes())
+        moved, said = len(pair[backup].role_changes()), len(pair[backup].log())
         pair[backup].pause()
         time.sleep(0.8)			# longer than a lease
         asked = probe()
@@ -63,6 +63,7 @@ def test_a_lease_that_ended_is_renewed_though_the_peer_is_forged(lab, pair, prob
         pair[backup].resume()
         asked.wait_answered_by(backup, 4)
         assert len(pair[backup].role_changes()) == moved and peer_state(pair[backup]) == "unauthentic"
+        assert "to=down" not in pair[backup].log()[said:], "who slept took forged pulses for silence"
 
 
 @pytest.mark.parametrize("address, prefer", [(f"{VIP}/24", "a"), (f"{VIP}/24", "b"), (f"{VIP6}/64", "a")],

@@ -48,10 +48,11 @@ uint64_t facts_fresh_ns(const struct ha *ha)
 	return fresh;
 }
 
+/* By the time of the report: a host that stood still has an old one, and may not call old what it has not looked at. */
 static bool unauthentic(const struct ha *ha)
 {
 	for (uint32_t i = 0; i < ha->report.n_paths; i++)
-		if (ha->report.path[i].unauth_ns && ha->report.path[i].unauth_ns + UNAUTH_NS > ha->turn_ns)
+		if (ha->report.path[i].unauth_ns && ha->report.path[i].unauth_ns + UNAUTH_NS > ha->report.looked_ns)
 			return true;
 	return false;
 }

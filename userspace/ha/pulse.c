@@ -246,6 +246,7 @@ static void look(struct pulse *p, const struct bt_pair *pair)
 
 	pthread_mutex_lock(&p->lock);
 	news = p->report.boots != pair->boots;
+	p->report.looked_ns = now;
 	p->report.boots = pair->boots;
 	p->report.late = p->late;
 	for (uint32_t i = 0; i < p->n_paths; i++)

@@ -38,6 +38,7 @@ struct pulse_path_report {
 struct pulse_report {
 	struct pulse_path_report path[BT_PATHS_MAX];
 	uint32_t n_paths;
+	uint64_t looked_ns;		/* when the kernel's times in it were read */
 	uint32_t boots;			/* boot ids of the peer believed so far */
 	bool realtime;			/* the thread got SCHED_FIFO */
 	uint64_t late;			/* probes that left late, in all */
