@@ -11,6 +11,7 @@
 #include "crash.h"
 #include "gate.h"
 #include "maps.h"
+#include "maps_cluster.h"
 #include "parse.h"
 #include "pulse.h"
 #include "relay.h"
@@ -167,6 +168,7 @@ int baton_xdp(struct xdp_md *ctx)
 		STAGE_ENTER(ctx, exit, BT_STAGE_STEER);
 		STAGE_ENTER(ctx, exit, BT_STAGE_PULSE);
 		STAGE_ENTER(ctx, exit, BT_STAGE_CALLS);
+		STAGE_ENTER(ctx, exit, BT_STAGE_CLUSTER);
 		exit = BT_X_BROKEN;
 	}
 	return leave(ctx, exit);
@@ -205,6 +207,15 @@ int baton_calls(struct xdp_md *ctx)
 
 	read_frame(ctx, &h);
 	return leave(ctx, stage ? calls_in(ctx, &h, stage) : BT_X_BROKEN);
+}
+
+/* A stage: for a VIP of a cluster whose gate is not open here. */
+SEC("xdp")
+int baton_cluster(struct xdp_md *ctx)
+{
+	struct bt_stage *stage = stage_told();
+
+	return leave(ctx, stage ? BT_X_VIP_HEARD : BT_X_BROKEN);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -14,6 +14,7 @@
 int baton_pulse(struct xdp_md *ctx);
 int baton_steer(struct xdp_md *ctx);
 int baton_calls(struct xdp_md *ctx);
+int baton_cluster(struct xdp_md *ctx);
 
 /* Filled at load; batond puts other programs in with the entry's. Its pin keeps it full. */
 struct {
@@ -26,6 +27,7 @@ struct {
 		[BT_STAGE_PULSE] = (void *)&baton_pulse,
 		[BT_STAGE_STEER] = (void *)&baton_steer,
 		[BT_STAGE_CALLS] = (void *)&baton_calls,
+		[BT_STAGE_CLUSTER] = (void *)&baton_cluster,
 	},
 };
 

@@ -79,6 +79,15 @@ struct {
 	__type(value, struct bt_drain);
 } ct_drain SEC(".maps");
 
+/* Where copies of answers go, for a peer that would replay their requests. Written by batond; read by tc. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bt_receipt);
+} ct_receipt SEC(".maps");
+
 /* Written by batond; read by both programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

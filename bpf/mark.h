@@ -10,6 +10,7 @@
  *          no number, so that it is known for what it is whatever the two words are
  *   drain  "I am open at this number, and this belongs to what began with you": taken by a host that is being
  *          drained, by nobody else, and never sent on
+ *   receipt "my server gave this answer": borne by its copy, for the host that would replay the request
  *   test   borne by a pulse: do foreign source addresses come through here at all?
  *
  * The same code in the kernel and on the host. A pulse's MAC is made with the same key, but never of so few
@@ -22,7 +23,7 @@
 
 #include "siphash.h"
 
-enum mark_kind { MARK_RELAY = 1, MARK_HELP, MARK_TEST, MARK_DRAIN };
+enum mark_kind { MARK_RELAY = 1, MARK_HELP, MARK_TEST, MARK_DRAIN, MARK_RECEIPT };
 
 #define MARK_BYTES	6
 #define MARK_FIRST	0x02	/* locally administered, unicast */

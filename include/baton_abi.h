@@ -19,7 +19,7 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#define BT_ABI		3
+#define BT_ABI		4
 #define BT_MAGIC	0x4241544f4e0001ULL	/* "BATON", 0, 1 */
 
 #define BT_GROUPS_MAX	16
@@ -37,6 +37,10 @@
 #define BT_DIALOG_MAX	65536
 #define BT_YOUNG_MAX	16384
 #define BT_FOLLOW_MAX	8192	/* datagrams in pieces, on their way to servers or back */
+#define BT_DOORS_MAX	64	/* interfaces whose own Ethernet address is known here */
+#define BT_RULES_MAX	16	/* port rules of a group */
+#define BT_REPLAY_FRAME	2016	/* bytes of a request that replay can keep; a longer one is not kept */
+#define BT_TWIN_MAX	4096
 #define BT_SLOW_FRAME	2048	/* bytes of a frame that userspace is given */
 #define BT_SLOW_BYTES	(1 << 20)
 #define BT_TRACE_BYTES	(1 << 18)
@@ -107,6 +111,12 @@ struct bt_port {
 
 /* bt_group.flags: the kernel may judge by the listening socket (`listener = auto`). */
 #define BT_GROUP_LISTENER	(1u << 0)
+/* This host's watchdog may open the gate when the peer is found dead (bt_watch). */
+#define BT_GROUP_WATCH		(1u << 1)
+/* While not open, SIP requests are kept for replay; while open, answers are shown to the peer (bt_receipt). */
+#define BT_GROUP_REPLAY		(1u << 2)
+/* `mode = cluster`: both hosts hear every frame, so what one does not take is not sent on to the other as a rule. */
+#define BT_GROUP_CLUSTER	(1u << 3)
 
 /* bt_group.tos: the byte in the low bits counts; 0, as in maps made before there was one: leave it as it is. */
 #define BT_TOS_SET		(1u << 8)
@@ -128,17 +138,48 @@ struct bt_vip {
 	__u16 group;		/* slot */
 	__u16 index;		/* of this VIP in st_live */
 	__u32 flags;		/* BT_VIP_* */
+	__u8  mac[6];		/* BT_VIP_CLUSTER: the Ethernet address that both hosts hear; else 0 */
+	__u8  zero[2];
 };
 
 /* bt_vip.flags: what the open gate let in goes to a further stage. */
 #define BT_VIP_STEERED	(1u << 0)	/* `mode = proxy`: pools have services here */
 #define BT_VIP_CALLS	(1u << 1)	/* its SIP is read for dialogs: drain, `baton calls` */
+#define BT_VIP_CLUSTER	(1u << 2)	/* frames come to bt_vip.mac; what is let in gets the interface's own before the stack sees it */
+#define BT_VIP_ANSWERED	(1u << 3)	/* the open gate itself answers ARP and NS, with bt_vip.mac or the interface's own: the address may be on both hosts */
+#define BT_VIP_RULES	(1u << 4)	/* ports are let in by ct_rules */
+
+/* Map cfg_door, hash, key ifindex: an interface's own Ethernet address. Writer: batond. */
+struct bt_door {
+	__u8  mac[6];
+	__u8  zero[2];
+};
+
+/*
+ * Port rules. Map ct_rules, per group, mmapable. Writer: batond. The first rule that names a port and transport counts; UDP and
+ * TCP that none names is not let in. A zeroed map lets nothing in.
+ */
+enum bt_rule_state { BT_RULE_STOPPED, BT_RULE_ENABLED, BT_RULE_DRAINING };
+
+#define BT_RULE_UDP	(1u << 0)
+#define BT_RULE_TCP	(1u << 1)
+
+struct bt_rule {
+	__u16 from, to;		/* host order, both included; from 0: unused */
+	__u8  protos;		/* BT_RULE_UDP, BT_RULE_TCP */
+	__u8  state;		/* enum bt_rule_state */
+	__u16 zero;
+};
+
+struct bt_rules {
+	struct bt_rule rule[BT_RULES_MAX];
+};
 
 /*
  * Map stages, a program array: where baton_xdp goes on by tail call. Each is verified by itself. Filled by the
  * loader as the object declares it. Entering one that is missing counts as BROKEN.
  */
-enum bt_stage_id { BT_STAGE_PULSE, BT_STAGE_STEER, BT_STAGE_CALLS, BT_STAGE__N };
+enum bt_stage_id { BT_STAGE_PULSE, BT_STAGE_STEER, BT_STAGE_CALLS, BT_STAGE_CLUSTER, BT_STAGE__N };
 
 /* Map st_stage, per CPU, 1 entry: what baton_xdp tells the stage it enters. Valid for that one frame. */
 struct bt_stage {
@@ -149,7 +190,8 @@ struct bt_stage {
 };
 
 /* Map st_word, u64 per group, mmapable. Writers: kernel and batond, compare-and-swap only. */
-/* Map ct_lease, u64 per group, mmapable: gate open only while boot clock < value. Writer: batond. */
+/* Map ct_lease, u64 per group, mmapable: gate open only while boot clock < value. Writers: batond; the watchdog, once, with
+ * the store that opens. */
 /* Map st_linger, u64 per group, mmapable: until then a host that has let go may still send SIP
  * responses, and TCP resets, from the VIP. Writer: whoever left open. */
 
@@ -243,10 +285,16 @@ struct bt_pair {
 	X(VIP_KEPT,	 XDP_PASS, "for a VIP, gate not open: of a dialog or connection of this host, sent back by the new holder") \
 	X(VIP_BACK,	 XDP_TX,   "for a VIP, gate open: of a dialog or connection of the old holder, which is drained: sent back, marked") \
 	X(VIP_REFUSED,	 XDP_DROP, "for a VIP, gate open: new INVITE while the pair is being stopped, handed to userspace") \
+	X(VIP_HEARD,	 XDP_DROP, "for a VIP of a cluster, gate not open: whoever holds it hears it too") \
+	X(VIP_COPIED,	 XDP_DROP, "the same, SIP request: kept for replay") \
+	X(VIP_TWIN,	 XDP_DROP, "for a VIP of a cluster: the other copy of this frame was let in") \
+	X(VIP_RULED_OUT, XDP_DROP, "for a VIP, gate open: no port rule lets it in") \
+	X(VIP_RULE_DRAINS, XDP_DROP, "for a VIP, gate open: begins a dialog or connection at a port that is drained") \
 	X(VIP_FRAGMENT,	 XDP_PASS, "for a VIP, gate not open: later fragment of a datagram begun here") \
 	X(VIP_UNLEASED,	 XDP_DROP, "for a VIP, gate open but the lease has ended") \
 	X(VIP_MALFORMED, XDP_DROP, "for a VIP, but header lengths contradict the frame") \
 	X(ARP_PASSED,	 XDP_PASS, "ARP or NS for a VIP, gate open") \
+	X(ARP_ANSWERED,	 XDP_TX,   "ARP or NS for a VIP, gate open: answered here") \
 	X(ARP_HELD_BACK, XDP_DROP, "ARP or NS for a VIP, gate not open") \
 	X(ARP_CONFLICT,	 XDP_PASS, "another host claims a VIP that is open here") \
 	X(PULSE_ANSWERED, XDP_TX,  "authentic probe, answered") \
@@ -261,6 +309,7 @@ struct bt_pair {
 	X(PULSE_BOOT,	 XDP_DROP, "pulse refused: boot id not proven, or meant for an earlier life of ours") \
 	X(PULSE_REPLAY,	 XDP_DROP, "pulse refused: sequence number seen or too old") \
 	X(PULSE_RANGE,	 XDP_DROP, "pulse refused: a field out of range") \
+	X(RECEIPT,	 XDP_DROP, "copy of an answer that the holder gave: its request needs no replay") \
 	X(STEERED,	 XDP_DROP, "taken up by the steering stage, which counts what became of it") \
 	X(BROKEN,	 XDP_DROP, "a map of ours is missing or unfilled") \
 
@@ -282,6 +331,7 @@ enum bt_xdp_exit {
 	X(VIP_KEPT,	 UNSPEC, "from a VIP that the peer holds: of what began here and is left to this host") \
 	X(VIP_OWN,	 SHOT,	 "to a VIP that this host holds: it has no business on the wire") \
 	X(VIP_HELD,	 SHOT,	 "from a VIP, but this host may not send it") \
+	X(RECEIPT_SENT,	 UNSPEC, "copy of an answer, for the host that would replay its request") \
 	X(ARP_SENT,	 UNSPEC, "ARP or NA claiming a VIP, gate open and leased") \
 	X(ARP_HELD,	 SHOT,	 "ARP or NA claiming a VIP, but this host may not") \
 
@@ -404,6 +454,7 @@ enum bt_event_kind {
 
 #define BT_EV_BY_MARK	(1u << 8)	/* a marked frame showed it, not a pulse */
 #define BT_EV_BY_LISTENER (1u << 9)	/* the server's socket was gone */
+#define BT_EV_BY_WATCH	(1u << 10)	/* the watchdog found the peer dead */
 
 struct bt_event {
 	__u64 at_ns;
@@ -413,6 +464,83 @@ struct bt_event {
 	__u64 to;
 	__u64 arg;
 };
+
+/* ---- cluster mode: watchdog and replay ------------------------------------------------------------ */
+
+/*
+ * By what the watchdog judges. Map ct_watch, 1 entry, mmapable. Writer: batond, while it runs; what it last wrote holds on when it is
+ * stopped. The watchdog judges only under the generation that its timer was armed with.
+ */
+struct bt_watch_own {
+	__u64 generation;	/* 0: it judges nothing */
+	__u64 interval_ns;	/* between two looks; one that comes later than half of it gives no verdict, and begins anew */
+	__u64 detect_ns[BT_PATHS_MAX];	/* silence by which the peer is dead on a path, as the prober's report has it */
+	__u64 lease_ns;		/* what a gate that it opens lives by until batond renews */
+	__u64 router_ns;	/* BT_WATCH_ROUTER: when a router last answered; it must be later than the last pulse */
+	__u32 votes;		/* bit i: path i has a vote; none: no verdict */
+	__u32 flags;		/* BT_WATCH_* */
+};
+
+#define BT_WATCH_ROUTER	(1u << 0)
+
+/*
+ * Map st_watch, 1 entry. Writer: kernel. Never updated from userspace: that cancels the timer. Pinned: without a pin it ends with
+ * its loader.
+ */
+struct bt_watch {
+	struct bpf_timer timer;
+	__u64 generation;	/* it was armed with; callbacks of an earlier one do nothing */
+	__u64 due_ns;		/* when it should look next */
+	__u64 fair_ns;		/* since when it has looked on time: silence before that is not counted */
+	__u64 looks, late;	/* how often, and how often too late */
+};
+
+/* Map cfg_replay, 1 entry. Writer: batond. */
+struct bt_replay_own {
+	__u32 slots;		/* of st_replay; 0: nothing is kept */
+	__u32 zero;
+	__u64 window_ns;	/* what is younger when it is overwritten counts as lost */
+};
+
+/* Map st_replay_at, 1 entry, mmapable. Writer: kernel. */
+struct bt_replay_at {
+	__u64 next;		/* number of the next entry, from 0: it goes to slot next % slots */
+	__u64 kept;
+	__u64 receipts;
+	__u64 too_long;		/* not kept: longer than BT_REPLAY_FRAME */
+	__u64 overrun;		/* overwritten while younger than the window */
+};
+
+enum bt_replay_kind { BT_REPLAY_REQUEST = 1, BT_REPLAY_RECEIPT };
+
+/* Map st_replay, mmapable, as many slots as `replay-memory` has room for (at least 1). Writer: kernel; `seq` last. */
+struct bt_replay {
+	__u64 seq;		/* 1 + number of the entry; 0: none, or being written */
+	__u64 at_ns;		/* when it came */
+	__u32 ifindex;		/* by which interface */
+	__u16 group;		/* slot */
+	__u16 len;		/* of the frame */
+	__u8  kind;		/* enum bt_replay_kind */
+	__u8  zero[7];
+	__u8  frame[BT_REPLAY_FRAME];	/* from its Ethernet header on */
+};
+
+/*
+ * How the holder shows its answers to the peer: a copy of each SIP response that leaves over UDP from a VIP of a group with
+ * BT_GROUP_REPLAY. Map ct_receipt, per group, mmapable. Writer: batond. The source address is the mark MARK_RECEIPT.
+ */
+struct bt_receipt {
+	__u64 from;		/* mark_number(); 0: none are sent */
+	__u64 to;		/* the peer's Ethernet address there, as mark_read() has it */
+	__u32 ifindex;
+	__u32 zero;
+};
+
+/*
+ * Frames that came twice around a move in cluster mode: directly, and sent on by the old holder. Map st_twin, LRU hash, key u64 (SipHash
+ * of addresses, ports, id, checksum and length), value: when the first copy was let in. Writer: kernel.
+ */
+#define BT_TWIN_NS	5000000ULL	/* so long after an opening copies are looked for */
 
 /* ---- steering: [pool] sections, design §4.7 ------------------------------------------------------ */
 
@@ -643,12 +771,13 @@ struct bt_trace {
 };
 
 #define BT_LAYOUTS(X) \
-	X(bt_meta, 48) X(bt_node, 72) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 8) \
+	X(bt_meta, 48) X(bt_node, 72) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 16) \
 	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
 	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
 	X(bt_event, 40) X(bt_drain, 16) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
 	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 184) X(bt_follow, 8) X(bt_pool_seen, 16) \
-	X(bt_slow, 2080) X(bt_trace, 64)
+	X(bt_slow, 2080) X(bt_trace, 64) X(bt_door, 8) X(bt_rule, 8) X(bt_rules, 128) X(bt_watch_own, 72) X(bt_watch, 56) \
+	X(bt_replay_own, 16) X(bt_replay_at, 40) X(bt_replay, 2048) X(bt_receipt, 24)
 
 #define BT_ASSERT(type, size) \
 	_Static_assert(sizeof(struct type) == (size), "layout of " #type " changed: bump BT_ABI");

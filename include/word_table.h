@@ -21,6 +21,7 @@ enum word_cause {
 	WORD_ARM,		/* controller: healthy, and term + 1 is on disk */
 	WORD_CLAIM,		/* controller: wants the role; the number is on disk */
 	WORD_OPEN_ALONE,	/* controller: claim not acknowledged, peer found dead */
+	WORD_FOUND_DEAD,	/* kernel, without a witness: nothing came from the peer by any path; term + 1 is on disk */
 	WORD_LEAVE,		/* kernel or controller: hand over */
 	WORD_RENUMBER,		/* controller: the peer, not open, has a higher number */
 	WORD_CLOSE,		/* controller: fence, stop, ill health */
@@ -56,6 +57,7 @@ enum word_after {
 	X(RELAY, MINE,	  CLAIM,	   ARMED, ABOVE) \
 	X(RELAY, PEERS,	  CLAIM,	   ARMED, ABOVE) \
 	X(ARMED, MINE,	  OPEN_ALONE,	   OPEN,  SAME) \
+	X(ARMED, PEERS,	  FOUND_DEAD,	   OPEN,  NEXT) \
 	X(OPEN,	 MINE,	  LEAVE,	   RELAY, SAME) \
 	X(OPEN,	 MINE,	  RENUMBER,	   OPEN,  ABOVE) \
 	X(SHUT,	 NOBODYS, CLOSE,	   SHUT,  SAME) \

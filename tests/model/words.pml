@@ -69,7 +69,7 @@ short marks[2];			/* frames sent on in any life */
 byte to, after;			/* between the statements of one step; 0 outside */
 
 #include "law.pml"
-#if LAW_CAUSES != 8
+#if LAW_CAUSES != 9
 #error word_table.h has a cause that the model does not know, or has lost one
 #endif
 

@@ -10,11 +10,11 @@
 
 #define MAPS_OF_TC(X) \
 	X(cfg_group) X(cfg_vip4) X(cfg_vip6) X(st_word) X(ct_lease) X(st_linger) X(st_live) X(st_seen) X(st_due) \
-	X(st_count_tc) X(ct_drain) X(cfg_steer) X(st_young) X(st_dialog)
+	X(st_count_tc) X(ct_drain) X(cfg_steer) X(st_young) X(st_dialog) X(ct_receipt)
 #define MAPS_OF_XDP(X) \
 	X(meta) X(cfg_node) X(cfg_path) X(cfg_gidx) X(st_heard) X(st_pair) X(st_listen) X(st_neigh) X(st_frag) X(st_count) \
 	X(st_stage) X(cfg_service4) X(cfg_service6) X(cfg_pool) X(st_last) X(st_follow) X(st_pool) X(st_pool_seen) \
-	X(st_steer)
+	X(st_steer) X(cfg_door) X(ct_rules) X(ct_watch) X(st_watch) X(cfg_replay) X(st_replay_at) X(st_replay) X(st_twin)
 
 /* Gives the variable @map its number among the maps of every simulated kernel. */
 void kernel_learn(void *map, const char *name, uint32_t type, uint32_t key, uint32_t value, uint32_t max);

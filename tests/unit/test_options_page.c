@@ -128,6 +128,10 @@ static const struct row {
 	{ SEC_POOL, "drain-deadline", "0", "0 or 1s .. 86400s", "at once", { "500ms", "86401s", "60", "" },
 	  SYS("steer", "a_deadline_ends_it") },
 
+	{ SEC_GROUP, "cluster-mac", "unicast", "unicast, multicast, igmp", "restart", { "broadcast", "Unicast", "" }, LATER },
+	{ SEC_GROUP, "vip-placement", "netlink", "netlink, resident", "restart", { "lo", "" }, LATER },
+	{ SEC_GROUP, "replay", "yes", "yes, no", "at once", { "true", "" }, LATER },
+	{ SEC_GROUP, "replay-window", "0", "0 or 1ms .. 10s", "at once", { "500us", "11s", "60", "" }, LATER },
 	{ SEC_GROUP, "sip-address", "none", "ADDRESS/LENGTH [dev IF], one line each", "restart",
 	  { "10.0.0.1", "10.0.0.1/33", "127.0.0.1/8", "224.0.0.1/4", "" }, NET("calls", "test_calls_over_ipv6_and_ipv4_move_together") },
 	{ SEC_GROUP, "sip-port", "5060", "1 .. 65535, each with /udp, /tcp, /tls, /ws or none", "restart",

@@ -52,7 +52,7 @@ static void law_only_these_open(uint64_t from, enum word_cause c, uint64_t other
 	(void)other;
 	if (BT_WORD_MODE(to) != BT_OPEN || BT_WORD_MODE(from) == BT_OPEN)
 		return;
-	LAW(BT_WORD_MODE(from) == BT_ARMED && (c == WORD_HEARD_LETGO || c == WORD_OPEN_ALONE),
+	LAW(BT_WORD_MODE(from) == BT_ARMED && (c == WORD_HEARD_LETGO || c == WORD_OPEN_ALONE || c == WORD_FOUND_DEAD),
 	    "%s --%s--> open: only an armed gate may open", word_mode_text(from), word_cause_text(c));
 }
 

@@ -46,6 +46,8 @@ enum opt_section {
 #define CONF_LINES_WIDE	64	/* the same of [TServer] and [group], which has those too */
 #define CONF_LINE_ARGS	UINT32_MAX	/* said by batond's arguments, not by the file */
 
+enum conf_cluster_mac { CLUSTER_UNICAST, CLUSTER_MULTICAST, CLUSTER_IGMP };
+enum conf_placement { PLACE_NETLINK, PLACE_RESIDENT };
 enum conf_mode { MODE_TAKEOVER, MODE_CLUSTER, MODE_PROXY, MODE_SINGLE_HOST };
 enum conf_xdp { XDP_AUTO, XDP_NATIVE, XDP_GENERIC, XDP_OFF };
 enum conf_arbiter { ARBITER_NONE, ARBITER_ROUTER, ARBITER_ETCD };
@@ -130,6 +132,10 @@ enum conf_script { SCRIPT_NOTIFY, SCRIPT_ALARM, SCRIPT_UP, SCRIPT_DOWN, SCRIPT__
 struct conf_group {
 	char name[BT_NAME_MAX];
 	enum conf_mode mode;
+	enum conf_cluster_mac cluster_mac;
+	enum conf_placement placement;
+	bool replay;
+	uint64_t replay_window_ns;		/* 0: twice the detection time */
 	char dev[IF_NAMESIZE];
 	uint32_t first_vip, n_vips;		/* slice of conf.vips */
 	struct conf_port ports[CONF_PORTS_MAX];

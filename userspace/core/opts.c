@@ -27,6 +27,11 @@ static const char *const modes[] = {
 	[MODE_TAKEOVER] = "takeover", [MODE_CLUSTER] = "cluster", [MODE_PROXY] = "proxy",
 	[MODE_SINGLE_HOST] = "single-host", NULL
 };
+static const char *const cluster_macs[] = {
+	[CLUSTER_UNICAST] = "unicast", [CLUSTER_MULTICAST] = "multicast", [CLUSTER_IGMP] = "igmp", NULL
+};
+static const char *const replays[] = { "no", "yes", NULL };
+static const char *const placements[] = { [PLACE_NETLINK] = "netlink", [PLACE_RESIDENT] = "resident", NULL };
 static const char *const protocols[] = { "addp", NULL };
 static const char *const service_types[] = { "trunk", "msml", "device", NULL };
 static const char *const dr_forwards[] = { "off", "no-agent", "oos", NULL };
@@ -177,6 +182,14 @@ static const struct opt table[] = {
 
 	{ GROUP("mode", AT_RESTART, OPT_ENUM, mode), .words = modes, .def = "takeover",
 	  .help = "how the VIPs move" },
+	{ GROUP("cluster-mac", AT_RESTART, OPT_ENUM, cluster_mac), .words = cluster_macs, .def = "unicast", IDLE,
+	  .help = "mode cluster: kind of the Ethernet address that both hosts hear" },
+	{ GROUP("vip-placement", AT_RESTART, OPT_ENUM, placement), .words = placements, .def = "netlink", IDLE,
+	  .help = "addresses come and go with the role, or live on both hosts and only the open gate answers for them" },
+	{ GROUP("replay", AT_ONCE, OPT_BOOL, replay), .words = replays, .def = "yes", IDLE,
+	  .help = "mode cluster: after the holder's death its unanswered requests are put before this host's server" },
+	{ GROUP("replay-window", AT_ONCE, OPT_TIME, replay_window_ns), NUMBER("0", 1 * MS, 10 * SEC), .zero = true, IDLE,
+	  .help = "how old such a request may be; 0: twice the detection time" },
 	{ GROUP("interface", AT_RESTART, OPT_IFACE, dev), .required = true,
 	  .help = "where the VIPs are installed" },
 	{ LIST(SEC_GROUP, "sip-address", AT_RESTART, OPT_VIP), .required = true,

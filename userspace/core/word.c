@@ -93,6 +93,7 @@ const char *word_cause_text(enum word_cause cause)
 	static const char *const text[WORD_CAUSE__N] = {
 		[WORD_HEARD_HIGHER] = "heard-higher", [WORD_HEARD_LETGO] = "heard-letgo",
 		[WORD_ARM] = "arm", [WORD_CLAIM] = "claim", [WORD_OPEN_ALONE] = "open-alone",
+		[WORD_FOUND_DEAD] = "found-dead",
 		[WORD_LEAVE] = "leave", [WORD_RENUMBER] = "renumber", [WORD_CLOSE] = "close",
 	};
 

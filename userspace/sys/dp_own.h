@@ -64,7 +64,16 @@
 	X(st_pool_seen, struct bt_pool_seen, 1 + BT_POOLS_MAX) \
 	X(st_steer, struct bt_count, BT_S__N) \
 	X(ev_slow, struct { }, BT_SLOW_BYTES) \
-	X(ev_trace, struct { }, BT_TRACE_BYTES)
+	X(ev_trace, struct { }, BT_TRACE_BYTES) \
+	X(cfg_door, struct bt_door, BT_DOORS_MAX) \
+	X(ct_rules, struct bt_rules, BT_GROUPS_MAX) \
+	X(ct_watch, struct bt_watch_own, 1) \
+	X(st_watch, struct bt_watch, 1) \
+	X(cfg_replay, struct bt_replay_own, 1) \
+	X(st_replay_at, struct bt_replay_at, 1) \
+	X(st_replay, struct bt_replay, 1) \
+	X(ct_receipt, struct bt_receipt, BT_GROUPS_MAX) \
+	X(st_twin, __u64, BT_TWIN_MAX)
 
 enum dp_map {
 #define DP_ENUM(name, value, entries) DP_##name,
