@@ -130,7 +130,7 @@ struct frame {
 	uint8_t data[FRAME_MAX];
 };
 
-#define MAPS_MAX	40
+#define MAPS_MAX	64
 #define RING_MAX	64
 
 struct kernel {
