@@ -2,8 +2,8 @@
 /*
  * acknowledged: can two gates be open when no gate opens but on the peer's let-go? (Never.)
  *
- * That is every rule of both modes but the unacknowledged opening, which witness.pml is about. No clock, no
- * lease: it must hold without.
+ * That is every rule of both modes but the unacknowledged openings: the controller's, which witness.pml is about, and the
+ * watchdog's (FOUND_DEAD), which only a pair without a witness has: available.pml. No clock, no lease: it must hold without.
  *
  * A controller reads the word, decides, and stores by compare-and-swap; between the two it may be stopped for
  * ever, killed, or started again (apply() and group_decide() in ha/group.c). A kernel may let go at any time
@@ -103,6 +103,9 @@ active [2] proctype host()
 	:: d_step { IDLE -> law_CLOSE(); decide(0) }
 #ifdef HOLE_OPEN_UNACKNOWLEDGED
 	:: d_step { IDLE -> law_OPEN_ALONE(); decide(0) }
+#endif
+#ifdef HOLE_FOUND_DEAD
+	:: d_step { law_FOUND_DEAD(); new_word(0, 0); become(to) }
 #endif
 #ifdef HOLE_RELAY_REOPENS
 	:: d_step { MODE(w[me]) == RELAY && MINE(me) -> become(WORD(NUM(w[me]), OPEN)) }

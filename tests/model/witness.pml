@@ -11,6 +11,8 @@
  * clock; so does an answer that is on its way. The best case is kept of each (answered now, a probe that left
  * now), because a worse one is never dangerous: a lease only ever permits.
  *
+ * The watchdog's opening (FOUND_DEAD) is not in here: beside a lock no timer is armed (group_watches() in ha/watch.c).
+ *
  * Stopped between reading and storing: of the changes of the word only the opening without acknowledgement
  * rests on something that can become false, so only it is told apart into decision and compare-and-swap.
  *
@@ -178,6 +180,11 @@ active [2] proctype host()
 	/* The unacknowledged opening: judge_claiming() in core/judge.c; that the verdict is "dead" is not asked. */
 	:: d_step { CLAIMS(me) && waited[me] >= W && HELD(me) > 0 && !decided[me] -> decided[me] = 1 }
 	:: d_step { decided[me] -> law_OPEN_ALONE(); new_word(0, 0); become(to) }
+
+#ifdef HOLE_FOUND_DEAD	/* the watchdog opens beside a lock: its lease is written before the word, and never asked back */
+	:: d_step { MODE(w[me]) == ARMED && PEERS(me) && TERM(NUM(w[me])) < TERMS ->
+		law_FOUND_DEAD(); new_word(0, 0); lease[me] = L; become(to) }
+#endif
 
 	/* The lease, reckoned ... */
 	:: d_step { MODE(w[me]) == ARMED || MODE(w[me]) == OPEN ->

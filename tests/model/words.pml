@@ -2,7 +2,7 @@
 /*
  * words: two hosts' words, what their kernels make of what they hear, and a channel that does anything.
  *
- * Included by acknowledged.pml and witness.pml. The changes themselves are law.pml, made of
+ * Included by acknowledged.pml, witness.pml and available.pml. The changes themselves are law.pml, made of
  * include/word_table.h; what stands here is who may take which change when, and each place names the C
  * function that holds the same condition.
  *
@@ -43,8 +43,10 @@
 #define TERM(n)		(((n) + 1) / 2)
 #define OWN(term, host)	(2 * (term) - 1 + (host))
 
+#ifndef me
 #define me	_pid			/* 0: A, 1: B */
 #define peer	(1 - _pid)
+#endif
 
 /* word_whose() in bpf/word.h and core/word.c. */
 #define NOBODYS(h)	(NUM(w[h]) == 0)
