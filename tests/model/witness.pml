@@ -11,7 +11,7 @@
  * clock; so does an answer that is on its way. The best case is kept of each (answered now, a probe that left
  * now), because a worse one is never dangerous: a lease only ever permits.
  *
- * The watchdog's opening (FOUND_DEAD) is not in here: beside a lock no timer is armed (group_watches() in ha/watch.c).
+ * The watchdog's opening (FOUND_DEAD) is not in here: beside a lock no timer is armed.
  *
  * Stopped between reading and storing: of the changes of the word only the opening without acknowledgement
  * rests on something that can become false, so only it is told apart into decision and compare-and-swap.
