@@ -13,6 +13,7 @@
 #include "gate.h"
 #include "maps_tc.h"
 #include "parse.h"
+#include "receipt.h"
 #include "tos.h"
 #include "vip.h"
 
@@ -51,6 +52,8 @@ static __always_inline bool frame_follows(const struct frame *f)
 struct leaving {
 	__u32 group;
 	__u32 sip;	/* its dialog is to be noted */
+	__u32 receipt;	/* it is to be shown to the peer */
+	__u32 zero;
 	__u64 now;
 };
 
@@ -77,6 +80,7 @@ static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const stru
 	if (gate_is_open(&gate)) {
 		if (live_is_counted(f))
 			live_count(f, vip, BT_OUT, kind, now);
+		ret->receipt = receipt_is_due(f, vip, kind);
 		return BT_T_VIP_SENT;
 	}
 	if (BT_WORD_MODE(gate.word) != BT_OPEN && drain_keeps_any(vip->group, now))
@@ -189,16 +193,24 @@ static __always_inline void follow(struct __sk_buff *skb, struct headers *h, con
 	}
 	if (exit == BT_T_VIP_SENT || exit == BT_T_VIP_LINGER || exit == BT_T_VIP_RESET || exit == BT_T_VIP_KEPT)
 		mark_frame(skb, h, leaving->group);
+	if (leaving->receipt)
+		receipt_send(skb, leaving->group);
 }
 
 SEC("tc")
 int baton_tc(struct __sk_buff *skb)
 {
+	struct bt_receipt *receipt = receipt_way(skb);
 	struct leaving leaving = {};
 	__u32 len = skb->len, exit;
 	struct frame f = {};
 
 	count_exit(&st_count_tc, BT_T_TOTAL, len);
+	if (receipt) {
+		exit = receipt_leaves(skb, receipt);
+		count_exit(&st_count_tc, exit, len);
+		return verdicts[exit];
+	}
 	pull(skb, HEADERS);	/* headers may lie in page fragments; what cannot be pulled is read as far as it goes */
 	read_frame(skb, &f.h);
 	f.data = (void *)(long)skb->data;

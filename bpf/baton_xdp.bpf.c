@@ -15,6 +15,7 @@
 #include "parse.h"
 #include "pulse.h"
 #include "relay.h"
+#include "replay.h"
 #include "stage.h"
 #include "steer.h"
 #include "vip.h"
@@ -45,6 +46,8 @@ static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struc
 	if (crash == CRASH_LEFT && !gate_read(group, now, &gate))
 		return BT_X_BROKEN;
 	exit = gate_exit(&gate);
+	if (vip->flags & BT_VIP_CLUSTER && (exit == BT_X_VIP_ARMED || exit == BT_X_VIP_RELAY_LOST))
+		return BT_X_VIP_HEARD;
 	if (exit == BT_X_VIP_ARMED || exit == BT_X_VIP_RELAY_LOST)
 		exit = relay_in(ctx, &f->h, &gate, group, now);
 	return exit;
@@ -75,6 +78,8 @@ static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, c
 		return BT_X_VIP_MALFORMED;
 	now = bpf_ktime_get_boot_ns();
 	exit = vip_exit(ctx, f, vip, now);
+	if (exit == BT_X_VIP_HEARD)
+		return stage_tell(now, vip->group, 1 + vip->index, exit) ? STAGE_EXIT(BT_STAGE_CLUSTER) : BT_X_BROKEN;
 	if (exit != BT_X_VIP_ACCEPTED && exit != BT_X_VIP_TAKEN && exit != BT_X_VIP_KEPT)
 		return exit;
 	if (exit != BT_X_VIP_KEPT)
@@ -110,6 +115,7 @@ static __always_inline bool is_cut(const struct frame *f)
 static __always_inline __u32 host_in(const struct frame *f)
 {
 	struct bt_node *node = pulse_node();
+	struct bt_vip *vip;
 
 	if (f->h.broken || f->h.deep)
 		return BT_X_TRUNCATED;
@@ -117,6 +123,9 @@ static __always_inline __u32 host_in(const struct frame *f)
 		return BT_X_TRUNCATED;
 	if (node && is_pulse(f, node))
 		return STAGE_EXIT(BT_STAGE_PULSE);
+	vip = receipt_vip(f);
+	if (vip)
+		return stage_tell(0, vip->group, 1 + vip->index, BT_X_RECEIPT) ? STAGE_EXIT(BT_STAGE_CLUSTER) : BT_X_BROKEN;
 	if (!stage_steers())
 		return BT_X_NOT_OURS;
 	return stage_tell(0, 0, 0, 0) ? STAGE_EXIT(BT_STAGE_STEER) : BT_X_BROKEN;
@@ -209,13 +218,23 @@ int baton_calls(struct xdp_md *ctx)
 	return leave(ctx, stage ? calls_in(ctx, &h, stage) : BT_X_BROKEN);
 }
 
-/* A stage: for a VIP of a cluster whose gate is not open here. */
+/* A stage: for a VIP of a cluster whose gate is not open here; or perhaps the copy of an answer from there. */
 SEC("xdp")
 int baton_cluster(struct xdp_md *ctx)
 {
 	struct bt_stage *stage = stage_told();
+	struct frame f = {};
+	__u32 exit;
 
-	return leave(ctx, stage ? BT_X_VIP_HEARD : BT_X_BROKEN);
+	if (!stage)
+		return leave(ctx, BT_X_BROKEN);
+	read_frame(ctx, &f.h);
+	f.data = (void *)(long)ctx->data;
+	f.data_end = (void *)(long)ctx->data_end;
+	exit = stage->exit == BT_X_RECEIPT ? receipt_in(ctx, &f, stage->group) : replay_in(ctx, &f, stage->group, stage->now_ns);
+	if (exit == BT_X_NOT_OURS && stage_steers())
+		bpf_tail_call_static(ctx, &stages, BT_STAGE_STEER);
+	return leave(ctx, exit);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -73,6 +73,9 @@ static struct bpf_object *load(const char *which, struct bpf_object *maps)
 		if (maps && !bpf_map__is_internal(map))
 			CHECK(!bpf_map__reuse_fd(map, map_of(maps, bpf_map__name(map))), "reuse %s",
 			      bpf_map__name(map));
+	map = bpf_object__find_map_by_name(obj, "st_replay");
+	if (map)
+		CHECK(!bpf_map__set_max_entries(map, RIG_REPLAY_SLOTS), "st_replay");
 	CHECK(!bpf_object__load(obj), "%s does not load: %s", path, strerror(errno));
 	return obj;
 }
@@ -370,6 +373,15 @@ void rig_xdp_counts(uint64_t ret[BT_X__N])
 
 	counts("st_count", both, BT_X__N);
 	for (uint32_t i = 0; i < BT_X__N; i++)
+		ret[i] = both[2 * i];
+}
+
+void rig_tc_counts(uint64_t ret[BT_T__N])
+{
+	uint64_t both[2 * BT_T__N];
+
+	counts("st_count_tc", both, BT_T__N);
+	for (uint32_t i = 0; i < BT_T__N; i++)
 		ret[i] = both[2 * i];
 }
 

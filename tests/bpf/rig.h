@@ -36,6 +36,7 @@
 #define RIG_LINGER_MS	32000
 #define RIG_DIGEST	0x01020304u
 #define RIG_SEC		1000000000ULL
+#define RIG_REPLAY_SLOTS 64	/* of st_replay, as batond would have it */
 #define RIG_INTERVAL_NS	100000000ULL	/* between two pulses: so long that no test is too slow for it */
 
 #define CHECK(cond, ...) do { if (!(cond)) { \
@@ -76,6 +77,7 @@ uint32_t rig_xdp(const struct packet *in, struct packet *out, uint32_t *verdict)
 /* The same without a look at the counters: many runs. Returns the verdict. */
 uint32_t rig_verdict(const struct packet *in, struct packet *out);
 void rig_xdp_counts(uint64_t ret[BT_X__N]);
+void rig_tc_counts(uint64_t ret[BT_T__N]);
 uint32_t rig_tc(const struct packet *in, int *verdict);
 uint32_t rig_tc_frame(const struct packet *in, struct packet *out, int *verdict);	/* @out (may be NULL) gets the frame as it left */
 const char *rig_xdp_name(uint32_t exit);

@@ -318,6 +318,13 @@ long bpf_skb_store_bytes(struct __sk_buff *skb, __u32 off, const void *from, __u
 	return -1;
 }
 
+/* Nor are answers shown to the peer. */
+long bpf_clone_redirect(struct __sk_buff *skb, __u32 ifindex, __u64 flags)
+{
+	(void)skb, (void)ifindex, (void)flags;
+	return -1;
+}
+
 long bpf_l3_csum_replace(struct __sk_buff *skb, __u32 off, __u64 from, __u64 to, __u64 size)
 {
 	(void)skb, (void)off, (void)from, (void)to, (void)size;

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * test_replay: which requests and which answers are kept for a replay, in which order, and who is believed?
+ */
+#include "rig.h"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bpf/mark.h"
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+#define CLIENT4 "10.77.0.50"
+#define CLIENT6 "fd00::50"
+#define OPTIONS "OPTIONS sip:x@10.77.0.100 SIP/2.0\r\nVia: SIP/2.0/UDP c\r\n\r\n"
+#define ANSWER "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP c\r\n\r\n"
+#define LOOPBACK 1		/* test runs arrive there */
+#define COPY	0x42545243u	/* the first word of a copy's control block, receipt.h */
+
+static const uint8_t peer_mac[6] = { 0, 0x16, 0x3e, 0, 0, 2 };
+static struct bt_replay entry;
+
+static void set(const char *map, uint32_t i, const void *value)
+{
+	CHECK(!bpf_map_update_elem(rig_map(map), &i, value, BPF_ANY), "%s: %s", map, strerror(errno));
+}
+
+static struct bt_replay_at at(void)
+{
+	struct bt_replay_at at;
+	uint32_t zero = 0;
+
+	CHECK(!bpf_map_lookup_elem(rig_map("st_replay_at"), &zero, &at), "st_replay_at");
+	return at;
+}
+
+static const struct bt_replay *slot(uint32_t i)
+{
+	CHECK(!bpf_map_lookup_elem(rig_map("st_replay"), &i, &entry), "st_replay");
+	return &entry;
+}
+
+static void set_vip(const char *map, const char *text, uint32_t group, uint32_t index, uint32_t flags)
+{
+	struct bt_vip vip = { .group = group, .index = index, .flags = flags, .mac = { 3, 0, 0, 0, 0, 1 } };
+	struct in6_addr ip;
+
+	packet_ip(text, &ip);
+	CHECK(!bpf_map_update_elem(rig_map(map), strchr(text, ':') ? ip.s6_addr : ip.s6_addr + 12, &vip, BPF_ANY), "%s", text);
+}
+
+static void set_flags(uint32_t group, uint32_t flags)
+{
+	struct bt_group g;
+
+	CHECK(!bpf_map_lookup_elem(rig_map("cfg_group"), &group, &g), "cfg_group");
+	g.flags = flags;
+	set("cfg_group", group, &g);
+}
+
+/* A cluster of both groups, armed at the peer's number; @slots of the ring. */
+static void fresh(uint32_t slots, uint64_t window_ns)
+{
+	struct bt_replay_own own = { .slots = slots, .window_ns = window_ns };
+	struct bt_replay_at zero = {};
+	struct bt_receipt none = {};
+
+	rig_reset();
+	set("cfg_replay", 0, &own);
+	set("st_replay_at", 0, &zero);
+	memset(&entry, 0, sizeof(entry));
+	for (uint32_t i = 0; i < RIG_REPLAY_SLOTS; i++)
+		set("st_replay", i, &entry);
+	set_vip("cfg_vip4", RIG_VIP4, 0, RIG_V_SIP4, BT_VIP_CLUSTER);
+	set_vip("cfg_vip6", RIG_VIP6, 0, RIG_V_SIP6, BT_VIP_CLUSTER);
+	set_vip("cfg_vip4", RIG_OTHER4, 1, RIG_V_OTHER4, BT_VIP_CLUSTER);
+	for (uint32_t g = 0; g < 2; g++) {
+		set_flags(g, BT_GROUP_CLUSTER | BT_GROUP_REPLAY);
+		set("ct_receipt", g, &none);
+		rig_set_word(g, BT_WORD(7, 2, BT_ARMED));
+		rig_set_lease(g, rig_now() + 60 * RIG_SEC);
+	}
+}
+
+static void expect(const struct packet *p, uint32_t want, const char *what)
+{
+	uint32_t exit = rig_xdp(p, NULL, NULL);
+
+	CHECK(exit == want, "%s: %s, not %s", what, rig_xdp_name(exit), rig_xdp_name(want));
+}
+
+/* The entry of @number is this frame. */
+static void expect_kept(uint64_t number, const struct packet *p, uint32_t kind, uint32_t group, const char *what)
+{
+	const struct bt_replay *e = slot(number % RIG_REPLAY_SLOTS);
+
+	CHECK(e->seq == number + 1, "%s: slot %d has seq %d", what, (int)number, (int)e->seq);
+	CHECK(e->kind == kind && e->group == group && e->ifindex == LOOPBACK, "%s: kind %d, group %d, interface %d", what, e->kind,
+	      e->group, (int)e->ifindex);
+	CHECK(e->len == p->len && !memcmp(e->frame, p->data, p->len), "%s: %d of %d bytes, or others", what, e->len, (int)p->len);
+	CHECK(rig_now() - e->at_ns < 60 * RIG_SEC, "%s: its time", what);
+}
+
+static void test_kept(void **state)
+{
+	struct packet p;
+	uint64_t n = 0;
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	for (int vlans = 0; vlans <= 2; vlans++)
+		for (int v6 = 0; v6 <= 1; v6++) {
+			packet_make(&p, &(struct packet_spec){ .vlans = vlans, .from = v6 ? CLIENT6 : CLIENT4,
+							       .to = v6 ? RIG_VIP6 : RIG_VIP4, .text = OPTIONS });
+			expect(&p, BT_X_VIP_COPIED, "a request");
+			expect_kept(n++, &p, BT_REPLAY_REQUEST, 0, "a request");
+		}
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_OTHER4, .text = "INVITE sip:x SIP/2.0\r\n\r\n" });
+	expect(&p, BT_X_VIP_COPIED, "of the other group");
+	expect_kept(n++, &p, BT_REPLAY_REQUEST, 1, "of the other group");
+	CHECK(at().next == n && at().kept == n && !at().receipts && !at().overrun, "%d, %d kept", (int)at().next, (int)at().kept);
+}
+
+static void expect_none(const struct packet_spec *spec, uint32_t want, const char *what)
+{
+	struct packet p;
+
+	packet_make(&p, spec);
+	expect(&p, want, what);
+	CHECK(!at().next, "%s: kept", what);
+}
+
+static void test_not_kept(void **state)
+{
+	struct packet_spec spec = { .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS };
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	expect_none(&(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = "ACK sip:x SIP/2.0\r\n\r\n" }, BT_X_VIP_HEARD, "an ACK");
+	expect_none(&(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = ANSWER }, BT_X_VIP_HEARD, "a response");
+	expect_none(&(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = "\r\n\r\n" }, BT_X_VIP_HEARD, "a keep-alive");
+	expect_none(&(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS, .proto = IPPROTO_TCP }, BT_X_VIP_HEARD, "TCP");
+	expect_none(&(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS, .fragmented = true, .frag = PACKET_MORE },
+		    BT_X_VIP_HEARD, "a first fragment");
+	expect_none(&(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS, .fragmented = true, .frag = 64 },
+		    BT_X_VIP_HEARD, "a later fragment");
+	set_flags(0, BT_GROUP_CLUSTER);
+	expect_none(&spec, BT_X_VIP_HEARD, "replay = no");
+	set_flags(0, BT_GROUP_CLUSTER | BT_GROUP_REPLAY);
+	rig_set_word(0, BT_WORD(7, 2, BT_SHUT));
+	expect_none(&spec, BT_X_VIP_SHUT, "a shut gate opens for nobody");
+	rig_set_word(0, BT_WORD(7, 1, BT_OPEN));
+	expect_none(&spec, BT_X_VIP_ACCEPTED, "an open gate");
+	fresh(0, 0);
+	expect_none(&spec, BT_X_VIP_HEARD, "a ring without slots");
+}
+
+static void test_modes(void **state)
+{
+	static const uint64_t words[] = { BT_WORD(7, 2, BT_ARMED), BT_WORD(8, 1, BT_ARMED), BT_WORD(7, 1, BT_RELAY) };
+	struct packet p;
+
+	(void)state;
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS });
+	for (size_t i = 0; i < N(words); i++) {
+		fresh(RIG_REPLAY_SLOTS, 0);
+		rig_set_word(0, words[i]);
+		rig_set_lease(0, 0);		/* of no matter: it ends while our controller is stopped */
+		expect(&p, BT_X_VIP_COPIED, "armed, claiming, or just let go");
+		expect_kept(0, &p, BT_REPLAY_REQUEST, 0, "armed, claiming, or just let go");
+	}
+}
+
+static void test_too_long(void **state)
+{
+	static char text[2100] = "OPTIONS sip:x@10.77.0.100 SIP/2.0\r\nSubject: ";
+	uint32_t head = 14 + 20 + 8;
+	struct packet p;
+
+	(void)state;
+	memset(text + strlen(text), 'x', sizeof(text) - strlen(text));
+	fresh(RIG_REPLAY_SLOTS, 0);
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .payload = text, .payload_len = BT_REPLAY_FRAME - head });
+	expect(&p, BT_X_VIP_COPIED, "as long as can be kept");
+	expect_kept(0, &p, BT_REPLAY_REQUEST, 0, "as long as can be kept");
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .payload = text, .payload_len = BT_REPLAY_FRAME - head + 1 });
+	expect(&p, BT_X_VIP_HEARD, "one byte more");
+	CHECK(at().too_long == 1 && at().next == 1, "%d too long, %d kept", (int)at().too_long, (int)at().next);
+}
+
+/* The ring goes round: the oldest is overwritten, and that is counted if it was younger than the window. */
+static void test_wrap(void **state)
+{
+	struct packet p;
+
+	(void)state;
+	for (int young = 0; young <= 1; young++) {
+		fresh(RIG_REPLAY_SLOTS / 2, young ? 3600 * RIG_SEC : 0);
+		for (uint32_t i = 0; i < RIG_REPLAY_SLOTS; i++) {
+			packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS, .sport = 1024 + i });
+			expect(&p, BT_X_VIP_COPIED, "a request");
+		}
+		for (uint32_t i = 0; i < RIG_REPLAY_SLOTS / 2; i++)
+			CHECK(slot(i)->seq == RIG_REPLAY_SLOTS / 2 + i + 1, "slot %u has seq %d", i, (int)slot(i)->seq);
+		CHECK(!slot(RIG_REPLAY_SLOTS / 2)->seq, "a slot beyond what is configured");
+		CHECK(at().overrun == (young ? RIG_REPLAY_SLOTS / 2 : 0), "%d overwritten too young", (int)at().overrun);
+	}
+}
+
+#define WRITERS 4
+#define WRITES 500
+
+static void *write_many(void *arg)
+{
+	for (int i = 0; i < WRITES; i++)
+		rig_verdict(arg, NULL);
+	return NULL;
+}
+
+/* Several CPUs at once: no number twice, none left out. */
+static void test_numbers(void **state)
+{
+	pthread_t thread[WRITERS];
+	uint64_t top = (uint64_t)WRITERS * WRITES, low = top - RIG_REPLAY_SLOTS;
+	struct packet p;
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = OPTIONS });
+	for (int i = 0; i < WRITERS; i++)
+		CHECK(!pthread_create(&thread[i], NULL, write_many, &p), "thread");
+	for (int i = 0; i < WRITERS; i++)
+		pthread_join(thread[i], NULL);
+	CHECK(at().next == top && at().kept == top, "%d numbers, %d kept of %d", (int)at().next, (int)at().kept, (int)top);
+	for (uint64_t n = low; n < top; n++)
+		expect_kept(n, &p, BT_REPLAY_REQUEST, 0, "one of many");
+}
+
+/* ---- receipts ------------------------------------------------------------------------------------- */
+
+static struct mark_of receipt_mark(uint32_t slot)
+{
+	return (struct mark_of){ MARK_RECEIPT, rig_name_hash(slot), 0, RIG_PEER_BOOT, RIG_BOOT };
+}
+
+static void make_receipt(struct packet *p, const struct mark_of *of, const struct packet_spec *spec)
+{
+	packet_make(p, spec);
+	mark_write(p->data + 6, mark_number(rig_node()->key_in, of));
+}
+
+static void test_receipt(void **state)
+{
+	struct mark_of of;
+	struct packet p;
+	uint64_t n = 0;
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	rig_believe();
+	of = receipt_mark(0);
+	for (int vlans = 0; vlans <= 2; vlans++)
+		for (int v6 = 0; v6 <= 1; v6++) {
+			make_receipt(&p, &of, &(struct packet_spec){ .vlans = vlans, .from = v6 ? RIG_VIP6 : RIG_VIP4,
+								     .to = v6 ? CLIENT6 : CLIENT4, .text = ANSWER });
+			expect(&p, BT_X_RECEIPT, "the peer's copy");
+			expect_kept(n++, &p, BT_REPLAY_RECEIPT, 0, "the peer's copy");
+		}
+	make_receipt(&p, &of, &(struct packet_spec){ .from = RIG_VIP4, .to = CLIENT4, .text = ANSWER, .fragmented = true,
+						     .frag = PACKET_MORE });
+	expect(&p, BT_X_RECEIPT, "the first piece of a long one");
+	expect_kept(n++, &p, BT_REPLAY_RECEIPT, 0, "the first piece of a long one");
+	make_receipt(&p, &of, &(struct packet_spec){ .from = RIG_VIP4, .to = CLIENT4, .text = OPTIONS });
+	expect(&p, BT_X_RECEIPT, "a marked request ends");
+	CHECK(at().next == n && at().receipts == n && !at().kept, "%d numbers, %d receipts", (int)at().next, (int)at().receipts);
+}
+
+static void expect_forged(const struct mark_of *of, const char *vip, const char *what)
+{
+	struct packet p;
+
+	make_receipt(&p, of, &(struct packet_spec){ .from = vip, .to = CLIENT4, .text = ANSWER });
+	expect(&p, BT_X_NOT_OURS, what);
+	CHECK(!at().next, "%s: kept", what);
+}
+
+static void test_forged(void **state)
+{
+	struct mark_of right, of;
+	struct packet p;
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	right = receipt_mark(0);
+	expect_forged(&right, RIG_VIP4, "nobody is believed yet");
+	rig_believe();
+#define TRY(field, value, what) do { of = right; of.field = value; expect_forged(&of, RIG_VIP4, what); } while (0)
+	TRY(kind, MARK_HELP, "another kind");
+	TRY(name_hash, rig_name_hash(1), "another group's mark");
+	TRY(number, 1, "with a number");
+	TRY(boot, RIG_PEER_BOOT + 1, "another life of the peer");
+	TRY(to_boot, RIG_BOOT + 1, "another life of ours");
+#undef TRY
+	expect_forged(&right, RIG_OTHER4, "another group's VIP");
+	packet_make(&p, &(struct packet_spec){ .from = RIG_VIP4, .to = CLIENT4, .text = ANSWER });
+	memcpy(p.data + 6, peer_mac, 6);
+	expect(&p, BT_X_NOT_OURS, "the peer's plain address");
+	set_flags(0, BT_GROUP_CLUSTER);
+	expect_forged(&right, RIG_VIP4, "replay = no");
+	CHECK(!at().next, "kept");
+}
+
+/* ---- copies, on their way out --------------------------------------------------------------------- */
+
+static int listen_on_loopback(void)
+{
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = LOOPBACK };
+	int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+
+	CHECK(fd >= 0 && !bind(fd, (struct sockaddr *)&ll, sizeof(ll)), "packet socket: %s", strerror(errno));
+	return fd;
+}
+
+/* Did a frame with these bytes leave by the loopback? Others' frames may pass there too. */
+static bool left(int fd, const struct packet *p, int wait_ms)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	struct sockaddr_ll from;
+	uint8_t data[PACKET_MAX];
+	socklen_t size;
+	ssize_t n;
+
+	while (poll(&poll_fd, 1, wait_ms) > 0) {
+		size = sizeof(from);
+		n = recvfrom(fd, data, sizeof(data), 0, (struct sockaddr *)&from, &size);
+		if (n == (ssize_t)p->len && from.sll_pkttype == PACKET_OUTGOING && !memcmp(data, p->data, p->len))
+			return true;
+	}
+	return false;
+}
+
+static void show_to(uint32_t group, uint64_t from, uint32_t ifindex)
+{
+	struct bt_receipt way = { .from = from, .to = mark_read(peer_mac), .ifindex = ifindex };
+
+	set("ct_receipt", group, &way);
+}
+
+/* The answer leaves as it came; does a copy? The program that would readdress it does not stand on the loopback. */
+static void expect_copy(const struct packet_spec *spec, uint32_t exit, bool want, const char *what)
+{
+	int fd = listen_on_loopback();
+	struct packet p, out;
+	uint32_t got;
+	bool is;
+
+	packet_make(&p, spec);
+	got = rig_tc_frame(&p, &out, NULL);
+	CHECK(got == exit, "%s: %s, not %s", what, rig_tc_name(got), rig_tc_name(exit));
+	CHECK(out.len == p.len && !memcmp(out.data, p.data, p.len), "%s: the answer itself was changed", what);
+	is = left(fd, &p, want ? 5000 : 20);
+	CHECK(is == want, "%s: %s", what, want ? "no copy left" : "a copy left");
+	close(fd);
+}
+
+static void test_copies(void **state)
+{
+	struct packet_spec spec = { .from = RIG_VIP4, .to = CLIENT4, .text = ANSWER };
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	rig_open_gate(0);
+	expect_copy(&spec, BT_T_VIP_SENT, false, "nobody to be shown it");
+	show_to(0, 0x123456789a02, LOOPBACK);
+	expect_copy(&spec, BT_T_VIP_SENT, true, "a response");
+	spec.text = OPTIONS;
+	expect_copy(&spec, BT_T_VIP_SENT, false, "a request");
+	spec.text = ANSWER;
+	spec.to = RIG_OTHER4;
+	expect_copy(&spec, BT_T_VIP_SENT, false, "to another VIP of ours");
+	spec.to = CLIENT4;
+	spec.proto = IPPROTO_TCP;
+	expect_copy(&spec, BT_T_VIP_SENT, false, "over TCP");
+	spec.proto = 0;
+	show_to(0, 0x123456789a02, 0x7ffffff0);
+	expect_copy(&spec, BT_T_VIP_SENT, false, "no such interface: the answer does not suffer");
+	show_to(0, 0x123456789a02, LOOPBACK);
+	rig_set_word(0, BT_WORD(7, 2, BT_RELAY));
+	rig_set_linger(0, rig_now() + 60 * RIG_SEC);
+	expect_copy(&spec, BT_T_VIP_LINGER, false, "a gate that has let go");
+	rig_open_gate(0);
+	spec.from = RIG_VIP6;
+	spec.to = CLIENT6;
+	expect_copy(&spec, BT_T_VIP_SENT, true, "IPv6");
+}
+
+static uint32_t run_tc(const struct packet *in, const uint32_t cb[4], struct packet *out, int *ret_verdict)
+{
+	struct __sk_buff ctx = { .cb = { cb[0], cb[1], cb[2], cb[3] } };
+	uint64_t before[BT_T__N], after[BT_T__N];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = in->len, .data_out = out->data,
+		    .data_size_out = PACKET_MAX, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = 1);
+	uint32_t exit = 0;
+
+	rig_tc_counts(before);
+	CHECK(!bpf_prog_test_run_opts(rig_prog("tc"), &opts), "test run: %s", strerror(errno));
+	rig_tc_counts(after);
+	out->len = opts.data_size_out;
+	*ret_verdict = (int)opts.retval;
+	for (uint32_t i = 1; i < BT_T__N; i++)
+		if (after[i] != before[i])
+			exit = i;
+	return exit;
+}
+
+/* The copy comes by once more, with a word in its control block: it alone gets other addresses. */
+static void test_copy_leaves(void **state)
+{
+	const uint64_t mark = 0x123456789a02;
+	const uint32_t right[4] = { COPY, 0, (uint32_t)mark, (uint32_t)(mark >> 32) };
+	struct packet p, out;
+	uint8_t want[12];
+	int verdict;
+	uint32_t exit;
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	rig_open_gate(0);
+	show_to(0, mark, LOOPBACK);
+	packet_make(&p, &(struct packet_spec){ .from = RIG_VIP4, .to = CLIENT4, .text = ANSWER });
+	exit = run_tc(&p, right, &out, &verdict);
+	CHECK(exit == BT_T_RECEIPT_SENT && verdict == -1, "%s, verdict %d", rig_tc_name(exit), verdict);
+	memcpy(want, peer_mac, 6);
+	mark_write(want + 6, mark);
+	CHECK(!memcmp(out.data, want, 12), "it is not addressed to the peer with the mark");
+	CHECK(out.len == p.len && !memcmp(out.data + 12, p.data + 12, p.len - 12), "more was changed");
+	for (int i = 0; i < 4; i++) {
+		uint32_t cb[4] = { right[0], right[1], right[2], right[3] };
+
+		cb[i] ^= 1;
+		show_to(0, mark, 0);	/* so that no copy of it is made */
+		exit = run_tc(&p, cb, &out, &verdict);
+		CHECK(exit == BT_T_VIP_SENT, "word %d is another: %s", i, rig_tc_name(exit));
+		CHECK(!memcmp(out.data, p.data, p.len), "word %d is another, and the frame was changed", i);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kept), cmocka_unit_test(test_not_kept), cmocka_unit_test(test_modes),
+		cmocka_unit_test(test_too_long), cmocka_unit_test(test_wrap), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_receipt), cmocka_unit_test(test_forged), cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_copy_leaves),
+	};
+
+	return cmocka_run_group_tests_name("replay", tests, rig_open, rig_close);
+}
