@@ -13,7 +13,9 @@ enum kind {
 	F_SWITCHOVER, F_KILL, F_STOP, F_STOP_MID, F_STOP_STORE, F_NAP, F_TERM, F_SERVER, F_CUT, F_CUT_ONE, F_CUT_HOST, F_LOSS, F_DELAY,
 	F_FLAP, F_LINK, F_FREEZE, F_FREEZE_CLOCK, F_REBOOT, F_REBOOT_DISK, F_STARVE, F_DISK, F_DISK_FAILS, F_RTNL,
 	F_SWIZZLE, F_FENCE, F__N,
-	F_ETCD_CUT = F__N, F_ETCD_HANGS, F__ALL		/* only where there is one */
+	F_ETCD_CUT = F__N, F_ETCD_HANGS,	/* only where there is one */
+	F_LATE_TIMERS,				/* only in cluster mode */
+	F__ALL
 };
 
 static const char *const text[F__ALL] = {
@@ -23,7 +25,7 @@ static const char *const text[F__ALL] = {
 	"host's cable out at the switch", "loss", "delay", "flapping path", "carrier gone", "host frozen",
 	"host frozen, its clock too", "host rebooted", "host rebooted, disk lost", "CPU starved", "slow disk",
 	"disk fails", "slow rtnl", "swizzle", "fenced by hand",
-	"cut from etcd", "etcd hangs"
+	"cut from etcd", "etcd hangs", "late timers"
 };
 
 const struct profile profiles[] = {
@@ -193,6 +195,10 @@ static void begin_host(struct fault *f, struct host *h)
 	case F_RTNL:
 		h->rtnl_ns = f->x;
 		break;
+	case F_LATE_TIMERS:
+		h->late_ppm = 20000 + f->x % 500000;
+		h->late_ns = f->x;
+		break;
 	case F_ETCD_CUT:
 		etcd_is_cut[f->h] = true;
 		break;
@@ -289,6 +295,9 @@ static void end_fault(struct fault *f, struct host *h)
 		break;
 	case F_RTNL:
 		h->rtnl_ns = 200000;
+		break;
+	case F_LATE_TIMERS:
+		h->late_ppm = 0;
 		break;
 	case F_ETCD_CUT:
 		etcd_is_cut[f->h] = false;
@@ -388,6 +397,7 @@ static void draw(struct fault *f, enum kind kind, uint64_t from, uint64_t to)
 		f->for_ns = some_ms(50, 800);
 		break;
 	case F_STARVE:
+	case F_LATE_TIMERS:
 		f->x = (uint32_t)rng_between(&plan, NS_PER_MS, 60 * NS_PER_MS);
 		break;
 	case F_DISK:
@@ -454,6 +464,15 @@ static void some_of(const enum kind *kinds, uint32_t n_kinds, uint32_t most, uin
 		add(kinds[rng_below(&plan, n_kinds)], from, to);
 }
 
+/* They move nothing by themselves. */
+static void late_timers(uint64_t from, uint64_t to)
+{
+	uint32_t due = moves_allowed;
+
+	add(F_LATE_TIMERS, from, to);
+	moves_allowed = due;
+}
+
 #define SOME_OF(kinds, most) some_of(kinds, sizeof(kinds) / sizeof(kinds[0]), most, from, to)
 
 void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
@@ -488,6 +507,8 @@ void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 	else if (!strcmp(p->name, "chaos"))
 		for (uint32_t i = 0, n = (uint32_t)rng_between(&plan, 2, 14); i < n; i++)
 			add((enum kind)rng_below(&plan, F__N), 300 * NS_PER_MS, to);
+	for (uint32_t i = 0, n = in_cluster ? (uint32_t)rng_below(&plan, 3) : 0; i < n; i++)
+		late_timers(from, to);
 	for (uint32_t i = 0; i < n_faults && p->flags & P_LOSSLESS; i++)
 		fault[i].x = 0;		/* --force loses what it must */
 }

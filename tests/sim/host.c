@@ -150,6 +150,7 @@ void host_thaw(struct host *h)
 	h->frozen = false;
 	for (uint32_t i = 0; i < h->proc.n_tasks; i++)
 		task_go_on(h->proc.task[i]);
+	kernel_timers_go_on(h);
 	for (uint32_t i = 0; i < h->queued; i++)
 		host_rx(h, h->queue_net[i], h->queue[i]);
 	h->queued = 0;
@@ -353,10 +354,11 @@ static void make_conf(struct host *h, uint32_t paths)
 		     "[peer]\nname = %s\npath = eth0 10.0.0.%d\n%s"
 		     "pulse-interval = 3ms\npulse-misses = 10\nlease = 250ms\n"
 		     "[TServer]\nnetwork-monitoring-timeout = 1\n"
-		     "[group sip]\nmode = takeover\ninterface = eth0\nsip-address = 10.0.0.100/24\nsip-port = 5060\n"
+		     "[group sip]\nmode = %s\ninterface = eth0\nsip-address = 10.0.0.100/24\nsip-port = 5060\n"
 		     "linger = 500ms\n",
 		     h->name, h->id == 1 ? "b" : "a", peer,
-		     paths < 2 ? "" : h->id == 1 ? "path = eth1 10.1.0.2\n" : "path = eth1 10.1.0.1\n");
+		     paths < 2 ? "" : h->id == 1 ? "path = eth1 10.1.0.2\n" : "path = eth1 10.1.0.1\n",
+		     in_cluster ? "cluster" : "takeover");
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "%s", profile->flags & P_WITNESS ? "[arbiter]\ntype = etcd\n" : "");
 	conf_parse(&h->conf, "baton.conf", text, (size_t)n, conf_error, NULL);
 }
@@ -377,6 +379,8 @@ void host_reset(uint32_t paths)
 		h->on = h->frozen = false;
 		h->starved_ppm = 0;
 		h->starved_ns = 0;
+		h->late_ppm = 0;
+		h->late_ns = 0;
 		h->boots = 0;
 		h->server_life = 0;
 		h->service_ns = 500000;

@@ -165,8 +165,18 @@ void kernel_boot(struct host *h)
 			k->map[i] = malloc(bytes);
 		memset(k->map[i], 0, bytes);
 	}
+	kernel_timers_end(h);
 	k->pinned = k->attached = false;
 	k->ring_n = 0;
+}
+
+void kernel_element(struct host *h, void *map, void *at, uint32_t *ret_key, void **ret_value)
+{
+	uint32_t i = (uint32_t)*(uintptr_t *)map;
+	char *from = h->kernel.map[i];
+
+	*ret_key = (uint32_t)((size_t)((char *)at - from) / maps[i].value);
+	*ret_value = from + (size_t)*ret_key * maps[i].value;
 }
 
 void *kernel_map(struct host *h, const char *name)

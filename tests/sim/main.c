@@ -2,10 +2,10 @@
 /*
  * main: run seeds, print what they come to, tell the story of the first that breaks a promise.
  *
- *	sim [-v] [-q] [-k] [-l] [-p PROFILE] [-r FILE] FROM[-TO] ...
+ *	sim [-v] [-q] [-k] [-l] [-c] [-p PROFILE] [-r FILE] FROM[-TO] ...
  *
  * -v the whole story; -q no progress; -k go on after a violation; -p one profile; -r seeds from a file first, one a
- * line, "SEED [PROFILE]"; -l list profiles. Exit: 0 all well, 1 a violation, 2 usage.
+ * line, "SEED [PROFILE]", or "cSEED [PROFILE]" of -c; -l list profiles; -c groups in mode cluster. Exit: 0 all well, 1 a violation, 2 usage.
  */
 #include "sim.h"
 
@@ -24,6 +24,7 @@ static bool broken;
 static char broken_text[512];
 static uint64_t hash;
 static const char *wanted;
+bool in_cluster;
 
 void trace(uint64_t x)
 {
@@ -100,6 +101,7 @@ static void set_up(uint64_t seed)
 {
 	plan.s = seed * 0x2545f4914f6cdd1dULL + 1;
 	world.s = seed * 0x9e3779b97f4a7c15ULL + 2;
+	interrupts.s = seed * 0xd1342543de82ef95ULL + 3;
 	hash = seed;
 	broken = false;
 	sched_reset();
@@ -133,7 +135,7 @@ static void run_until(uint64_t end)
 static bool run_seed(uint64_t seed)
 {
 	set_up(seed);
-	tell(NULL, "seed %" PRIu64 ", profile %s: %s", seed, profile->name, profile->text);
+	tell(NULL, "seed %" PRIu64 ", %sprofile %s: %s", seed, in_cluster ? "cluster, " : "", profile->name, profile->text);
 	run_until(faults_end + QUIET_NS);
 	if (!broken)
 		check_quiet();
@@ -159,8 +161,9 @@ static void story(uint64_t seed)
 	telling = true;
 	run_seed(seed);
 	telling = false;
-	printf("again: build/sim/sim -v%s%s %" PRIu64 "; keep it: add a line \"%" PRIu64 "%s%s\" to tests/sim/regressions\n",
-	       wanted ? " -p " : "", wanted ? wanted : "", seed, seed, wanted ? " " : "", wanted ? wanted : "");
+	printf("again: build/sim/sim -v%s%s%s %" PRIu64 "; keep it: add a line \"%s%" PRIu64 "%s%s\" to tests/sim/regressions\n",
+	       in_cluster ? " -c" : "", wanted ? " -p " : "", wanted ? wanted : "", seed, in_cluster ? "c" : "", seed,
+	       wanted ? " " : "", wanted ? wanted : "");
 }
 
 /* False: stop. */
@@ -214,13 +217,15 @@ static bool from_file(const char *path)
 		exit(2);
 	}
 	while (ok && fgets(line, sizeof(line), f)) {
-		n = sscanf(line, "%" SCNu64 " %31[a-z]", &seed, name);
+		in_cluster = line[0] == 'c';
+		n = sscanf(line + in_cluster, "%" SCNu64 " %31[a-z]", &seed, name);
 		wanted = n == 2 ? name : NULL;
 		if (n >= 1)
 			ok = one(seed);
 	}
 	fclose(f);
 	wanted = NULL;
+	in_cluster = false;
 	return ok;
 }
 
@@ -241,15 +246,17 @@ static int summary(void)
 int main(int argc, char **argv)
 {
 	const char *regressions = NULL, *one_profile = NULL;
+	bool cluster = false;
 	int c;
 
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-	while ((c = getopt(argc, argv, "vqklp:r:")) != -1) {
+	while ((c = getopt(argc, argv, "vqklcp:r:")) != -1) {
 		switch (c) {
 		case 'v': telling = true; break;
 		case 'q': sum.quiet = true; break;
 		case 'k': sum.keep_on = true; break;
 		case 'l': list(); return 0;
+		case 'c': cluster = true; break;
 		case 'p': one_profile = optarg; break;
 		case 'r': regressions = optarg; break;
 		default: return 2;
@@ -258,6 +265,7 @@ int main(int argc, char **argv)
 	if (regressions && !from_file(regressions))
 		return summary();
 	wanted = one_profile;
+	in_cluster = cluster;
 	for (; optind < argc; optind++)
 		if (!range(argv[optind]))
 			break;

@@ -14,6 +14,7 @@
  *	build/sim/sim 1-300		a few seconds; exit code 1 and a story of the first violation
  *	build/sim/sim -v 4711		the whole story of one seed
  *	build/sim/sim -p network 1-99	one kind of trouble only; -l lists the kinds
+ *	build/sim/sim -c 1-300		the groups in mode cluster: both hosts hear every frame, watchdogs run
  *
  * For planted bugs: build with O=somewhere, then `build/sim/sim -q 1-600` (10 s); it stops at the first violation.
  */
@@ -57,6 +58,7 @@ bool rng_one_in(struct rng *r, uint32_t n);
 
 extern struct rng plan;		/* which faults, when: drawn before anything runs */
 extern struct rng world;	/* every single frame and wake-up */
+extern struct rng interrupts;	/* when timers' callbacks run */
 
 /* ---- sched.c: the clock, and who runs --------------------------------------------------------- */
 
@@ -132,12 +134,22 @@ struct frame {
 
 #define MAPS_MAX	64
 #define RING_MAX	64
+#define TIMERS_MAX	4
+
+struct timer {
+	void *at, *map;		/* the bpf_timer, and the variable that names its map */
+	int (*fn)(void *map, void *key, void *value);
+	uint64_t due;		/* host's clock */
+	uint64_t gen;		/* of the present wait: older events are void */
+	bool armed;
+};
 
 struct kernel {
 	bool pinned, attached;
 	void *map[MAPS_MAX];
 	struct bt_event ring[RING_MAX];
 	uint32_t ring_n;
+	struct timer timer[TIMERS_MAX];
 };
 
 void kernel_boot(struct host *h);
@@ -146,7 +158,12 @@ int kernel_map_set(struct host *h, const char *name, const void *key, const void
 int kernel_map_del(struct host *h, const char *name, const void *key);
 uint32_t kernel_xdp(struct host *h, uint32_t ifindex, struct frame *f);	/* XDP_*; may change the frame */
 bool kernel_tc(struct host *h, uint32_t ifindex, struct frame *f);		/* may it leave? */
+/* Which element of the array behind the variable @map is @at in? */
+void kernel_element(struct host *h, void *map, void *at, uint32_t *ret_key, void **ret_value);
 extern struct host *kernel_of;		/* whose programs run */
+/* timer.c */
+void kernel_timers_end(struct host *h);
+void kernel_timers_go_on(struct host *h);
 
 /* ---- host.c ----------------------------------------------------------------------------------- */
 
@@ -177,6 +194,8 @@ struct host {
 	uint64_t service_ns;		/* it needs to answer */
 	uint32_t starved_ppm;		/* wake-ups that come late, */
 	uint64_t starved_ns;		/* up to so much */
+	uint32_t late_ppm;		/* timers' callbacks that come late, */
+	uint64_t late_ns;		/* up to so much */
 	uint64_t disk_ns, rtnl_ns;	/* how slow these are */
 	bool disk_fails;
 	bool restarts;			/* systemd starts batond again */
@@ -275,6 +294,7 @@ struct profile {
 extern const struct profile profiles[];
 extern uint32_t n_profiles;
 extern const struct profile *profile;
+extern bool in_cluster;			/* groups have mode cluster */
 extern uint32_t faults_done, moves_allowed;
 extern uint64_t faults_end;		/* sim time of the last one's end */
 

@@ -22,7 +22,7 @@ $O/sim/ha.o: $(SIM_HA) $O/sim/renames
 # Both programs have symbols of the same names: all but the two entries are made local.
 $O/sim/%.o: tests/sim/%.c Makefile tests/sim/sim.mk
 	$(call run,CC ,$(CC) $(filter-out -Iuserspace,$(CFLAGS)) -Wno-unused-function -Wno-missing-prototypes -Wno-shadow -Wno-pointer-arith \
-	  -Itests/sim/shim -Ibpf -MMD -MP -c $< -o $@ && objcopy -G sim_$*_learn -G sim_$*_run $@)
+	  -Itests/sim/shim -Ibpf -MMD -MP -c $< -o $@ && objcopy -G sim_$*_learn -G sim_$*_run -G sim_$*_arm $@)
 $O/sim/sim: $(SIM_OBJ) $O/sim/ha.o $O/sim/core.o
 	$(call run,LD ,tests/sim/only_pure "$O/sim/ha.o $O/sim/core.o" "$^" && $(CC) $(LDFLAGS) $^ -linih -lmnl -o $@)
 

@@ -58,5 +58,8 @@ struct bpf_sock *bpf_sk_lookup_udp(void *ctx, struct bpf_sock_tuple *tuple, __u3
 struct bpf_sock *bpf_sk_lookup_tcp(void *ctx, struct bpf_sock_tuple *tuple, __u32 size, __u64 netns, __u64 flags);
 struct bpf_sock *bpf_skc_lookup_tcp(void *ctx, struct bpf_sock_tuple *tuple, __u32 size, __u64 netns, __u64 flags);
 long bpf_sk_release(void *sock);
+long bpf_timer_init(struct bpf_timer *timer, void *map, __u64 flags);
+long bpf_timer_set_callback(struct bpf_timer *timer, void *fn);
+long bpf_timer_start(struct bpf_timer *timer, __u64 nsecs, __u64 flags);
 
 #endif
