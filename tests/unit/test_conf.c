@@ -390,9 +390,26 @@ static void lease_outlives_four_pulses(void **state)
 static void what_is_not_built_is_refused(void **state)
 {
 	(void)state;
-	expect(GOOD "mode = cluster\n",
-	       "conf:10: mode: 'cluster' is not built yet, this version does takeover and proxy\n");
+	expect(GOOD "mode = single-host\n",
+	       "conf:10: mode: 'single-host' is not built yet, this version does takeover, cluster and proxy\n");
 	expect(GOOD "mode = takeover\n", "");
+}
+
+static void a_cluster_is_resident(void **state)
+{
+	(void)state;
+	expect(GOOD "mode = cluster\n", "");
+	assert_int_equal(conf.groups[0].placement, PLACE_RESIDENT);
+	expect(GOOD "mode = cluster\ncluster-mac = igmp\nvip-placement = resident\n", "");
+	assert_int_equal(conf.groups[0].cluster_mac, CLUSTER_IGMP);
+	expect(GOOD "mode = cluster\nvip-placement = netlink\n",
+	       "conf:11: vip-placement: in mode = cluster it is resident, the VIPs live on both hosts\n");
+	expect(GOOD "cluster-mac = igmp\n", "conf:10: cluster-mac: [group g] has not mode = cluster\n");
+	expect(GOOD "mode = cluster\nsip-address = 10.78.0.100/24 dev eth1\n[interface eth1]\nxdp-mode = off\n",
+	       "conf:11: sip-address: eth1 has xdp-mode = off; in mode = cluster both hosts hear every frame, and XDP alone says "
+	       "whose it is\n");
+	expect(GOOD "mode = cluster\ncontrol-vip-scripts = true\nsip-vip-script-up = /x\nsip-vip-script-down = /x\n",
+	       "conf:11: control-vip-scripts: in mode = cluster the VIPs live on both hosts, scripts have nothing to place\n");
 }
 
 static void a_router_that_is_asked_is_named(void **state)
@@ -536,7 +553,7 @@ static void pools_lead_to_one_place(void **state)
 	       "conf:21: server: 10.77.0.200:5060 is already a service of [pool p] in line 11\n"
 	       "conf:24: server: 10.77.0.201:5060 is already a service of [pool r] in line 20\n"
 	       "conf:25: server: the service in line 23 is IPv4, this is IPv6\n"
-	       "conf:23: service: 10.77.0.100 is a VIP of [group g] in line 6, whose mode is takeover; a VIP that pools serve "
+	       "conf:23: service: 10.77.0.100 is a VIP of [group g] in line 6, whose mode is not proxy; a VIP that pools serve "
 	       "at wants mode = proxy\n");
 }
 
@@ -668,6 +685,11 @@ static void digest_is_of_what_must_be_shared(void **state)
 			  "[group f]\ninterface = e\nsip-address = 10.2.0.1/24\n[group g]\n"
 			  "interface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
 			  "sip-port = 5060 5061/tls\n"));
+	/* the mode, and in a cluster what address the frames come to */
+	assert_int_not_equal(base, DIGEST("mode = cluster\ninterface = e0\nsip-address = 10.1.0.1/24\nsip-address = fd00::1/64\n"
+					  "sip-port = 5060 5061/tls\n"));
+	assert_int_not_equal(DIGEST("mode = cluster\ninterface = e0\nsip-address = 10.1.0.1/24\n"),
+			     DIGEST("mode = cluster\ncluster-mac = igmp\ninterface = e0\nsip-address = 10.1.0.1/24\n"));
 	/* VIP, length, port, transport: another */
 	assert_int_not_equal(
 		base,
@@ -804,7 +826,7 @@ int main(void)
 		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked),
 		TEST(pools_lead_to_one_place), TEST(the_servers_of_a_pool_have_names_of_their_own), TEST(nat_brings_every_answer_back), TEST(pools_alone_are_enough),
 		TEST(a_pair_of_steering_nodes_has_vips), TEST(a_pool_says_it_or_tserver_does), TEST(sites_are_checked),
-		TEST(a_router_that_is_asked_is_named), TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),
+		TEST(a_cluster_is_resident), TEST(a_router_that_is_asked_is_named), TEST(both_hosts_agree_on_ids), TEST(digest_is_of_what_must_be_shared),
 		TEST(name_hash_is_that_of_the_wire), TEST(interfaces_choose_their_xdp),
 		TEST(nothing_is_remembered), TEST(damaged_files_do_no_harm),
 	};

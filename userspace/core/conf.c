@@ -314,6 +314,8 @@ static void finish_groups(struct parse *p)
 			g->listener_auto = false;
 			g->sip_hang_timeout_ns = 0;
 		}
+		if (g->mode == MODE_CLUSTER && !where_said(c, SEC_GROUP, i, opts_find(SEC_GROUP, "vip-placement")))
+			g->placement = PLACE_RESIDENT;
 		for (uint32_t v = 0; v < g->n_vips; v++)
 			if (!c->vips[g->first_vip + v].dev[0])
 				memcpy(c->vips[g->first_vip + v].dev, g->dev, sizeof(g->dev));

@@ -7,6 +7,7 @@
 
 #include "bpf/siphash.h"
 #include "core/conf.h"
+#include "core/opts.h"
 
 /* Names and settings are no secrets: the hash only has to be the same on both hosts. */
 static const __u64 no_key[2];
@@ -59,6 +60,11 @@ static uint32_t hash_of(const void *data, size_t len)
 	return hash ? hash : 1;
 }
 
+const char *conf_mode_text(enum conf_mode mode)
+{
+	return opts_find(SEC_GROUP, "mode")->words[mode];
+}
+
 uint32_t conf_name_hash(const char *name)
 {
 	return hash_of(name, strlen(name));
@@ -106,6 +112,8 @@ uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
 	size_t len = HEAD_BYTES;
 
 	buf[0] = (uint8_t)g->mode;
+	if (g->mode == MODE_CLUSTER)
+		buf[0] |= (uint8_t)(g->cluster_mac << 4);
 	for (int i = 0; i < 4; i++)
 		buf[1 + i] = (uint8_t)(g->n_vips >> (8 * i));
 	buf[5] = (uint8_t)c->arbiter;

@@ -121,7 +121,7 @@ static void check_vips(const struct check *k, uint32_t i)
 			blame(k, one.line, "server: %s is a VIP of [group %s]; name the server's own address",
 			      conf_ip_text(&one.at->ip, ip), g->name);
 		else if (g && g->mode != MODE_PROXY)
-			blame(k, one.line, "service: %s is a VIP of [group %s] in line %u, whose mode is takeover; a VIP that "
+			blame(k, one.line, "service: %s is a VIP of [group %s] in line %u, whose mode is not proxy; a VIP that "
 			      "pools serve at wants mode = proxy", conf_ip_text(&one.at->ip, ip), g->name,
 			      where_said(k->c, SEC_GROUP, (uint32_t)(g - k->c->groups), NULL));
 	}

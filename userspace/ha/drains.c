@@ -382,7 +382,7 @@ static const char *find_pool(const struct ha *ha, const char *name)
 void drains_turn(struct ha *ha)
 {
 	for (uint32_t i = 0; i < ha->n_groups; i++)
-		if (ha->group[i].conf->mode == MODE_TAKEOVER)
+		if (ha->group[i].conf->mode != MODE_PROXY)
 			turn(ha, &ha->group[i]);
 	for (int i = 0; i < ASKERS_MAX; i++)
 		if (ha->pool_wait[i].done)
@@ -403,7 +403,7 @@ int drains_open(struct ha *ha, const struct ha_say *say)
 	int err = 0;
 
 	for (uint32_t i = 0; i < ha->n_groups; i++)
-		any |= ha->conf->groups[i].mode == MODE_TAKEOVER;
+		any |= ha->conf->groups[i].mode != MODE_PROXY;
 	if (any)
 		err = sweep_open(&ha->sweep, ha->dp);
 	return err ? ha_fail(say, err, "drain", strerror(-err)) : 0;
@@ -423,8 +423,8 @@ static const char *refusal(struct ha *ha, struct group *g, bool reject, char *bu
 	struct judge_facts f;
 
 	facts_of(ha, g, &f);
-	if (g->conf->mode != MODE_TAKEOVER)
-		return "only groups with mode = takeover are drained so; a pool is drained by its own name";
+	if (g->conf->mode == MODE_PROXY)
+		return "groups with mode = proxy are not drained so; a pool is drained by its own name";
 	if (ha->stopping)
 		return "this host is stopping";
 	if (g->drain.state != DRAIN_OFF || g->drain.done)
@@ -448,7 +448,7 @@ static const char *refusal(struct ha *ha, struct group *g, bool reject, char *bu
 static void no_such(const struct ha *ha, const char *name, char *text, size_t len)
 {
 	size_t n = (size_t)(name ? snprintf(text, len, "no group or pool '%s' here; there are:", name) :
-			    snprintf(text, len, "no group with mode = takeover and no pool here; there are:"));
+			    snprintf(text, len, "no group but with mode = proxy, and no pool here; there are:"));
 
 	for (uint32_t i = 0; i < ha->n_groups && n < len; i++)
 		n += (size_t)snprintf(text + n, len - n, " %s", ha->group[i].conf->name);
@@ -490,7 +490,7 @@ static void on_one(void *arg, int code, const char *what)
 
 static bool is_asked(const struct group *g, const char *name)
 {
-	return name ? !strcmp(g->conf->name, name) : g->conf->mode == MODE_TAKEOVER;
+	return name ? !strcmp(g->conf->name, name) : g->conf->mode != MODE_PROXY;
 }
 
 void ha_drain(struct ha *ha, const char *name, bool reject, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg)

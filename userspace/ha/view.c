@@ -84,7 +84,7 @@ static void view_group(struct ha *ha, const struct group *g, struct ha_group_vie
 	facts_of(ha, g, &f);
 	memcpy(v->name, g->conf->name, sizeof(v->name));
 	memcpy(v->reason, g->reason, sizeof(v->reason));
-	v->mode = g->conf->mode == MODE_PROXY ? "proxy" : "takeover";
+	v->mode = conf_mode_text(g->conf->mode);
 	v->role = role_text(g->role);
 	v->service = g->service.running ? "running" : "unavailable";
 	snprintf(v->service_reason, sizeof(v->service_reason), "%s%s%s", g->service.reason, g->service.detail[0] ? ": " : "",

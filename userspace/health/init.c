@@ -40,7 +40,8 @@ static bool entry(const struct init *i, uint32_t at, struct diag_at *ret)
  */
 static bool tries_ports(const struct conf_group *g)
 {
-	return g->opt.backup_sip_port_check && !g->opt.control_vip_scripts && g->listener_auto && g->mode == MODE_TAKEOVER;
+	return g->opt.backup_sip_port_check && !g->opt.control_vip_scripts && g->listener_auto &&
+	       (g->mode == MODE_TAKEOVER || g->mode == MODE_CLUSTER);
 }
 
 static bool ports_are_due(const struct init *i)
