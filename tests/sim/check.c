@@ -9,10 +9,12 @@
  *        lives again before the peer was heard; an armed one lives by the peer's answers alone.
  * S4     When quiet: one host serves; there role, address and gate agree, and on the other one, too.
  * S6     The word changes as include/word_table.h has it, by those who may; numbers grow; a number that was
- *        let go is never open again.
+ *        let go is never open again. A timer's callback opens, and does nothing else.
  *        Own numbers are on disk before they are used.
  * L1     (Where no stranger makes the peer seem unauthentic.) Somebody serves within 700 ms of the last change for the worse or better, if a host is fit to; once all faults have
  *        ended the client is answered.
+ * L3     In mode cluster the kernel answers the peer's death, whether its controller runs or not: within 200 ms, or as soon as
+ *        nobody can hold a lease any more if nobody asks.
  * L2     No more moves of the role than faults; none when there is nothing to move for.
  * G4     Nothing is lost nor accepted by both hosts in a planned switchover.
  */
@@ -22,10 +24,13 @@
 #include "core/term_file.h"
 #include "core/word.h"
 #include "ha/ha_own.h"
+#include "pulse_wire.h"
 
 #define OVERLAP_NS	(300 * NS_PER_MS)
 #define GAP_NS		(700 * NS_PER_MS)
 #define GAP_WITNESS_NS	(60 * NS_PER_S)		/* without a lock it may be as long as the faults are */
+#define WATCH_NS	(200 * NS_PER_MS)	/* as long as detection may take, and a little */
+#define UNASKED_NS	(450 * NS_PER_MS)	/* a lease more */
 #define DETECT_NS	(150 * NS_PER_MS)	/* what a verdict goes by is no older than this: 4 x 10 x 3 ms, and a little */
 
 uint32_t moves;
@@ -37,6 +42,8 @@ static struct {
 	uint64_t way_at;	/* and when it last had one, be it bad */
 	uint64_t lease;
 	uint64_t disk_at;	/* when its disk last failed: tried again a second later */
+	uint64_t watch_at;	/* when its watchdog last opened the gate, its clock */
+	uint64_t due_at;	/* since when its watchdog should open it */
 } st[HOSTS];
 
 static uint64_t overlap_at, no_way_at, gap_at;
@@ -56,7 +63,7 @@ void check_boot(struct host *h, bool disk_lost)
 
 	st[h->port].word = 0;
 	st[h->port].alone = false;
-	st[h->port].lease = 0;
+	st[h->port].lease = st[h->port].watch_at = 0;
 	if (disk_lost)
 		st[h->port].left_open = 0;
 	(void)other;
@@ -64,14 +71,23 @@ void check_boot(struct host *h, bool disk_lost)
 
 /* ---- S6: the word ----------------------------------------------------------------------------- */
 
-static bool by_kernel(enum word_cause c)
-{
-	return c == WORD_HEARD_HIGHER || c == WORD_HEARD_LETGO || c == WORD_LEAVE;
-}
+enum who { CONTROLLER, KERNEL, TIMER };
 
-static bool by_controller(enum word_cause c)
+static const char *const who_text[] = { "controller", "kernel", "watchdog" };
+
+static bool is_due_to(enum word_cause c, enum who who)
 {
-	return c != WORD_HEARD_HIGHER && c != WORD_HEARD_LETGO;
+	switch (c) {
+	case WORD_HEARD_HIGHER:
+	case WORD_HEARD_LETGO:
+		return who == KERNEL;
+	case WORD_FOUND_DEAD:
+		return who == TIMER;
+	case WORD_LEAVE:
+		return who != TIMER;
+	default:
+		return who == CONTROLLER;
+	}
 }
 
 static bool number_fits(enum word_after after, uint64_t from, uint64_t to, uint8_t me_id)
@@ -91,7 +107,7 @@ static bool number_fits(enum word_after after, uint64_t from, uint64_t to, uint8
 
 struct row { enum bt_mode mode, to; enum word_whose whose; enum word_cause cause; enum word_after after; };
 
-static enum word_cause cause_of(uint64_t from, uint64_t to, uint8_t me_id, bool kernel)
+static enum word_cause cause_of(uint64_t from, uint64_t to, uint8_t me_id, enum who who)
 {
 	static const struct row rows[] = {
 #define ROW(m, w, c, t, a) { BT_##m, BT_##t, WORD_##w, WORD_##c, WORD_##a },
@@ -103,7 +119,7 @@ static enum word_cause cause_of(uint64_t from, uint64_t to, uint8_t me_id, bool 
 		const struct row *r = &rows[i];
 
 		if (r->mode == BT_WORD_MODE(from) && r->to == BT_WORD_MODE(to) && r->whose == word_whose(from, me_id) &&
-		    number_fits(r->after, from, to, me_id) && (kernel ? by_kernel(r->cause) : by_controller(r->cause)))
+		    number_fits(r->after, from, to, me_id) && is_due_to(r->cause, who))
 			return r->cause;
 	}
 	return 0;
@@ -117,7 +133,9 @@ static void note_open(struct host *h, uint64_t to, enum word_cause cause)
 		return;
 	if (BT_WORD_NUMBER(to) <= st[i].left_open)
 		violated("S6", "host %s opens %s again, a number that was let go", h->name, word_text(to));
-	st[i].alone = cause == WORD_OPEN_ALONE;
+	st[i].alone = cause == WORD_OPEN_ALONE || cause == WORD_FOUND_DEAD;
+	if (cause == WORD_FOUND_DEAD)
+		st[i].watch_at = host_now(h);
 	st[i].excused = st[i].alone && sim_now - st[i].deaf_at < DETECT_NS;
 	st[i].opened_at = sim_now;
 	if (st[i].alone)
@@ -137,17 +155,17 @@ static void check_disk(struct host *h, uint64_t to)
 		violated("S6", "host %s: %s, and only %u terms are on its disk", h->name, word_text(to), rec.reserved);
 }
 
-static void changed(struct host *h, uint64_t to, bool kernel)
+static void changed(struct host *h, uint64_t to, enum who who)
 {
 	uint64_t from = st[h->port].word;
-	enum word_cause cause = cause_of(from, to, h->id, kernel);
+	enum word_cause cause = cause_of(from, to, h->id, who);
 
 	st[h->port].word = to;
 	trace(to);
-	tell(h, "word %s -> %s by %s", word_text(from), word_text(to), kernel ? "kernel" : "controller");
+	tell(h, "word %s -> %s by %s", word_text(from), word_text(to), who_text[who]);
 	if (!cause && !(from == 0 && BT_WORD_MODE(to) == BT_SHUT && !h->proc.ha))	/* recalled from disk */
 		violated("S6", "host %s: the %s made %s of %s, which no row of the word's table allows", h->name,
-			 kernel ? "kernel" : "controller", word_text(to), word_text(from));
+			 who_text[who], word_text(to), word_text(from));
 	if (cause)
 		check_disk(h, to);
 	if (BT_WORD_MODE(from) == BT_OPEN && BT_WORD_NUMBER(from) > st[h->port].left_open &&
@@ -162,13 +180,19 @@ void check_word(struct host *h)
 	uint64_t w = h->on ? host_word(h) : 0;
 
 	if (w != st[h->port].word)
-		changed(h, w, false);
+		changed(h, w, CONTROLLER);
 }
 
 void check_word_of_kernel(struct host *h)
 {
 	if (host_word(h) != st[h->port].word)
-		changed(h, host_word(h), true);
+		changed(h, host_word(h), KERNEL);
+}
+
+void check_word_of_timer(struct host *h)
+{
+	if (host_word(h) != st[h->port].word)
+		changed(h, host_word(h), TIMER);
 }
 
 /* ---- S1, S2: one holder ------------------------------------------------------------------------ */
@@ -244,8 +268,10 @@ static uint64_t newest_heard(struct host *h)
 /* The lease was renewed, from @was: was that anybody's right? */
 static void lease_renewed(struct host *h, uint64_t was)
 {
-	uint64_t now = host_now(h), until = host_lease(h);
+	uint64_t now = host_now(h), until = host_lease(h), watch_at = st[h->port].watch_at;
 
+	if (watch_at && until == watch_at + h->conf.lease_ns)
+		return;		/* what the watchdog may give, once */
 	if (until > h->proc.turn_at + h->conf.lease_ns)
 		violated("S3", "host %s: a lease that ends %llu us later than one counted from the start of the turn", h->name,
 			 (unsigned long long)(until - h->proc.turn_at - h->conf.lease_ns) / 1000);
@@ -260,13 +286,14 @@ static void check_lease(struct host *h)
 {
 	uint64_t now = host_now(h), until = host_lease(h);
 	uint32_t i = h->port;
+	uint64_t since = h->proc.turn_at > st[i].watch_at ? h->proc.turn_at : st[i].watch_at;
 
 	if (until != st[i].lease)
 		lease_renewed(h, st[i].lease);
 	st[i].lease = until;
-	if (host_serves(h) && now > h->proc.turn_at + h->conf.lease_ns)
-		violated("S3", "host %s serves %llu ms after its main loop last began a turn; the lease is %llu ms", h->name,
-			 (unsigned long long)(now - h->proc.turn_at) / NS_PER_MS,
+	if (host_serves(h) && now > since + h->conf.lease_ns)
+		violated("S3", "host %s serves %llu ms after its main loop last began a turn, or its watchdog opened; the lease is %llu ms", h->name,
+			 (unsigned long long)(now - since) / NS_PER_MS,
 			 (unsigned long long)h->conf.lease_ns / NS_PER_MS);
 	if (st[i].alone && BT_WORD_MODE(host_word(h)) == BT_OPEN && now >= until && !h->frozen && !h->starved_ppm &&
 	    sim_now - st[i].opened_at > 40 * NS_PER_MS && sim_now - st[i].opened_at < 60 * NS_PER_MS &&
@@ -328,6 +355,31 @@ static void check_gap(void)
 			 is_fit(&host[0]) ? "a" : "b");
 }
 
+/* The peer is gone, and this host's watchdog has all that it needs. */
+static bool watch_is_due(struct host *h)
+{
+	const struct bt_group *g = kernel_map(h, "cfg_group");
+	const struct bt_watch_own *own = kernel_map(h, "ct_watch");
+	const struct bt_watch *timer = kernel_map(h, "st_watch");
+
+	return h->on && !h->frozen && !h->late_ppm && g->flags & BT_GROUP_WATCH && own->generation &&
+	       own->generation == timer->generation && own->votes && !(own->flags & BT_WATCH_ROUTER) &&
+	       (g->health & (PULSE_F_RUNNING | PULSE_F_FENCED | PULSE_F_STOPPING)) == PULSE_F_RUNNING &&
+	       BT_WORD_MODE(st[h->port].word) == BT_ARMED && word_whose(st[h->port].word, h->id) == WORD_PEERS &&
+	       newest_heard(h) && !host[!h->port].on;
+}
+
+static void check_watch(struct host *h)
+{
+	bool asks = h->proc.alive && !h->proc.stopped && h->proc.ha && !h->starved_ppm;
+
+	if (stranger_is_there() || !watch_is_due(h))
+		st[h->port].due_at = sim_now;
+	else if (sim_now - st[h->port].due_at > (asks ? WATCH_NS : UNASKED_NS))
+		violated("L3", "host %s has stood at %s for %llu ms since its peer's host died, and its watchdog has not opened the gate",
+			 h->name, word_text(st[h->port].word), (unsigned long long)(sim_now - st[h->port].due_at) / NS_PER_MS);
+}
+
 void check_event(void)
 {
 	note_ways();
@@ -336,6 +388,7 @@ void check_event(void)
 			continue;
 		check_word(&host[i]);
 		check_lease(&host[i]);
+		check_watch(&host[i]);
 	}
 	check_overlap();
 	check_gap();

@@ -306,6 +306,7 @@ void check_reset(void);
 void check_event(void);			/* after every event */
 void check_word(struct host *h);	/* before whoever may have changed it goes on */
 void check_word_of_kernel(struct host *h);
+void check_word_of_timer(struct host *h);
 void check_disturbed(void);		/* a fault begins or ends: time to recover counts anew */
 void check_quiet(void);			/* long after the last fault */
 void check_end(void);

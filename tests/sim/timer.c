@@ -54,7 +54,7 @@ static void call(struct host *h, struct timer *t)
 	kernel_of = h;
 	t->fn(t->map, &key, value);
 	kernel_of = NULL;
-	check_word_of_kernel(h);
+	check_word_of_timer(h);
 }
 
 static void due(void *arg, uint64_t gen)
