@@ -154,9 +154,12 @@ def test_probe_counts_an_answer_given_twice(lab, servers, probe):
         'table netdev twice {\n chain c { type filter hook ingress device "a0" priority 0;\n'
         '  ip protocol udp dup to "c0"\n }\n}\n'))
     asked = probe(seconds=1)
+    with asked.event("all"):
+        pass
     result = finished(asked)
     lab.switch.run("nft", "delete", "table", "netdev", "twice")
     assert result["answered_twice"] > 300, result
+    assert 0 < result["marks"]["all"]["answered_twice"] <= result["answered_twice"], result
 
 
 def finished(asked):
@@ -196,6 +199,14 @@ def test_answerer_drops_what_is_hostile_and_copies_what_is_not(lab):
     assert server.alive, server.text()
     assert text.startswith("SIP/2.0 200 OK\nv : one\nVia: two,\n three\nf:a\nt:b;tag=1\ni:c\nCSeq"), text
     assert "\nServer: a\n" in text, text
+
+
+def test_an_answerer_that_keeps_its_calls_knows_no_other_ones(lab):
+    server = traffic.answerer(lab, "a", (), keeps=True)
+    text = lab.a.run(sys.executable, "-c", SEND, stdin="[]").stdout
+    assert text.startswith("SIP/2.0 481 ") and "t:b;tag=1\n" in text.replace("\r", ""), f"in a dialog of another: {text}"
+    text = lab.a.run(sys.executable, "-c", SEND.replace("tag=1", "tag=1a"), stdin="[]").stdout
+    assert text.startswith("SIP/2.0 200 OK"), f"in one of its own, as far as it can tell: {text} {server.text()}"
 
 
 def test_sipp_calls_run_through_both_kinds_of_server(lab):

@@ -9,7 +9,8 @@
  *           its buffer is dropped too.
  * Source:   RFC 3261 §8.2.6, §18.2.2.
  *
- * answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [-x TEXT] [ADDRESS ...]    (no address: any, IPv4 and IPv6)
+ * answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [-x TEXT] [-k] [ADDRESS ...]    (no address: any, IPv4 and IPv6)
+ * -k: its calls are its own: in a dialog that another of them began it answers 481.
  * -m: so much memory of its own, for a core of that size.
  * -x: a request with TEXT anywhere in it is dropped, as servers do with scanners.
  */
@@ -32,6 +33,7 @@
 #define REQUEST_MAX	4096
 #define ANSWER_MAX	6144
 #define CONTROL_MAX	64
+#define VIAS_MAX	64
 
 enum header { H_VIA, H_FROM, H_TO, H_CALL_ID, H_CSEQ, H__N };
 
@@ -49,6 +51,13 @@ static const struct {
 struct span {
 	const char *at;
 	size_t len;
+};
+
+struct request {
+	struct span one[H__N];		/* but Via */
+	struct span via[VIAS_MAX];
+	unsigned n_via;
+	bool invite;
 };
 
 struct answer {
@@ -72,6 +81,7 @@ static struct slot slots[BATCH];
 static const char *tag = "answerer";
 static unsigned delay_us;
 static const char *unwanted;
+static bool keeps;
 static volatile sig_atomic_t stopped;
 
 static void on_stop(int number)
@@ -165,7 +175,7 @@ static void put_to(struct answer *a, struct span to, uint32_t hash)
 
 	put(a, to.at, to.len);
 	if (!has_tag(to)) {
-		snprintf(text, sizeof(text), ";tag=%08x", hash);
+		snprintf(text, sizeof(text), ";tag=%08x%s", hash, keeps ? tag : "");
 		put(a, text, strlen(text));
 	}
 	put(a, "\r\n", 2);
@@ -185,40 +195,59 @@ static void put_tail(struct answer *a, bool invite)
 		put(a, sdp, sizeof(sdp) - 1);
 }
 
-/* Fills @a from the request; false when nothing is to be sent. */
-static bool answer_request(struct answer *a, const char *text, size_t len)
+/* Did another one give it its tag? */
+static bool is_foreign(struct span to)
+{
+	size_t len = strlen(tag);
+
+	return keeps && has_tag(to) && (to.len < len || memcmp(to.at + to.len - len, tag, len));
+}
+
+/* False: not a request with the five headers. */
+static bool read_request(struct request *r, const char *text, size_t len)
 {
 	const char *at = text, *end = text + len;
-	struct span line = next_line(&at, end), one[H__N] = { 0 };
-	unsigned n_via = 0;
+	struct span line = next_line(&at, end);
 
-	a->len = 0;
-	a->full = false;
+	*r = (struct request){ .invite = !strncmp(text, "INVITE ", 7) };
 	if (!is_answerable(line))
 		return false;
-	puts_line(a, "SIP/2.0 200 OK");
 	while ((line = next_line(&at, end)).len) {
 		enum header h = header_of(line);
 
-		if (h == H_VIA) {
-			put(a, line.at, line.len);
-			put(a, "\r\n", 2);
-			n_via++;
-		} else if (h < H__N && !one[h].at) {
-			one[h] = line;
-		}
+		if (h == H_VIA && r->n_via == VIAS_MAX)
+			return false;
+		if (h == H_VIA)
+			r->via[r->n_via++] = line;
+		else if (h < H__N && !r->one[h].at)
+			r->one[h] = line;
 	}
-	if (!n_via || !one[H_FROM].at || !one[H_TO].at || !one[H_CALL_ID].at || !one[H_CSEQ].at)
+	return r->n_via && r->one[H_FROM].at && r->one[H_TO].at && r->one[H_CALL_ID].at && r->one[H_CSEQ].at;
+}
+
+static void put_line(struct answer *a, struct span line)
+{
+	put(a, line.at, line.len);
+	put(a, "\r\n", 2);
+}
+
+/* Fills @a from the request; false when nothing is to be sent. */
+static bool answer_request(struct answer *a, const char *text, size_t len)
+{
+	struct request r;
+
+	if (!read_request(&r, text, len))
 		return false;
-	for (enum header h = H_FROM; h < H__N; h++) {
-		if (h == H_TO) {
-			put_to(a, one[h], fnv(one[H_CALL_ID]));
-			continue;
-		}
-		put(a, one[h].at, one[h].len);
-		put(a, "\r\n", 2);
-	}
-	put_tail(a, !memcmp(text, "INVITE ", 7));
+	a->len = 0;
+	a->full = false;
+	puts_line(a, is_foreign(r.one[H_TO]) ? "SIP/2.0 481 Call/Transaction Does Not Exist" : "SIP/2.0 200 OK");
+	for (unsigned i = 0; i < r.n_via; i++)
+		put_line(a, r.via[i]);
+	put_line(a, r.one[H_FROM]);
+	put_to(a, r.one[H_TO], fnv(r.one[H_CALL_ID]));
+	put_line(a, r.one[H_CALL_ID]);
+	put_line(a, r.one[H_CSEQ]);
+	put_tail(a, r.invite);
 	return !a->full;
 }
 
@@ -343,7 +372,7 @@ static void grow(size_t megabytes)
 
 static int usage(void)
 {
-	fputs("usage: answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [-x TEXT] [ADDRESS ...]\n", stderr);
+	fputs("usage: answerer -t TAG [-p PORT] [-d DELAY_US] [-m MEGABYTES] [-x TEXT] [-k] [ADDRESS ...]\n", stderr);
 	return 2;
 }
 
@@ -355,13 +384,14 @@ int main(int argc, char **argv)
 	nfds_t n = 0;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:p:d:m:x:")) != -1) {
+	while ((opt = getopt(argc, argv, "t:p:d:m:x:k")) != -1) {
 		switch (opt) {
 		case 't': tag = optarg; break;
 		case 'p': port = (uint16_t)atoi(optarg); break;
 		case 'd': delay_us = (unsigned)atoi(optarg); break;
 		case 'm': grow((size_t)atoi(optarg)); break;
 		case 'x': unwanted = optarg; break;
+		case 'k': keeps = true; break;
 		default: return usage();
 		}
 	}

@@ -10,7 +10,8 @@
  *           overlaps it. `late_ms` is the longest time between two of the probe's own sends (a
  *           mark's: within its silence): what lies below it says nothing about the servers.
  * Before,   after: who answered when a mark began, and who once both it and its silence were over.
- * Lost:     a mark counts what was sent from 100 ms before it to 100 ms before the next.
+ * Lost:     a mark counts what was sent from 100 ms before it to 100 ms before the next; of the same requests
+ *           `answered_twice` counts those with more than one answer, `waited_ms` is the longest wait for a first one.
  * Time:     CLOCK_MONOTONIC; SCHED_FIFO and locked memory where allowed (`realtime`).
  *
  * probe [-p PORT] [-r RATE] [-s SECONDS] [-w DRAIN_MS] ADDRESS
@@ -47,8 +48,9 @@
 
 struct request {
 	uint64_t sent_ns;	/* 0: not sent */
+	uint32_t waited_us;	/* for the first answer */
 	uint16_t answers;
-	uint8_t by;		/* tag of the first answer */
+	uint8_t by;		/* whose tag it bore */
 };
 
 struct arrival {
@@ -156,6 +158,7 @@ static void note_answer(uint64_t seq, uint8_t by, uint64_t at_ns)
 
 	if (!r->answers) {
 		r->by = by;
+		r->waited_us = (uint32_t)((at_ns - r->sent_ns) / 1000);
 		pr.answered++;
 	} else if (r->answers == 1) {
 		pr.twice++;
@@ -360,13 +363,26 @@ static uint64_t late_in(uint64_t from, uint64_t until)
 	return longest;
 }
 
-static uint64_t lost_between(uint64_t from, uint64_t until)
-{
-	uint64_t lost = 0;
+/* What became of the requests that were sent from then until then. */
+struct fate {
+	uint64_t lost, twice;
+	uint32_t waited_us;
+};
 
-	for (uint64_t i = 0; i < pr.sent; i++)
-		lost += !pr.requests[i].answers && pr.requests[i].sent_ns >= from && pr.requests[i].sent_ns < until;
-	return lost;
+static struct fate fate_between(uint64_t from, uint64_t until)
+{
+	struct fate fate = { 0 };
+
+	for (uint64_t i = 0; i < pr.sent; i++) {
+		const struct request *r = &pr.requests[i];
+
+		if (r->sent_ns < from || r->sent_ns >= until)
+			continue;
+		fate.lost += !r->answers;
+		fate.twice += r->answers > 1;
+		fate.waited_us = r->answers && r->waited_us > fate.waited_us ? r->waited_us : fate.waited_us;
+	}
+	return fate;
 }
 
 /* Who gave the last answer up to then, or the first after it. */
@@ -390,11 +406,14 @@ static void print_marks(void)
 		uint64_t lead = m->from_ns - MARK_LEAD_NS, at;
 		uint64_t next = i + 1 < pr.n_marks ? pr.marks[i + 1].from_ns - MARK_LEAD_NS : UINT64_MAX;
 		uint64_t silence = silence_in(m->from_ns, m->until_ns, &at), end = at + silence - 1;
+		struct fate fate = fate_between(lead, next);
 
 		printf("%s{\"name\":\"%s\",\"at_ms\":%.3f,\"until_ms\":%.3f,\"silence_ms\":%.3f,"
-		       "\"silence_from_ms\":%.3f,\"late_ms\":%.3f,\"lost\":%" PRIu64 ",\"before\":\"%s\",\"after\":\"%s\"}",
+		       "\"silence_from_ms\":%.3f,\"late_ms\":%.3f,\"lost\":%" PRIu64 ",\"answered_twice\":%" PRIu64
+		       ",\"waited_ms\":%.3f,\"before\":\"%s\",\"after\":\"%s\"}",
 		       i ? "," : "", m->name, MS(m->from_ns - pr.start_ns), MS(m->until_ns - pr.start_ns),
-		       MS(silence), MS(at - pr.start_ns), MS(late_in(at, at + silence)), lost_between(lead, next),
+		       MS(silence), MS(at - pr.start_ns), MS(late_in(at, at + silence)), fate.lost, fate.twice,
+		       fate.waited_us / 1e3,
 		       answered_by(m->from_ns, false), answered_by(end > m->until_ns ? end : m->until_ns, true));
 	}
 	printf("],");

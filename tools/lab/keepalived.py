@@ -3,6 +3,7 @@
 
 VRRPv3, multicast, nopreempt, the server watched by a script once a second (its shortest interval).
 fast: adverts every 10 ms, real-time priority, locked memory. Otherwise its defaults: 1 s.
+vmac: the address comes with the Ethernet address of RFC 5798, on a macvlan, so that nobody has to learn another.
 """
 
 import os
@@ -31,8 +32,9 @@ vrrp_instance sip {{
     virtual_router_id 77
     priority {priority}
     advert_int {advert_int}
+    {vmac}
     virtual_ipaddress {{
-        {vip}/32 dev eth0
+        {vip}/32{dev}
     }}
     track_script {{
         server
@@ -54,11 +56,12 @@ try:
 except OSError:
     sys.exit(1)
 """
+VMAC = "vrrp77"
 REALTIME = "vrrp_rt_priority 50\n    vrrp_no_swap"
 
 
 class Keepalived:
-    def __init__(self, lab, host, fast=True):
+    def __init__(self, lab, host, fast=True, vmac=False):
         self.lab, self.host, self.node = lab, host, lab.nodes[host]
         self.process = None
         self.conf = os.path.join(self.node.dir, "keepalived.conf")
@@ -66,7 +69,8 @@ class Keepalived:
         _write(script, f"#!/bin/sh\nss -Hnul 'sport = :{PORT}' | grep -q .\n", 0o700)
         _write(self.conf, CONF.format(
             host=host, script=script, vip=VIP, priority=101 - HOSTS.index(host),
-            realtime=REALTIME if fast else "", advert_int="0.01" if fast else "1"))
+            realtime=REALTIME if fast else "", advert_int="0.01" if fast else "1",
+            dev="" if vmac else " dev eth0", vmac=f"use_vmac {VMAC}\n    vmac_xmit_base" if vmac else ""))
 
     def ask_by_options(self):
         """Before the start: its script asks the server, at the host's own address, instead of looking for its socket."""
@@ -92,9 +96,9 @@ class Keepalived:
 class KeepalivedPair:
     """The same verbs as controller.Pair, so that bench/run treats both alike."""
 
-    def __init__(self, lab, fast=True):
-        self.lab = lab
-        self.by_host = {h: Keepalived(lab, h, fast) for h in HOSTS}
+    def __init__(self, lab, fast=True, vmac=False):
+        self.lab, self.dev = lab, VMAC if vmac else "eth0"
+        self.by_host = {h: Keepalived(lab, h, fast, vmac) for h in HOSTS}
 
     def start(self):
         for host in HOSTS:
@@ -108,7 +112,7 @@ class KeepalivedPair:
             keepalived.ask_by_options()
 
     def settled(self):
-        holders = [h for h in HOSTS if self.lab.nodes[h].holds()]
+        holders = [h for h in HOSTS if self.lab.nodes[h].holds(dev=self.dev)]
         return holders[0] if len(holders) == 1 else None
 
     def settle(self, timeout=15):

@@ -182,12 +182,12 @@ class Node:
         self.run("sysctl", "-q", "-w", *(f"{k.replace('__', '.')}={v}" for k, v in values.items()))
 
     def addresses(self, dev="eth0"):
-        """Addresses on an interface, with their prefix length."""
-        told = json.loads(self.run("ip", "-j", "addr", "show", "dev", dev).stdout)
-        return [f"{i['local']}/{i['prefixlen']}" for i in told[0]["addr_info"]]
+        """Addresses on an interface, with their prefix length; none of one that is not there."""
+        told = json.loads(self.run("ip", "-j", "addr", "show", "dev", dev, check=False).stdout or "[]")
+        return [f"{i['local']}/{i['prefixlen']}" for one in told for i in one["addr_info"]]
 
-    def holds(self, address=VIP):
-        return any(a.split("/")[0] == address for a in self.addresses())
+    def holds(self, address=VIP, dev="eth0"):
+        return any(a.split("/")[0] == address for a in self.addresses(dev))
 
     def reaches(self, address, timeout=0.3):
         """Does that host answer? A refused TCP connection is an answer too, and no one limits its rate."""

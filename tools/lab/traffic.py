@@ -14,17 +14,19 @@ from lab import BUILD, PORT, ROOT, VIP, LabError, _write, wait_until
 SIPP = os.path.join(ROOT, "tools/lab/sipp")
 
 
-def answerer(lab, host, addresses=(VIP,), tag=None, detached=False, realtime=False, delay_us=0, core_mb=0, drops=None):
+def answerer(lab, host, addresses=(VIP,), tag=None, detached=False, realtime=False, delay_us=0, core_mb=0, drops=None, keeps=False):
     """A one-process SIP server that answers everything with 200 and its name (bench/answerer.c).
 
     core_mb: it leaves a core of that size in the lab's directory (where core_pattern is no program and no path).
     drops: requests with that text anywhere in them are not answered.
+    keeps: it knows no call that another one began, and says so (481).
     realtime: it need not wait for a CPU; both hosts and the client share those of one machine here.
     """
     server = lab.nodes[host].start("server", *(["chrt", "-f", "10"] if realtime else []),
                                    *(["prlimit", "--core=unlimited"] if core_mb else []),
                                    f"{BUILD}/tools/answerer", "-t", tag or host, "-p", str(PORT),
-                                   "-d", str(delay_us), "-m", str(core_mb), *(["-x", drops] if drops else []), *addresses, detached=detached)
+                                   "-d", str(delay_us), "-m", str(core_mb), *(["-x", drops] if drops else []),
+                                   *(["-k"] if keeps else []), *addresses, detached=detached)
     wait_until(lambda: "serves port" in server.text(), 2 + core_mb / 100, f"answerer of {host} to serve: {server.text()}")
     return server
 
