@@ -105,7 +105,8 @@ class KeepalivedPair:
             self.lab.nodes[host].sysctl(net__ipv4__ip_nonlocal_bind=1, net__ipv4__conf__all__arp_ignore=1,
                                         net__ipv4__conf__all__arp_announce=2)
             self.by_host[host].start()
-        return self.settle()
+            self.settle()		# the first is master before the second is there: none gives way to the other later
+        return self
 
     def ask_by_options(self):
         for keepalived in self.by_host.values():
