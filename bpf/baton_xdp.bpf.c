@@ -5,6 +5,7 @@
  * Every frame is counted once as total and once by the way it went (enum bt_xdp_exit). What takes longer goes on
  * in a stage (stage.h): a program of its own here below, which counts that exit itself.
  */
+#include "answer.h"
 #include "calls.h"
 #include "conflict.h"
 #include "count.h"
@@ -156,10 +157,15 @@ static __always_inline void read_headers(struct xdp_md *ctx, struct headers *ret
 		read_frame(ctx, ret);
 }
 
+static __always_inline int leave_as(__u32 exit, __u32 len)
+{
+	count_exit(&st_count, exit, len);
+	return exit < BT_X__N ? verdicts[exit] : XDP_DROP;
+}
+
 static __always_inline int leave(struct xdp_md *ctx, __u32 exit)
 {
-	count_exit(&st_count, exit, ctx->data_end - ctx->data);
-	return exit < BT_X__N ? verdicts[exit] : XDP_DROP;
+	return leave_as(exit, ctx->data_end - ctx->data);
 }
 
 SEC("xdp")
@@ -178,6 +184,7 @@ int baton_xdp(struct xdp_md *ctx)
 		STAGE_ENTER(ctx, exit, BT_STAGE_PULSE);
 		STAGE_ENTER(ctx, exit, BT_STAGE_CALLS);
 		STAGE_ENTER(ctx, exit, BT_STAGE_CLUSTER);
+		STAGE_ENTER(ctx, exit, BT_STAGE_ANSWER);
 		exit = BT_X_BROKEN;
 	}
 	return leave(ctx, exit);
@@ -235,6 +242,16 @@ int baton_cluster(struct xdp_md *ctx)
 	if (exit == BT_X_NOT_OURS && stage_steers())
 		bpf_tail_call_static(ctx, &stages, BT_STAGE_STEER);
 	return leave(ctx, exit);
+}
+
+/* A stage: ARP or NS for a VIP with BT_VIP_ANSWERED, whose gate is open here. */
+SEC("xdp")
+int baton_answer(struct xdp_md *ctx)
+{
+	struct headers h = {};
+
+	read_frame(ctx, &h);
+	return leave_as(answer_in(ctx, &h), h.len);	/* an answer may be longer */
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -2,12 +2,13 @@
 /*
  * conflict: a question or an answer about a VIP came in; may the kernel see it, and does it show
  * that another host uses a VIP that is open here? Such a host is reported, once a second, and not
- * fought.
+ * fought. Questions that the stack is not to answer: answer.h.
  */
 #ifndef CONFLICT_H
 #define CONFLICT_H
 
 #include "event.h"
+#include "stage.h"
 #include "vip.h"
 
 #define CONFLICT_EVERY_NS 1000000000ULL
@@ -31,16 +32,19 @@ static __always_inline void conflict_report(__u32 group, const __u8 *mac, __u64 
 	event_emit(BT_EV_CONFLICT, group, now, 0, 0, mac_number(mac));
 }
 
-static __always_inline enum bt_xdp_exit who_has_in(const struct who_has *who)
+static __always_inline __u32 who_has_in(const struct who_has *who)
 {
+	bool asked = who->asks && who->target, conflict;
 	__u64 now = bpf_ktime_get_boot_ns();
-	bool conflict = who->sender && group_is_open(who->sender->group, now);
 
+	conflict = who->sender && group_is_open(who->sender->group, now);
 	if (conflict)
 		conflict_report(who->sender->group, who->mac, now);
-	if (who->asks && who->target && !group_is_open(who->target->group, now))
+	if (asked && !group_is_open(who->target->group, now))
 		return BT_X_ARP_HELD_BACK;
-	return conflict ? BT_X_ARP_CONFLICT : BT_X_ARP_PASSED;
+	if (conflict)
+		return BT_X_ARP_CONFLICT;
+	return asked && who->target->flags & BT_VIP_ANSWERED ? STAGE_EXIT(BT_STAGE_ANSWER) : BT_X_ARP_PASSED;
 }
 
 #endif

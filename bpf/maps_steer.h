@@ -15,6 +15,7 @@ int baton_pulse(struct xdp_md *ctx);
 int baton_steer(struct xdp_md *ctx);
 int baton_calls(struct xdp_md *ctx);
 int baton_cluster(struct xdp_md *ctx);
+int baton_answer(struct xdp_md *ctx);
 
 /* Filled at load; batond puts other programs in with the entry's. Its pin keeps it full. */
 struct {
@@ -28,6 +29,7 @@ struct {
 		[BT_STAGE_STEER] = (void *)&baton_steer,
 		[BT_STAGE_CALLS] = (void *)&baton_calls,
 		[BT_STAGE_CLUSTER] = (void *)&baton_cluster,
+		[BT_STAGE_ANSWER] = (void *)&baton_answer,
 	},
 };
 

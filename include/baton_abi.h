@@ -179,7 +179,7 @@ struct bt_rules {
  * Map stages, a program array: where baton_xdp goes on by tail call. Each is verified by itself. Filled by the
  * loader as the object declares it. Entering one that is missing counts as BROKEN.
  */
-enum bt_stage_id { BT_STAGE_PULSE, BT_STAGE_STEER, BT_STAGE_CALLS, BT_STAGE_CLUSTER, BT_STAGE__N };
+enum bt_stage_id { BT_STAGE_PULSE, BT_STAGE_STEER, BT_STAGE_CALLS, BT_STAGE_CLUSTER, BT_STAGE_ANSWER, BT_STAGE__N };
 
 /* Map st_stage, per CPU, 1 entry: what baton_xdp tells the stage it enters. Valid for that one frame. */
 struct bt_stage {

@@ -190,6 +190,39 @@ static void test_vips_go_to_the_map_of_their_family(void **state)
 	dp_close(dp);
 }
 
+static void test_addresses_of_interfaces(void **state)
+{
+	static const uint8_t one[6] = { 2, 0, 0, 0, 0, 1 }, two[6] = { 2, 0, 0, 0, 0, 2 };
+	uint32_t known[BT_DOORS_MAX] = { 0 };
+	struct bt_door door;
+	uint32_t key = 7;
+	struct dp *dp;
+	bool found;
+	int fd;
+
+	(void)state;
+	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_set_door(dp, 7, one));
+	OK(dp_set_door(dp, 7, two));
+	OK(dp_set_door(dp, 9, one));
+	fd = bpf_obj_get(PINS "/cfg_door");
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_map_lookup_elem(fd, &key, &door), 0);
+	assert_memory_equal(door.mac, two, 6);
+	close(fd);
+	assert_int_equal(dp_doors(dp, known, BT_DOORS_MAX), 2);
+	assert_int_equal(known[0] + known[1], 7 + 9);
+	OK(dp_del_door(dp, 7));
+	OK(dp_del_door(dp, 7));
+	assert_int_equal(dp_doors(dp, known, BT_DOORS_MAX), 1);
+	assert_int_equal(known[0], 9);
+	for (uint32_t i = 0; i < BT_DOORS_MAX - 1; i++)
+		OK(dp_set_door(dp, 100 + i, one));
+	assert_int_equal(dp_doors(dp, known, BT_DOORS_MAX), BT_DOORS_MAX);
+	REFUSED(dp_set_door(dp, 8, one), E2BIG, "address of interface");
+	dp_close(dp);
+}
+
 static void test_native_counts_both_ways(void **state)
 {
 	struct dp *dp = open_dp(false);
@@ -675,7 +708,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_set_can_be_read),
 		TEST(name_hash_leads_to_the_present_slot_only),
-		TEST(vips_go_to_the_map_of_their_family),
+		TEST(vips_go_to_the_map_of_their_family), TEST(addresses_of_interfaces),
 		TEST(native_counts_both_ways),
 		TEST(outlives_its_controller_and_is_found_again),
 		TEST(what_is_found_is_not_loaded_again),

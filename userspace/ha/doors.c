@@ -156,8 +156,10 @@ static void unpin_gone(struct doors *d, uint32_t ifindex)
 {
 	char name[IF_NAMESIZE];
 
-	if (ifindex && !if_indextoname(ifindex, name))
-		(void)dp_detach(d->dp, ifindex);
+	if (!ifindex || if_indextoname(ifindex, name))
+		return;
+	(void)dp_detach(d->dp, ifindex);
+	(void)dp_del_door(d->dp, ifindex);
 }
 
 static bool follow_named(struct doors *d, struct door *door)
@@ -170,6 +172,7 @@ static bool follow_named(struct doors *d, struct door *door)
 		return false;
 	unpin_gone(d, door->ifindex);
 	door->ifindex = ifindex;
+	memset(door->mac, 0, sizeof(door->mac));
 	door->gated = false;
 	door->retry_ns = 0;
 	if (!ifindex)
@@ -244,6 +247,18 @@ static bool stands(const struct doors *d, const struct door *door, bool deep)
 	return dp_xdp_stands(d->dp, door->ifindex) && (deep ? dp_tc_stands(door->ifindex) : door->gated);
 }
 
+/* An interface whose address the program does not know is one by which it answers nothing. */
+static bool tell_mac(struct doors *d, struct door *door)
+{
+	struct way_link link;
+
+	if (!door->ifindex || way_link(&d->nl, door->ifindex, &link) || !link.ethernet ||
+	    !memcmp(door->mac, link.mac, sizeof(door->mac)) || dp_set_door(d->dp, door->ifindex, link.mac))
+		return false;
+	memcpy(door->mac, link.mac, sizeof(door->mac));
+	return true;
+}
+
 bool doors_look(struct doors *d, bool deep)
 {
 	bool news = false;
@@ -254,6 +269,7 @@ bool doors_look(struct doors *d, bool deep)
 
 		door->gated = stands(d, door, deep);
 		news |= door->gated != was;
+		news |= deep && tell_mac(d, door);
 		if (door->gated)
 			door->err = 0;
 	}
@@ -301,6 +317,18 @@ static enum dp_mode mode_of(const char *text)
 	return !strcmp(text, "native") ? DP_NATIVE : !strcmp(text, "generic") ? DP_GENERIC : DP_OFF;
 }
 
+/* Addresses of interfaces that went while nobody looked. */
+static void forget_gone(struct dp *dp)
+{
+	uint32_t known[BT_DOORS_MAX];
+	int n = dp_doors(dp, known, BT_DOORS_MAX);
+	char name[IF_NAMESIZE];
+
+	for (int i = 0; i < n; i++)
+		if (!if_indextoname(known[i], name))
+			(void)dp_del_door(dp, known[i]);
+}
+
 int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const struct ha_iface_view *ifaces, uint32_t n,
 	       uint32_t n_named)
 {
@@ -312,6 +340,7 @@ int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const st
 	d->dp = dp;
 	doors_of_pools(conf, &d->pools);
 	d->n_nets = make_nets(conf, &d->pools, d->nets);
+	forget_gone(dp);
 	for (uint32_t i = 0; i < n; i++) {
 		add(d, if_nametoindex(ifaces[i].name), ifaces[i].name, i < n_named);
 		d->door[i].mode = mode_of(ifaces[i].xdp);

@@ -26,6 +26,7 @@ struct door {
 	bool moved;			/* came back under another number: addresses and heartbeat do not know it */
 	bool gated;			/* XDP and tc were seen in place */
 	enum dp_mode mode;		/* of XDP, when last attached */
+	uint8_t mac[6];			/* that the kernel's own answers about VIPs bear here */
 	uint32_t first_ifindex;		/* that the rest of batond knows */
 	uint32_t repairs;		/* how often the gate was put back, */
 	uint64_t retry_ns;		/* when to try again after a failure */
@@ -69,7 +70,7 @@ void doors_take_pools(struct doors *d, const struct doors_pools *pools);
 
 /* Interfaces come and go, get addresses and names: look again at which there are. True: something is new. */
 bool doors_list(struct doors *d);
-/* Does the gate stand on each? @deep: tc too, which takes a dump. True: on one it does no more, or does again. */
+/* Does the gate stand on each? @deep: tc too, which takes a dump, and its own Ethernet address. True: something is new. */
 bool doors_look(struct doors *d, bool deep);
 /* Put back what is missing; true: something was. */
 bool doors_repair(struct doors *d, uint64_t now_ns);

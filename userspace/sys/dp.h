@@ -69,6 +69,11 @@ int dp_set_vip(struct dp *dp, const struct in6_addr *ip, const struct bt_vip *vi
 int dp_del_vip(struct dp *dp, const struct in6_addr *ip);
 /* How many there are, of both families, @max at most; while nobody changes them. */
 int dp_vips(struct dp *dp, struct in6_addr *ret, uint32_t max);
+/* An interface's own Ethernet address, for answers about VIPs of BT_VIP_ANSWERED. */
+int dp_set_door(struct dp *dp, uint32_t ifindex, const uint8_t mac[6]);
+int dp_del_door(struct dp *dp, uint32_t ifindex);	/* not there: 0 */
+/* Those that there are, @max at most; while nobody changes them. */
+int dp_doors(struct dp *dp, uint32_t *ret_ifindex, uint32_t max);
 /* Our first nonce; only while the maps are new and nothing is attached. */
 int dp_set_nonce(struct dp *dp, uint64_t nonce);
 

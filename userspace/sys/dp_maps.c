@@ -140,6 +140,32 @@ int dp_vips(struct dp *dp, struct in6_addr *ret, uint32_t max)
 	return (int)n;
 }
 
+int dp_set_door(struct dp *dp, uint32_t ifindex, const uint8_t mac[6])
+{
+	struct bt_door door = {};
+
+	memcpy(door.mac, mac, sizeof(door.mac));
+	return set(dp, DP_cfg_door, &ifindex, &door, "address of interface");
+}
+
+int dp_del_door(struct dp *dp, uint32_t ifindex)
+{
+	dp_hush();
+	if (!bpf_map_delete_elem(dp->map[DP_cfg_door], &ifindex) || errno == ENOENT)
+		return 0;
+	return dp_fail(-errno, "remove address of interface %u", ifindex);
+}
+
+int dp_doors(struct dp *dp, uint32_t *ret_ifindex, uint32_t max)
+{
+	uint32_t n = 0;
+
+	dp_hush();
+	for (uint32_t key, *prev = NULL; n < max && !bpf_map_get_next_key(dp->map[DP_cfg_door], prev, &key); prev = &ret_ifindex[n++])
+		ret_ifindex[n] = key;
+	return n < max && errno != ENOENT ? dp_fail(-errno, "list addresses of interfaces") : (int)n;
+}
+
 int dp_pair(struct dp *dp, struct bt_pair *ret)
 {
 	struct bt_pair pair;
