@@ -151,38 +151,66 @@ static __always_inline void frame_read_ip4(struct frame *f)
 	f->h.broken = ip->version != 4 || head < sizeof(*ip) || total < head || f->h.end > f->h.len;
 }
 
-static __always_inline bool frame_is_ext(__u8 proto)
+/* One bit per protocol number below 64: a chain is followed without a branch for each kind, or the verifier goes every way. */
+#define EXT_BIT(proto)	(1ULL << (proto))
+#define EXT_KINDS	(EXT_BIT(IPPROTO_HOPOPTS) | EXT_BIT(IPPROTO_ROUTING) | EXT_BIT(IPPROTO_DSTOPTS) | \
+			 EXT_BIT(IPPROTO_AH) | EXT_BIT(IPPROTO_FRAGMENT))
+
+static __always_inline __u32 frame_is_in(__u64 kinds, __u32 proto)
 {
-	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
-	       proto == IPPROTO_AH || proto == IPPROTO_FRAGMENT;
+	return kinds >> (proto & 63) & (proto >> 6 ? 0 : 1);
 }
 
+static __always_inline bool frame_is_ext(__u8 proto)
+{
+	return frame_is_in(EXT_KINDS, proto);
+}
+
+/* RFC 8200 §4.5 and RFC 4302 §2.2 count otherwise than the rest: 8 bytes always, and units of four. */
 static __always_inline __u32 frame_ext_size(__u8 proto, __u8 len)
 {
-	if (proto == IPPROTO_FRAGMENT)
-		return 8;
-	return proto == IPPROTO_AH ? (len + 2) * 4 : (len + 1) * 8;
+	__u32 is_fragment = frame_is_in(EXT_BIT(IPPROTO_FRAGMENT), proto), is_ah = frame_is_in(EXT_BIT(IPPROTO_AH), proto);
+
+	return ((len & (is_fragment - 1)) + 1 + is_ah) << (3 - is_ah);
+}
+
+/* What a chain has said of fragments so far: each 0 or not. */
+struct frame_pieces {
+	__u32 fragment, later;
+	__be32 id;
+};
+
+static __always_inline void frame_note_piece(struct frame_pieces *p, __u8 proto, const struct frame_ext *ext)
+{
+	__u32 mask = 0 - frame_is_in(EXT_BIT(IPPROTO_FRAGMENT), proto);
+
+	p->fragment |= ext->offset & bpf_htons(IP6_OFFSET | IP6_MF) & mask;
+	p->later |= ext->offset & bpf_htons(IP6_OFFSET) & mask;
+	p->id = (p->id & ~mask) | (ext->id & mask);
 }
 
 /* Follow the chain from @proto at @off; leaves l4 0 when it is too long. */
 static __always_inline void frame_read_exts(struct frame *f, __u8 proto, __u32 off)
 {
+	struct frame_pieces pieces = {};
 	struct frame_ext *ext;
+	bool cut = false;
 
-	for (int i = 0; i < FRAME_EXTS && frame_is_ext(proto) && !f->h.later; i++) {
+	for (int i = 0; i < FRAME_EXTS && frame_is_ext(proto) && !pieces.later; i++) {
 		ext = frame_at(f, off, sizeof(*ext));
-		if (!ext) {
-			f->h.broken = true;
-			return;
-		}
-		if (proto == IPPROTO_FRAGMENT) {
-			f->h.fragment |= !!(ext->offset & bpf_htons(IP6_OFFSET | IP6_MF));
-			f->h.later = ext->offset & bpf_htons(IP6_OFFSET);
-			f->h.id = ext->id;
-		}
+		cut = !ext;
+		if (cut)
+			break;
+		frame_note_piece(&pieces, proto, ext);
 		off += frame_ext_size(proto, ext->len);
 		proto = ext->next;
 	}
+	f->h.fragment = pieces.fragment;
+	f->h.later = pieces.later;
+	f->h.id = pieces.id;
+	f->h.broken |= cut;
+	if (cut)
+		return;
 	f->h.proto = proto;
 	f->h.deep = frame_is_ext(proto) && !f->h.later;
 	f->h.l4 = f->h.deep ? 0 : off;

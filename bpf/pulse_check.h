@@ -189,19 +189,20 @@ static __always_inline bool pulse_group_in_range(struct xdp_md *ctx, __u32 off, 
 	       word_is_sane(bpf_be64_to_cpu(g->echo), to, from);
 }
 
-static __always_inline bool pulse_range(struct xdp_md *ctx, const struct pulse *m)
+/* Every field of every block. Verified once by itself, as it looks at each block in many ways. 1: all in range. */
+__noinline int pulse_range(struct xdp_md *ctx, const struct pulse *m)
 {
-	if (!m->groups || !m->head.seq || !m->head.boot ||
+	if (!m || !m->groups || !m->head.seq || !m->head.boot ||
 	    bpf_ntohl(m->head.flags) & ~PULSE_H__ALL)
-		return false;
+		return 0;
 	for (__u32 i = 0; i < PULSE_GROUPS_MAX; i++) {
 		if (i >= m->groups)
 			break;
 		if (!pulse_group_in_range(ctx, m->at + PULSE_HEAD_BYTES + i * PULSE_GROUP_BYTES,
 					  m->head.from, m->head.to))
-			return false;
+			return 0;
 	}
-	return true;
+	return 1;
 }
 
 /* @unit_ns since @then, at most one below PULSE_NEVER; a @then of another CPU may lie ahead. */
