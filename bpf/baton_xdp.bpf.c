@@ -7,6 +7,7 @@
  */
 #include "answer.h"
 #include "calls.h"
+#include "cluster.h"
 #include "conflict.h"
 #include "count.h"
 #include "crash.h"
@@ -31,7 +32,7 @@ const volatile __u32 verdicts[BT_X__N] = {
 
 /* The gate's answer, and where that is not the last word the peer's. */
 static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struct frame *f,
-						 const struct bt_vip *vip, __u64 now)
+						 const struct bt_vip *vip, bool cluster, __u64 now)
 {
 	__u32 group = vip->group;
 	enum crash_exit crash = CRASH_NONE;
@@ -47,10 +48,8 @@ static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struc
 	if (crash == CRASH_LEFT && !gate_read(group, now, &gate))
 		return BT_X_BROKEN;
 	exit = gate_exit(&gate);
-	if (vip->flags & BT_VIP_CLUSTER && (exit == BT_X_VIP_ARMED || exit == BT_X_VIP_RELAY_LOST))
-		return BT_X_VIP_HEARD;
 	if (exit == BT_X_VIP_ARMED || exit == BT_X_VIP_RELAY_LOST)
-		exit = relay_in(ctx, &f->h, &gate, group, now);
+		exit = relay_in(ctx, &f->h, &gate, group, cluster ? mark_read(vip->mac) : 0, now);
 	return exit;
 }
 
@@ -68,7 +67,8 @@ static __always_inline __u32 vip_goes_on(const struct frame *f, const struct bt_
 	return stage_tell(now, vip->group, 1 + vip->index, exit) ? STAGE_EXIT(stage) : BT_X_BROKEN;
 }
 
-static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, const struct bt_vip *vip)
+/* @cluster: both hosts hear it; known to the compiler. */
+static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, const struct bt_vip *vip, bool cluster)
 {
 	struct frame_payload payload;
 	enum bt_xdp_exit exit;
@@ -78,9 +78,11 @@ static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, c
 	if (!frame_payload(f, &payload))
 		return BT_X_VIP_MALFORMED;
 	now = bpf_ktime_get_boot_ns();
-	exit = vip_exit(ctx, f, vip, now);
-	if (exit == BT_X_VIP_HEARD)
-		return stage_tell(now, vip->group, 1 + vip->index, exit) ? STAGE_EXIT(BT_STAGE_CLUSTER) : BT_X_BROKEN;
+	exit = vip_exit(ctx, f, vip, cluster, now);
+	if (cluster)
+		exit = cluster_in(ctx, &f->h, vip, exit, now);
+	if (cluster && exit == BT_X_VIP_HEARD)
+		return replay_in(ctx, f, vip->group, now);
 	if (exit != BT_X_VIP_ACCEPTED && exit != BT_X_VIP_TAKEN && exit != BT_X_VIP_KEPT)
 		return exit;
 	if (exit != BT_X_VIP_KEPT)
@@ -140,7 +142,11 @@ static __always_inline __u32 decide(struct xdp_md *ctx, const struct frame *f)
 	if (who_has_read(&who, f))
 		return who_has_in(&who);
 	vip = vip_of(f, false);
-	return vip ? vip_in(ctx, f, vip) : host_in(f);
+	if (!vip)
+		return host_in(f);
+	if (vip->flags & BT_VIP_CLUSTER)
+		return stage_tell(0, 0, 0, BT_X_VIP_HEARD) ? STAGE_EXIT(BT_STAGE_CLUSTER) : BT_X_BROKEN;
+	return vip_in(ctx, f, vip, false);
 }
 
 __noinline int read_frame(struct xdp_md *ctx, struct headers *ret)
@@ -225,12 +231,13 @@ int baton_calls(struct xdp_md *ctx)
 	return leave(ctx, stage ? calls_in(ctx, &h, stage) : BT_X_BROKEN);
 }
 
-/* A stage: for a VIP of a cluster whose gate is not open here; or perhaps the copy of an answer from there. */
+/* A stage: for a VIP of a cluster; or perhaps the copy of an answer of the other host. */
 SEC("xdp")
 int baton_cluster(struct xdp_md *ctx)
 {
 	struct bt_stage *stage = stage_told();
 	struct frame f = {};
+	struct bt_vip *vip;
 	__u32 exit;
 
 	if (!stage)
@@ -238,9 +245,18 @@ int baton_cluster(struct xdp_md *ctx)
 	read_frame(ctx, &f.h);
 	f.data = (void *)(long)ctx->data;
 	f.data_end = (void *)(long)ctx->data_end;
-	exit = stage->exit == BT_X_RECEIPT ? receipt_in(ctx, &f, stage->group) : replay_in(ctx, &f, stage->group, stage->now_ns);
-	if (exit == BT_X_NOT_OURS && stage_steers())
-		bpf_tail_call_static(ctx, &stages, BT_STAGE_STEER);
+	if (stage->exit == BT_X_RECEIPT) {
+		exit = receipt_in(ctx, &f, stage->group);
+		if (exit == BT_X_NOT_OURS && stage_steers())
+			bpf_tail_call_static(ctx, &stages, BT_STAGE_STEER);
+		return leave(ctx, exit);
+	}
+	vip = vip_of(&f, false);
+	exit = vip ? vip_in(ctx, &f, vip, true) : BT_X_BROKEN;
+	if (exit >= BT_X__N) {
+		STAGE_ENTER(ctx, exit, BT_STAGE_CALLS);
+		exit = BT_X_BROKEN;
+	}
 	return leave(ctx, exit);
 }
 

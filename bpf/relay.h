@@ -19,9 +19,12 @@
  * whose VIP was taken away, or be forged (protocol notes H1). It is only not sent on: where marks are
  * filtered, relay and help bear it.
  *
+ * A cluster's frames both hosts hear: an armed host helps nobody, and one that has let go sends on only until the peer is heard
+ * open. What came to a host's own address alone, from a neighbour that knows the VIP from other days, goes as above.
+ *
  * Only Ethernet addresses change. TTL and hop limit stay: neighbour discovery wants 255.
  * Time:    boot clock, passed in.
- * Source:  design §4.2, §4.3 No loops; protocol notes H1, H9, H13, H14, H21, H33.
+ * Source:  design §4.2, §4.3 No loops; protocol notes H1, H9, H13, H14, H21, H29, H33.
  */
 #ifndef RELAY_H
 #define RELAY_H
@@ -59,6 +62,7 @@ struct meeting {
 	__u32 flags;		/* PULSE_F_* of the peer */
 	__u32 zero;
 	__u64 drainer;		/* SENDER_DRAINER: the number in its mark */
+	__u64 cluster;		/* Ethernet address that both hosts hear; 0: it is no cluster's */
 };
 
 enum sender { SENDER_CLIENT, SENDER_PEER, SENDER_HELPER, SENDER_LETGO, SENDER_DRAINER };
@@ -223,6 +227,31 @@ static __always_inline bool goes_back(const struct meeting *m)
 	       BT_WORD_NUMBER(m->heard) == BT_WORD_NUMBER(m->word);
 }
 
+/*
+ * A cluster's: heard to be open, and some time has passed since we let go? Not before: what waited here while the peer
+ * opened, and already met him armed, must be sent on. He ends what he has had (cluster.h).
+ */
+static __always_inline bool peer_takes_in(const struct meeting *m)
+{
+	__u32 slot = m->group;
+	struct bt_group *g = bpf_map_lookup_elem(&cfg_group, &slot);
+	__u64 *until = bpf_map_lookup_elem(&st_linger, &slot);
+	__u64 since;
+
+	if (!g || !until || !helps(m) || BT_WORD_NUMBER(m->heard) < BT_WORD_NUMBER(m->word))
+		return false;
+	since = READ_ONCE(*until) - g->linger_ms * NS_PER_MS;
+	return (__s64)(m->now - since) >= (__s64)BT_TWIN_NS;
+}
+
+/* A client's, to the address that both hosts hear. */
+static __always_inline enum bt_xdp_exit cluster_exit(const struct meeting *m)
+{
+	if (BT_WORD_MODE(m->word) == BT_RELAY && m->peer_mac && !peer_takes_in(m))
+		return BT_X_VIP_RELAY;
+	return BT_X_VIP_HEARD;
+}
+
 /* Where does a frame go that is not taken? */
 static __always_inline enum bt_xdp_exit meeting_exit(const struct meeting *m)
 {
@@ -232,6 +261,8 @@ static __always_inline enum bt_xdp_exit meeting_exit(const struct meeting *m)
 		return BT_X_VIP_RELAY;
 	if (m->sender != SENDER_CLIENT)
 		return BT_X_VIP_SENT_ON;
+	if (m->cluster && m->to != m->my_mac)
+		return cluster_exit(m);
 	if (m->my_mac && m->to != m->my_mac)
 		return BT_X_VIP_FLOODED;
 	if (BT_WORD_MODE(m->word) == BT_RELAY)
@@ -259,10 +290,9 @@ __noinline int meeting_send(struct xdp_md *ctx, const struct meeting *m, __u32 k
 
 /* A VIP's frame before a gate armed or in relay, whose word and lease @gate was read from. */
 static __always_inline enum bt_xdp_exit relay_in(struct xdp_md *ctx, const struct headers *h,
-						 const struct gate *gate,
-						 __u32 group, __u64 now)
+						 const struct gate *gate, __u32 group, __u64 cluster, __u64 now)
 {
-	struct meeting m = { .now = now, .word = gate->word, .group = group, .leased = gate->leased };
+	struct meeting m = { .now = now, .word = gate->word, .group = group, .leased = gate->leased, .cluster = cluster };
 	enum bt_xdp_exit exit;
 
 	if (h->later && fragment_is_ours(ctx, h, now))

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * cluster: what is different for a frame that both hosts hear?
+ *
+ *   the open gate takes it, and gives it the interface's own address: the stack drops what came to another (TCP always)
+ *   an armed one drops it, perhaps with a copy kept (replay.h): the holder has it too, no help is needed
+ *   one that has let go sends it on, marked, while the peer may not be open: relay.h
+ *
+ * So around a move the new holder may meet a frame twice, directly and sent on. For some milliseconds behind the first that
+ * its gate lets in it notes all, by a hash of the whole IP packet (relaying changes nothing in it), and the second ends. By the
+ * whole, for neither an IPv4 id nor a checksum tells two apart: both may be 0, or left to a NIC. A packet that is really sent twice,
+ * byte for byte, within these milliseconds loses its second: so may any network, and nothing repeats itself that fast.
+ * Time:    boot clock, passed in.
+ * Cost:    one look-up; behind an opening a hash of up to TWIN_BYTES, 0.3 ns a byte.
+ * Source:  protocol notes H29; kernel-notes/cluster-mac.md.
+ */
+#ifndef CLUSTER_H
+#define CLUSTER_H
+
+#include "maps_cluster.h"
+#include "mark.h"
+#include "packet.h"
+#include "pulse_pair.h"
+#include "relay.h"
+#include "siphash.h"
+
+#define TWIN_WORDS	192	/* of 8 bytes: what an Ethernet frame holds; a longer one is known by so much and its length */
+#define TWIN_BYTES	(8 * TWIN_WORDS)
+
+/* A frame to the address that both hear gets the interface's own. 0, or -1: that is not known. */
+__noinline int cluster_address(struct xdp_md *ctx, __u64 heard_by)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	__u32 ifindex = ctx->ingress_ifindex;
+	struct bt_door *door;
+
+	if (!eth)
+		return -1;
+	if (mark_read(eth->h_dest) != heard_by)
+		return 0;
+	door = bpf_map_lookup_elem(&cfg_door, &ifindex);
+	if (!door)
+		return -1;
+	__builtin_memcpy(eth->h_dest, door->mac, ETH_ALEN);
+	return 0;
+}
+
+/*
+ * How long a second copy may come behind the first frame that the gate let in: the old holder sends on until he has heard of
+ * the opening, but never for less than BT_TWIN_NS.
+ */
+static __always_inline __u64 twin_window(void)
+{
+	struct bt_node *node = pulse_node();
+
+	return node ? 2 * BT_TWIN_NS + 2 * node->interval_ns : 0;
+}
+
+static __always_inline bool twin_is_possible(__u32 group, __u64 now)
+{
+	struct bt_seen *seen = bpf_map_lookup_elem(&st_seen, &group);
+	__u64 first;
+
+	if (!seen)
+		return false;
+	first = READ_ONCE(seen->first_ns);
+	return !first || (__s64)(now - first) < (__s64)twin_window();
+}
+
+static __always_inline __u64 twin_words(struct xdp_md *ctx, const struct headers *h, struct siphash *s)
+{
+	__u32 off = h->l3;
+	__u64 *word, n;
+
+	for (n = 0; n < TWIN_WORDS; n++) {
+		word = packet_at(ctx, off, sizeof(*word));
+		if (!word || off + sizeof(*word) > h->end)
+			break;
+		siphash_word(s, *word);
+		off += sizeof(*word);
+	}
+	return n;
+}
+
+/* What is left behind the last whole word: fewer than 8 bytes. */
+static __always_inline __u64 twin_tail(struct xdp_md *ctx, const struct headers *h, __u64 n)
+{
+	__u32 off = h->l3 + (n << 3);
+	__u64 tail = 0;
+	__u8 *byte;
+
+	for (int i = 0; i < 7; i++) {
+		byte = packet_at(ctx, off, 1);
+		if (!byte || off >= h->end)
+			break;
+		tail = tail << 8 | *byte;
+		off++;
+	}
+	return tail;
+}
+
+/* A function of its own: was this very packet let in a moment ago? Else it is noted. */
+__noinline int twin_is_second(struct xdp_md *ctx, const struct headers *h, __u64 now)
+{
+	struct bt_steer *steer;
+	struct siphash s;
+	__u64 key, n, *at;
+	__u32 zero = 0;
+
+	steer = bpf_map_lookup_elem(&cfg_steer, &zero);
+	if (!steer || !h)
+		return 0;
+	s = siphash_begin(steer->key[0], steer->key[1]);
+	n = twin_words(ctx, h, &s);
+	siphash_word(&s, twin_tail(ctx, h, n));
+	key = siphash_end(&s, 0, h->end - h->l3);
+	if (!bpf_map_update_elem(&st_twin, &key, &now, BPF_NOEXIST))
+		return 0;
+	at = bpf_map_lookup_elem(&st_twin, &key);
+	if (at && (__s64)(now - READ_ONCE(*at)) < (__s64)twin_window())
+		return 1;
+	bpf_map_update_elem(&st_twin, &key, &now, BPF_ANY);
+	return 0;
+}
+
+/* The gate's answer about a frame of a cluster's; what it lets in is made ready for the stack. */
+static __always_inline enum bt_xdp_exit cluster_in(struct xdp_md *ctx, const struct headers *h, const struct bt_vip *vip,
+						   enum bt_xdp_exit exit, __u64 now)
+{
+	bool taken = exit == BT_X_VIP_ACCEPTED || exit == BT_X_VIP_TAKEN;
+
+	if (taken && twin_is_possible(vip->group, now) && twin_is_second(ctx, h, now))
+		return BT_X_VIP_TWIN;
+	if ((taken || exit == BT_X_VIP_FRAGMENT || exit == BT_X_VIP_KEPT) && cluster_address(ctx, mark_read(vip->mac)))
+		return BT_X_BROKEN;
+	return exit;
+}
+
+#endif
