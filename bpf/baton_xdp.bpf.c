@@ -18,6 +18,7 @@
 #include "pulse.h"
 #include "relay.h"
 #include "replay.h"
+#include "rules.h"
 #include "stage.h"
 #include "steer.h"
 #include "vip.h"
@@ -53,6 +54,19 @@ static __always_inline enum bt_xdp_exit vip_exit(struct xdp_md *ctx, const struc
 	return exit;
 }
 
+/* What the gate let in: do the port rules, too? BT_X_TOTAL: they do. Constants: what the verifier does not know it would follow everywhere. */
+static __always_inline __u32 vip_ruled(struct xdp_md *ctx, const struct frame *f, const struct bt_vip *vip)
+{
+	int exit;
+
+	if (!(vip->flags & BT_VIP_RULES))
+		return BT_X_TOTAL;
+	exit = rules_ask(ctx, &f->h, vip->group);
+	if (exit == BT_X_TOTAL)
+		return BT_X_TOTAL;
+	return exit == BT_X_VIP_RULE_DRAINS ? BT_X_VIP_RULE_DRAINS : BT_X_VIP_RULED_OUT;
+}
+
 /* The gate let it in: to this host's server, or is there more to be asked? */
 static __always_inline __u32 vip_goes_on(const struct frame *f, const struct bt_vip *vip, enum bt_xdp_exit exit,
 					 __u32 kind, __u64 now)
@@ -72,7 +86,7 @@ static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, c
 {
 	struct frame_payload payload;
 	enum bt_xdp_exit exit;
-	__u32 kind = SIP_NOT;
+	__u32 kind = SIP_NOT, ruled;
 	__u64 now;
 
 	if (!frame_payload(f, &payload))
@@ -85,6 +99,9 @@ static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, c
 		return replay_in(ctx, f, vip->group, now);
 	if (exit != BT_X_VIP_ACCEPTED && exit != BT_X_VIP_TAKEN && exit != BT_X_VIP_KEPT)
 		return exit;
+	ruled = vip_ruled(ctx, f, vip);
+	if (ruled != BT_X_TOTAL)
+		return ruled;
 	if (exit != BT_X_VIP_KEPT)
 		seen_accept(vip->group, now);
 	if (f->h.fragment && !f->h.later)

@@ -11,6 +11,9 @@
  *   fragments	as their first
  *   the rest	ours: what cannot be read belongs to the holder
  *
+ * At a port whose rule drains (rules.h) nothing begins: a new INVITE is refused as while the pair is being stopped, other requests
+ * that begin a dialog end here. What is outside of any (OPTIONS, REGISTER) begins nothing, and goes on.
+ *
  * And only if the old holder says, in pulses as young as frames that are sent on to it must see, that it is being
  * drained, and only marked: where marks do not come through, there is no drain.
  * Time:    boot clock, the entry's reading.
@@ -25,12 +28,13 @@
 #include "fragment.h"
 #include "crash.h"
 #include "relay.h"
+#include "rules.h"
 #include "slow.h"
 #include "stage.h"
 
 int sip_scan(struct xdp_md *ctx, __u32 off, __u32 end, struct sip_msg *m);	/* steer.h */
 
-enum calls_whose { CALLS_OURS, CALLS_THEIRS, CALLS_REFUSED };
+enum calls_whose { CALLS_OURS, CALLS_THEIRS, CALLS_REFUSED, CALLS_DRAINED };
 
 /* ---- does the entry go on here? ----------------------------------------------------------------- */
 
@@ -136,15 +140,25 @@ static __always_inline enum calls_whose calls_whose_sip(const struct sip_msg *m,
 	return call_is_of(call_known(m->call_id), c->term, c->host) ? CALLS_OURS : CALLS_THEIRS;
 }
 
-/* A new INVITE while the pair is being stopped; what was let in before goes on. */
-static __always_inline bool calls_is_refused(const struct sip_msg *m, const struct call *c)
+/* It begins a dialog; what was let in before goes on. */
+static __always_inline bool calls_begins(const struct sip_msg *m, const struct call *c)
 {
 	struct bt_dialog *d;
 
-	if (!call_is_told(m) || m->status || m->method != BT_M_INVITE || m->flags & SIP_F_TO_TAG)
+	if (!call_is_told(m) || begins_what(m) == BT_D_NONE)
 		return false;
 	d = call_known(m->call_id);
 	return !call_is_of(d, c->term, c->host) || d->state == BT_D_OVER;
+}
+
+/* Nothing new: what becomes of it? INVITEs alone are refused while the pair is being stopped; a drained port keeps out the others, too. */
+static __always_inline enum calls_whose calls_whose_new(const struct sip_msg *m, const struct call *c, bool port_drains)
+{
+	if (!calls_begins(m, c))
+		return CALLS_OURS;
+	if (m->method == BT_M_INVITE)
+		return CALLS_REFUSED;
+	return port_drains ? CALLS_DRAINED : CALLS_OURS;
 }
 
 static __always_inline enum calls_whose calls_whose_tcp(struct xdp_md *ctx, const struct headers *h)
@@ -267,15 +281,17 @@ static __always_inline __u32 calls_refuse(struct xdp_md *ctx, const struct heade
 
 /* Whose, as the drain stands; outside of one ours. */
 static __always_inline enum calls_whose calls_whose(struct xdp_md *ctx, const struct headers *h, const struct sip_msg *m,
-						    const struct call *c, __u64 own, bool sip_port)
+						    const struct call *c, __u64 own, bool sip_port, bool port_drains)
 {
+	enum calls_whose whose = CALLS_OURS;
+
 	if (c->keeps)
 		return CALLS_OURS;
-	if (drain_is(c->group, own, BT_DRAIN_YOURS, c->now))
-		return m->flags ? calls_whose_sip(m, c) : calls_whose_other(ctx, h, sip_port, c->now);
-	if (drain_is(c->group, own, BT_DRAIN_REFUSE, c->now) && calls_is_refused(m, c))
-		return CALLS_REFUSED;
-	return CALLS_OURS;
+	if (port_drains || drain_is(c->group, own, BT_DRAIN_REFUSE, c->now))
+		whose = calls_whose_new(m, c, port_drains);
+	if (whose != CALLS_OURS || !drain_is(c->group, own, BT_DRAIN_YOURS, c->now))
+		return whose;
+	return m->flags ? calls_whose_sip(m, c) : calls_whose_other(ctx, h, sip_port, c->now);
 }
 
 /* Who this host is in the group. False: a map of ours is unfilled. */
@@ -310,18 +326,22 @@ static __always_inline __u32 calls_in(struct xdp_md *ctx, const struct headers *
 {
 	struct sip_msg m = {};
 	struct call c = {};
-	bool sip_port;
+	bool sip_port, drains;
 	__u64 own;
 	__u32 exit;
 
 	if (!calls_begin(stage, &c, &own))
 		return BT_X_BROKEN;
 	sip_port = calls_is_sip(ctx, h, c.group);
-	if (sip_port)
+	drains = rules_drain(ctx, h, c.group);
+	if (sip_port || drains)
 		calls_read(ctx, h, c.group, &m);
-	switch (calls_whose(ctx, h, &m, &c, own, sip_port)) {
+	switch (calls_whose(ctx, h, &m, &c, own, sip_port, drains)) {
 	case CALLS_REFUSED:
 		return calls_refuse(ctx, h, c.group, &m);
+	case CALLS_DRAINED:
+		calls_uncount(&m, c.group);
+		return BT_X_VIP_RULE_DRAINS;
 	case CALLS_THEIRS:
 		exit = calls_sent_back(ctx, h, stage, own);
 		if (exit == BT_X_VIP_BACK)

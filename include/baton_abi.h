@@ -156,8 +156,8 @@ struct bt_door {
 };
 
 /*
- * Port rules. Map ct_rules, per group, mmapable. Writer: batond. The first rule that names a port and transport counts; UDP and
- * TCP that none names is not let in. A zeroed map lets nothing in.
+ * Port rules. Map ct_rules, per group, mmapable. Writer: batond. The first rule that names a port and transport counts. UDP that none
+ * names is not let in, of TCP nothing that begins there (bpf/rules.h). A zeroed map lets nothing begin.
  */
 enum bt_rule_state { BT_RULE_STOPPED, BT_RULE_ENABLED, BT_RULE_DRAINING };
 
@@ -167,8 +167,9 @@ enum bt_rule_state { BT_RULE_STOPPED, BT_RULE_ENABLED, BT_RULE_DRAINING };
 struct bt_rule {
 	__u16 from, to;		/* host order, both included; from 0: unused */
 	__u8  protos;		/* BT_RULE_UDP, BT_RULE_TCP */
-	__u8  state;		/* enum bt_rule_state */
-	__u16 zero;
+	__u8  state;		/* enum bt_rule_state: what holds */
+	__u8  hand;		/* the same: what operators want when this host has a role; for the next batond */
+	__u8  zero;
 };
 
 struct bt_rules {
@@ -284,7 +285,7 @@ struct bt_pair {
 	X(VIP_FLOODED,	 XDP_DROP, "for a VIP, gate not open, and addressed to another MAC than ours") \
 	X(VIP_KEPT,	 XDP_PASS, "for a VIP, gate not open: of a dialog or connection of this host, sent back by the new holder") \
 	X(VIP_BACK,	 XDP_TX,   "for a VIP, gate open: of a dialog or connection of the old holder, which is drained: sent back, marked") \
-	X(VIP_REFUSED,	 XDP_DROP, "for a VIP, gate open: new INVITE while the pair is being stopped, handed to userspace") \
+	X(VIP_REFUSED,	 XDP_DROP, "for a VIP, gate open: new INVITE while the pair is being stopped or its port is drained, handed to userspace") \
 	X(VIP_HEARD,	 XDP_DROP, "for a VIP of a cluster, gate not open: whoever holds it hears it too") \
 	X(VIP_COPIED,	 XDP_DROP, "the same, SIP request: kept for replay") \
 	X(VIP_TWIN,	 XDP_DROP, "for a VIP of a cluster: the other copy of this frame was let in") \

@@ -46,9 +46,11 @@ enum ctl_key {
 	CTL_K_CLEAR	= 1 << 4,	/* "clear": string, the alarm's id */
 	CTL_K_TERM	= 1 << 5,	/* "term": number, 1 .. 4294967295 */
 	CTL_K_WHAT	= 1 << 7,	/* "what": "switchover" or "upgrade" */
-	CTL_K_EVERY	= 1 << 8,	/* "every": number, 1 .. CTL_EVERY_MAX */
+	CTL_K_EVERY	= 1 << 9,	/* "every": number, 1 .. CTL_EVERY_MAX */
 	CTL_K_THE_GROUP	= 1 << 6,	/* "group" may not be left out */
 	CTL_K_REJECT	= 1 << 8,	/* "reject": boolean */
+	CTL_K_DO	= 1 << 10,	/* "do": "enable", "disable" or "drain"; may not be left out */
+	CTL_K_PORT	= 1 << 11,	/* "port": number, 1 .. 65535, or "all"; may not be left out */
 };
 
 /* Name, word, keys, whether this version does it, arguments on the command line, help. */
@@ -60,6 +62,8 @@ enum ctl_key {
 	X(DRAIN,      "drain",      CTL_K_GROUP | CTL_K_TIMEOUT | CTL_K_REJECT | CTL_K_FORCE, 1, \
 	  "[NAME] [--timeout S] [--reject] [--force]", "let calls end here, send new ones to the peer, or refuse them") \
 	X(UNDRAIN,    "undrain",    CTL_K_GROUP, 1, "[NAME]", "undo drain") \
+	X(PORT,       "port",       CTL_K_DO | CTL_K_PORT | CTL_K_GROUP, 1, \
+	  "enable|disable|drain PORT|all [GROUP]", "what port rules let in on this host") \
 	X(FENCE,      "fence",      CTL_K_GROUP | CTL_K_THE_GROUP | CTL_K_FORCE, 1, \
 	  "GROUP [--force]", "keep this host from ever taking the role") \
 	X(UNFENCE,    "unfence",    CTL_K_GROUP | CTL_K_THE_GROUP, 1, "GROUP", "undo fence") \

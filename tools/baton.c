@@ -247,14 +247,43 @@ static int put_what(const struct words *w, json_t *request)
 	return CTL_DONE;
 }
 
+/* PORT or all; what a range has for ports is the rule's. */
+static int put_port(const struct words *w, json_t *request)
+{
+	static const char *const does[] = { "enable", "disable", "drain" };
+	char *end;
+	long port;
+
+	for (size_t i = 0; i < sizeof(does) / sizeof(does[0]); i++)
+		if (!strcmp(w->args[0], does[i]))
+			json_object_set_new(request, "do", json_string(does[i]));
+	if (!json_object_get(request, "do"))
+		return misplaced(w, w->args[0]);
+	if (w->n_args < 2)
+		return usage("a port, or all, is missing after port", w->args[0]);
+	port = strtol(w->args[1], &end, 10);
+	if (strcmp(w->args[1], "all") && (end == w->args[1] || *end || port < 1 || port > UINT16_MAX))
+		return usage("port takes a number from 1 to 65535, or all, not", w->args[1]);
+	json_object_set_new(request, "port", strcmp(w->args[1], "all") ? json_integer(port) : json_string("all"));
+	if (w->n_args > 3)
+		return misplaced(w, w->args[3]);
+	if (w->n_args == 3)
+		json_object_set_new(request, "group", json_string(w->args[2]));
+	return CTL_DONE;
+}
+
 static int put_args(const struct words *w, json_t *request)
 {
 	unsigned keys = verbs[w->verb].keys;
 
 	if (!w->n_args && keys & CTL_K_THE_GROUP)
 		return usage("a group's name is missing after", verbs[w->verb].word);
+	if (!w->n_args && keys & CTL_K_DO)
+		return usage("enable, disable or drain is missing after", verbs[w->verb].word);
 	if (!w->n_args)
 		return CTL_DONE;
+	if (keys & CTL_K_DO)
+		return put_port(w, request);
 	if (keys & CTL_K_CLEAR)
 		return put_clear(w, request);
 	if (keys & CTL_K_TERM)

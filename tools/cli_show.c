@@ -189,6 +189,30 @@ static void show_vips(const json_t *doc)
 	table_print(&t);
 }
 
+/* Most groups have none. */
+static void show_ports(const json_t *doc)
+{
+	const json_t *g, *p;
+	struct table t;
+	size_t i, k, n = 0;
+
+	table_open(&t, 5, "PORT RULE", "TRANSPORT", "GROUP", "STATE", "BY HAND");
+	json_array_foreach(json_object_get(doc, "groups"), i, g)
+		json_array_foreach(json_object_get(g, "ports"), k, p) {
+			char range[LINE_CAP] = "";
+
+			add(range, "%" JSON_INTEGER_FORMAT, num(p, "from"));
+			if (num(p, "to") != num(p, "from"))
+				add(range, "-%" JSON_INTEGER_FORMAT, num(p, "to"));
+			table_add(&t, range, str(p, "transport"), str(g, "name"), str(p, "state"),
+				  is(p, "wanted", "enabled") ? "-" : is(p, "wanted", "stopped") ? "disabled" : "draining");
+			n++;
+		}
+	table_print(&t);
+	if (n)
+		puts("");
+}
+
 static void show_paths(const json_t *doc)
 {
 	const json_t *p, *g, *x;
@@ -236,6 +260,7 @@ static void show_status(const json_t *doc)
 	puts("");
 	show_vips(doc);
 	puts("");
+	show_ports(doc);
 	show_paths(doc);
 	puts("");
 	show_node(doc);
@@ -647,6 +672,7 @@ void show(enum ctl_verb verb, const json_t *doc)
 		[CTL_UNFENCE]	 = show_text,
 		[CTL_DRAIN]	 = show_text,
 		[CTL_UNDRAIN]	 = show_text,
+		[CTL_PORT]	 = show_text,
 		[CTL_CALLS]	 = show_calls,
 		[CTL_EVENTS]	 = show_events,
 		[CTL_COUNTERS]	 = show_counters,

@@ -84,7 +84,7 @@ def cardboard(tmp_path):
 def test_help_and_version():
     told = baton("--help")
     assert told.returncode == 0
-    for verb in ["status", "watch", "switchover", "fence", "unfence", "drain", "undrain", "calls", "ready", "events", "explain", "neighbours", "counters", "options", "alarms", "doctor",
+    for verb in ["status", "watch", "switchover", "fence", "unfence", "drain", "undrain", "port", "calls", "ready", "events", "explain", "neighbours", "counters", "options", "alarms", "doctor",
                  "reload", "pools", "trace"]:
         assert f"\n  {verb} " in told.stdout, verb
     assert baton("--version").stdout.startswith("baton ")
@@ -123,6 +123,16 @@ def test_help_and_version():
     (["ready", "--force"], "ready does not take '--force'"),
     (["alarms", "show"], "alarms does not take 'show'"),
     (["alarms", "clear"], "id is missing"),
+    (["port"], "enable, disable or drain is missing after 'port'"),
+    (["port", "open", "5060"], "port does not take 'open'"),
+    (["port", "drain"], "a port, or all, is missing after port 'drain'"),
+    (["port", "drain", "70000"], "not '70000'"),
+    (["port", "drain", "0"], "not '0'"),
+    (["port", "drain", "5060x"], "not '5060x'"),
+    (["port", "drain", "5060", "sip", "x"], "port does not take 'x'"),
+    (["port", "drain", "5060", "--force"], "port does not take '--force'"),
+    (["drain", "--every", "3"], "drain does not take '--every'"),
+    (["trace", "--reject"], "trace does not take '--reject'"),
 ])
 def test_usage(args, text, tmp_path):
     done = baton("--run-dir", tmp_path, *args) if args != ["--run-dir"] else baton(*args)
@@ -166,6 +176,8 @@ def test_socket_may_not_be_opened(tmp_path):
     (["drain", "sip", "--reject"], {"verb": "drain", "group": "sip", "reject": True}),
     (["drain", "--timeout", "3"], {"verb": "drain", "timeout_s": 3.0}),
     (["undrain", "sip"], {"verb": "undrain", "group": "sip"}),
+    (["port", "drain", "5060"], {"verb": "port", "do": "drain", "port": 5060}),
+    (["port", "enable", "all", "sip"], {"verb": "port", "do": "enable", "port": "all", "group": "sip"}),
     (["calls"], {"verb": "calls"}),
 ])
 def test_request(args, request_, cardboard):
@@ -253,6 +265,7 @@ def status(gate="open", lease=238, peer_gate="armed", peer="up", alarms=0, vips=
              "listener": "auto", "peer": {"role": "backup", "term": 7, "gate": peer_gate},
              "interfaces": [{"name": "eth0", "xdp": "native"}],
              "vips": [{"address": f"10.77.{i // 250}.{i % 250}/16", "present": i != 20} for i in range(vips)],
+             "ports": [{"from": 5060, "to": 5080, "transport": "udp", "state": "stopped", "wanted": "draining"}],
              "ready": {"switchover": False, "upgrade": False, "reason": "peer fenced"}}
     return check({"schema": 1, "node": "a", "version": "0.1.0", "pid": 711, "uptime_s": 90061,
                   "peer": {"name": "b", "state": peer, "rtt_us": 31,

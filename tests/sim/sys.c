@@ -266,6 +266,11 @@ volatile struct bt_drain *dp_drains(struct dp *dp)
 	return kernel_map(dp->host, "ct_drain");
 }
 
+volatile struct bt_rules *dp_rules(struct dp *dp)
+{
+	return kernel_map(dp->host, "ct_rules");
+}
+
 void dp_set_drain(struct dp *dp, uint32_t slot, uint64_t word, uint64_t until_ns)
 {
 	dp_drains(dp)[slot].word = word;

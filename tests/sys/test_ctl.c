@@ -210,6 +210,14 @@ int ha_undrain(struct ha *h, const char *name, char *text, size_t len)
 	return -EALREADY;
 }
 
+int ha_port(struct ha *h, const char *group, uint16_t port, enum bt_rule_state want, char *text, size_t len)
+{
+	h->asked++;
+	snprintf(h->group, sizeof(h->group), "%s %u %d", group ? group : "*", port, want);
+	snprintf(text, len, "port rule 5060 both is as asked");
+	return port == 7 ? -ENOENT : 0;
+}
+
 void ha_drain_view(struct ha *h, uint32_t group, struct ha_drain_view *ret)
 {
 	(void)h, (void)group;
@@ -641,6 +649,39 @@ static void test_fence(void **state)
 	refused("{\"verb\":\"unfence\",\"group\":\"sip\",\"force\":true}", CTL_USAGE, "does not take \"force\"");
 	refused("{\"verb\":\"fence\",\"group\":\"nogroup\"}", CTL_REFUSED, "no group 'nogroup' here; groups: sip web");
 	assert_int_equal(ha.fences + ha.unfences, 2);
+}
+
+static void test_port(void **state)
+{
+	static const struct { const char *request, *asked; } good[] = {
+		{ "{\"verb\":\"port\",\"do\":\"disable\",\"port\":5060,\"group\":\"web\"}", "web 5060 0" },
+		{ "{\"verb\":\"port\",\"do\":\"enable\",\"port\":65535}", "* 65535 1" },
+		{ "{\"verb\":\"port\",\"do\":\"drain\",\"port\":\"all\",\"group\":\"sip\"}", "sip 0 2" },
+	};
+	int asked = ha.asked;
+	json_t *reply;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		reply = ask(good[i].request);
+		assert_int_equal(exit_of(reply), CTL_DONE);
+		assert_string_equal(ha.group, good[i].asked);
+		json_decref(reply);
+	}
+	reply = ask("{\"verb\":\"port\",\"do\":\"drain\",\"port\":7}");
+	assert_int_equal(exit_of(reply), CTL_REFUSED);
+	assert_string_equal(error_of(reply), "port rule 5060 both is as asked");
+	json_decref(reply);
+	assert_int_equal(ha.asked, asked + 4);
+	refused("{\"verb\":\"port\",\"do\":\"drain\"}", CTL_USAGE, "port needs \"do\" and \"port\"");
+	refused("{\"verb\":\"port\",\"port\":5060}", CTL_USAGE, "port needs \"do\" and \"port\"");
+	refused("{\"verb\":\"port\",\"do\":\"open\",\"port\":5060}", CTL_USAGE, "enable, disable or drain");
+	refused("{\"verb\":\"port\",\"do\":1,\"port\":5060}", CTL_USAGE, "enable, disable or drain");
+	refused("{\"verb\":\"port\",\"do\":\"drain\",\"port\":0}", CTL_USAGE, "a port, 1 to 65535");
+	refused("{\"verb\":\"port\",\"do\":\"drain\",\"port\":65536}", CTL_USAGE, "a port, 1 to 65535");
+	refused("{\"verb\":\"port\",\"do\":\"drain\",\"port\":\"5060\"}", CTL_USAGE, "a port, 1 to 65535");
+	refused("{\"verb\":\"port\",\"do\":\"drain\",\"port\":5060,\"group\":\"nogroup\"}", CTL_REFUSED, "no group 'nogroup' here");
+	assert_int_equal(ha.asked, asked + 4);
 }
 
 static void test_neighbours(void **state)
@@ -1154,7 +1195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_status), T(test_counters), T(test_alarms), T(test_doctor), T(test_options), T(test_many_devices), T(test_reload),
-		T(test_neighbours), T(test_explain), T(test_fence), T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
+		T(test_neighbours), T(test_explain), T(test_fence), T(test_port), T(test_switchover), T(test_switchover_later), T(test_switchover_client_gone),
 		T(test_watch), T(test_slow_watcher_is_cut), T(test_events), T(test_slow_follower_loses_lines),
 		T(test_refusals), T(test_hostile_bytes), T(test_partial_lines), T(test_byte_by_byte),
 		T(test_silent_client), T(test_seventeenth_client), T(test_answer_larger_than_backlog),

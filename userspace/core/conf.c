@@ -241,6 +241,8 @@ static void remember_item(struct parse *p, const struct opt *o, unsigned line)
 		p->conf->where.vip[p->conf->n_vips - 1] = line;
 	if (o->kind == OPT_PATH)
 		p->conf->where.path[p->conf->n_paths - 1] = line;
+	if (o->kind == OPT_RULE)
+		p->conf->where.rule[p->instance][p->conf->groups[p->instance].n_rules - 1] = line;
 	if (o->kind == OPT_SERVICE)
 		p->conf->where.service[p->instance][p->conf->pools[p->instance].n_services - 1] = line;
 	if (o->kind == OPT_SERVER)

@@ -69,6 +69,12 @@ struct conf_port {
 	enum conf_transport transport;
 };
 
+/* A port rule of a group. */
+struct conf_rule {
+	uint16_t from, to;		/* host order, both included */
+	uint8_t protos;			/* BT_RULE_UDP, BT_RULE_TCP */
+};
+
 /* A SIP address of a device or server: "10.77.0.50:5060". */
 struct conf_endpoint {
 	struct in6_addr ip;
@@ -140,6 +146,8 @@ struct conf_group {
 	uint32_t first_vip, n_vips;		/* slice of conf.vips */
 	struct conf_port ports[CONF_PORTS_MAX];
 	uint32_t n_ports;
+	struct conf_rule rules[BT_RULES_MAX];	/* as written; core/rules.h says which act */
+	uint32_t n_rules;
 	char prefer[BT_NAME_MAX];	/* a host's name; the first by name when not given */
 	struct in6_addr routers[CONF_ROUTERS_MAX];
 	uint32_t n_routers;
@@ -213,6 +221,7 @@ struct conf_where {
 	uint32_t pool[CONF_POOLS_MAX][CONF_LINES];
 	uint32_t vip[CONF_VIPS_MAX];		/* as in conf.vips */
 	uint32_t path[BT_PATHS_MAX];
+	uint32_t rule[BT_GROUPS_MAX][BT_RULES_MAX];
 	uint32_t service[CONF_POOLS_MAX][CONF_SERVICES_MAX];
 	uint32_t server[CONF_POOLS_MAX][BT_SERVERS];
 };
@@ -290,7 +299,7 @@ const struct conf_group *conf_group_at(const struct conf *c, const struct in6_ad
 const char *conf_mode_text(enum conf_mode mode);
 /* As on the wire: hash of the group's name ... */
 uint32_t conf_name_hash(const char *name);
-/* ... and digest of what both hosts must share: VIPs, ports, mode and its kind of address, arbiter, and with etcd the lease. */
+/* ... and digest of what both hosts must share: VIPs, ports, port rules, mode and its kind of address, arbiter, and with etcd the lease. */
 uint32_t conf_digest(const struct conf *c, const struct conf_group *g);
 
 /* Text of an address ("10.77.0.100", "fd00::64"), for logs and JSON; @buf >= INET6_ADDRSTRLEN. */

@@ -228,6 +228,31 @@ void addr_port_text(const struct conf_port *port, char *buf, size_t len)
 	snprintf(buf, len, "%u%s%s", port->port, transport[0] ? "/" : "", transport);
 }
 
+bool addr_rule(const char *text, struct conf_rule *ret, char *why)
+{
+	static const char *const words[] = { "", "udp", "tcp", "both", NULL };	/* its place: BT_RULE_* */
+	char copy[LINE_MAX_BYTES], *w[2], *dash;
+	struct conf_rule rule;
+	int protos;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	if (addr_words(copy, w, 2) != 2)
+		return refuse(why, "'%s': write PORT or FROM-TO, then udp, tcp or both", text);
+	dash = strchr(w[0], '-');
+	if (dash)
+		*dash = '\0';
+	protos = value_word(w[1], words);
+	if (protos <= 0)
+		return refuse(why, "'%s': valid is udp, tcp, both", w[1]);
+	if (!port_number(w[0], &rule.from, why) || !port_number(dash ? dash + 1 : w[0], &rule.to, why))
+		return false;
+	if (rule.to < rule.from)
+		return refuse(why, "'%s': the range runs backwards", text);
+	rule.protos = (uint8_t)protos;
+	*ret = rule;
+	return true;
+}
+
 bool addr_endpoint(const char *text, struct conf_endpoint *ret, char *why)
 {
 	char copy[LINE_MAX_BYTES], *ip = copy, *colon;

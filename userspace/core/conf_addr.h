@@ -18,6 +18,8 @@ bool addr_host(const char *text, struct in6_addr *ret, char *why);
 bool addr_vip(const char *text, struct conf_vip *ret, char *why);
 /* "5060", "5061/tls" */
 bool addr_port(const char *text, struct conf_port *ret, char *why);
+/* "5060-5080 udp", "5060 both" */
+bool addr_rule(const char *text, struct conf_rule *ret, char *why);
 /* "10.77.0.50:5060", "[fd00::50]:5060" */
 bool addr_endpoint(const char *text, struct conf_endpoint *ret, char *why);
 /* "10.88.0.0/16 via 10.77.0.1" */

@@ -73,6 +73,7 @@ uint32_t conf_name_hash(const char *name)
 /* The settings both hosts must share are hashed as records of bytes, in an order of their own. */
 #define VIP_BYTES	17	/* address, prefix length */
 #define PORT_BYTES	3	/* port, transport */
+#define RULE_BYTES	5	/* from, to, transports */
 #define HEAD_BYTES	14	/* mode, number of VIPs, arbiter, lease */
 
 static int by_bytes_vip(const void *a, const void *b)
@@ -83,6 +84,11 @@ static int by_bytes_vip(const void *a, const void *b)
 static int by_bytes_port(const void *a, const void *b)
 {
 	return memcmp(a, b, PORT_BYTES);
+}
+
+static int by_bytes_rule(const void *a, const void *b)
+{
+	return memcmp(a, b, RULE_BYTES);
 }
 
 static size_t put_vips(uint8_t *to, const struct conf_vip *vips, uint32_t n)
@@ -106,9 +112,24 @@ static size_t put_ports(uint8_t *to, const struct conf_port *ports, uint32_t n)
 	return (size_t)n * PORT_BYTES;
 }
 
+/* No two overlap, so their order means nothing. */
+static size_t put_rules(uint8_t *to, const struct conf_rule *rules, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t bytes[RULE_BYTES] = {
+			(uint8_t)(rules[i].from >> 8), (uint8_t)rules[i].from, (uint8_t)(rules[i].to >> 8), (uint8_t)rules[i].to,
+			rules[i].protos,
+		};
+
+		memcpy(to + i * RULE_BYTES, bytes, RULE_BYTES);
+	}
+	qsort(to, n, RULE_BYTES, by_bytes_rule);
+	return (size_t)n * RULE_BYTES;
+}
+
 uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
 {
-	uint8_t buf[HEAD_BYTES + CONF_VIPS_MAX * VIP_BYTES + CONF_PORTS_MAX * PORT_BYTES];
+	uint8_t buf[HEAD_BYTES + CONF_VIPS_MAX * VIP_BYTES + CONF_PORTS_MAX * PORT_BYTES + BT_RULES_MAX * RULE_BYTES];
 	size_t len = HEAD_BYTES;
 
 	buf[0] = (uint8_t)g->mode;
@@ -121,6 +142,7 @@ uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
 		buf[6 + i] = c->arbiter == ARBITER_ETCD ? (uint8_t)(c->lease_ns >> (8 * i)) : 0;
 	len += put_vips(buf + len, &c->vips[g->first_vip], g->n_vips);
 	len += put_ports(buf + len, g->ports, g->n_ports);
+	len += put_rules(buf + len, g->rules, g->n_rules);
 	return hash_of(buf, len);
 }
 

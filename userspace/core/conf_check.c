@@ -273,6 +273,7 @@ void conf_check(const struct conf *c, conf_blame_fn *fn, void *arg)
 	check_groups(&k);
 	check_trunk(&k);
 	conf_check_pools(c, fn, arg);
+	conf_check_rules(c, fn, arg);
 	for (uint32_t i = 0; i < c->n_vips; i++)
 		check_vip(&k, i);
 }

@@ -9,6 +9,7 @@
 
 #include "core/conf_addr.h"
 #include "core/conf_value.h"
+#include "core/rules.h"
 
 #define LINE_MAX_BYTES	256	/* more than any line the reader lets through */
 #define ITEM_MAX	(INET6_ADDRSTRLEN + BT_NAME_MAX + 16)
@@ -317,6 +318,33 @@ static void get_ports(const struct opt *o, const struct conf *c, const void *obj
 	}
 }
 
+static bool set_rule(const struct opt *o, const struct opt_at *at, const char *text, char *why)
+{
+	struct conf_group *g = at->obj;
+
+	(void)o;
+	if (g->n_rules == BT_RULES_MAX)
+		return refuse_as_full(BT_RULES_MAX, "port rules", why);
+	if (!addr_rule(text, &g->rules[g->n_rules], why))
+		return false;
+	g->n_rules++;
+	return true;
+}
+
+static void get_rule(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+{
+	const struct conf_group *g = obj;
+	char item[RULES_TEXT];
+
+	(void)o;
+	(void)c;
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < g->n_rules; i++) {
+		rules_text(&g->rules[i], item);
+		join(buf, len, item);
+	}
+}
+
 static bool set_router(const struct opt *o, const struct opt_at *at, const char *text, char *why)
 {
 	struct conf_group *g = at->obj;
@@ -471,6 +499,7 @@ static const struct kind kinds[OPT_KIND__N] = {
 	[OPT_SITE]	= TEXT(value_is_site, "a name of 1 .. 63 bytes"),
 	[OPT_PATH]	= { set_path, get_path, NULL, "INTERFACE ADDRESS, one line each" },
 	[OPT_VIP]	= { set_vip, get_vip, NULL, "ADDRESS/LENGTH [dev IF], one line each" },
+	[OPT_RULE]	= { set_rule, get_rule, NULL, "PORT or FROM-TO, then udp, tcp or both, one line each" },
 	[OPT_ROUTER]	= { set_router, get_router, NULL, "an IP address, one line each" },
 	[OPT_ROUTE]	= { set_route, get_route, NULL,
 			    "NETWORK/LENGTH via GATEWAY, one line each" },

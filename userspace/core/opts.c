@@ -196,6 +196,8 @@ static const struct opt table[] = {
 	  .help = "a VIP; its length names the network, `dev IF` another interface" },
 	{ LIST(SEC_GROUP, "sip-port", AT_RESTART, OPT_PORTS), .def = "5060",
 	  .help = "ports of the SIP server, as in 5060 5061/tls; without transport: UDP and TCP" },
+	{ LIST(SEC_GROUP, "port-rule", AT_RESTART, OPT_RULE),
+	  .help = "what is let in to the VIPs; none: in mode cluster the sip-ports, else everything" },
 	{ GROUP("prefer", AT_RESTART, OPT_NAME, prefer),
 	  .help = "who leads when both are new, the first by name if unset; nobody is preempted" },
 	{ LIST(SEC_GROUP, "router", AT_RESTART, OPT_ROUTER),

@@ -138,6 +138,24 @@ static json_t *group_vips(const struct ha *ha, const struct ha_group_view *g)
 	return a;
 }
 
+static json_t *group_ports(const struct ha_group_view *g)
+{
+	json_t *ports = json_array();
+
+	for (uint32_t i = 0; i < g->n_ports; i++) {
+		const struct ha_port_view *p = &g->ports[i];
+		json_t *o = json_object();
+
+		put(o, "from", json_integer(p->from));
+		put(o, "to", json_integer(p->to));
+		put(o, "transport", text(p->protos));
+		put(o, "state", text(p->state));
+		put(o, "wanted", text(p->wanted));
+		json_array_append_new(ports, o);
+	}
+	return ports;
+}
+
 static json_t *group_ready(const struct ha_group_view *g)
 {
 	json_t *o = json_object();
@@ -167,6 +185,7 @@ static json_t *status_group(const struct ha *ha, const struct ha_group_view *g)
 	put(o, "peer", group_peer(g));
 	put(o, "interfaces", group_interfaces(g));
 	put(o, "vips", group_vips(ha, g));
+	put(o, "ports", group_ports(g));
 	put(o, "ready", group_ready(g));
 	return o;
 }

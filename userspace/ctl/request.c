@@ -84,6 +84,35 @@ static bool read_every(struct request *r, const json_t *value)
 	return true;
 }
 
+static bool read_do(struct request *r, const json_t *value)
+{
+	static const char *const words[] = {
+		[BT_RULE_STOPPED] = "disable", [BT_RULE_ENABLED] = "enable", [BT_RULE_DRAINING] = "drain",
+	};
+	const char *word = json_string_value(value);
+
+	r->did = true;
+	for (int i = 0; word && i < 3; i++)
+		if (!strcmp(word, words[i])) {
+			r->rule = (enum bt_rule_state)i;
+			return true;
+		}
+	return false;
+}
+
+static bool read_port(struct request *r, const json_t *value)
+{
+	json_int_t port = json_integer_value(value);	/* 0 when it is no integer */
+
+	r->ported = true;
+	if (json_is_string(value))
+		return !strcmp(json_string_value(value), "all");
+	if (port < 1 || port > UINT16_MAX)
+		return false;
+	r->port = (uint16_t)port;
+	return true;
+}
+
 static bool read_timeout(struct request *r, const json_t *value)
 {
 	double s = json_number_value(value);	/* 0 when it is no number */
@@ -108,6 +137,8 @@ static const struct {
 	{ "term",	CTL_K_TERM,	read_term,	"a term's number, 1 to 4294967295" },
 	{ "every",	CTL_K_EVERY,	read_every,	"a number, 1 to 1000000" },
 	{ "what",	CTL_K_WHAT,	read_what,	"switchover or upgrade" },
+	{ "do",		CTL_K_DO,	read_do,	"enable, disable or drain" },
+	{ "port",	CTL_K_PORT,	read_port,	"a port, 1 to 65535, or \"all\"" },
 	{ "clear",	CTL_K_CLEAR,	read_clear,	"an alarm's id" },
 };
 _Static_assert(CTL_TIMEOUT_MAX_S == 3600, "the text above names it");
@@ -163,6 +194,10 @@ static enum ctl_exit read_object(struct request *r, json_t *root, char *why, siz
 	}
 	if (verbs[r->verb].keys & CTL_K_THE_GROUP && !r->group[0]) {
 		snprintf(why, cap, "%s needs \"group\"", verbs[r->verb].word);
+		return CTL_USAGE;
+	}
+	if (verbs[r->verb].keys & CTL_K_DO && !(r->did && r->ported)) {
+		snprintf(why, cap, "%s needs \"do\" and \"port\"", verbs[r->verb].word);
 		return CTL_USAGE;
 	}
 	return CTL_DONE;

@@ -23,6 +23,9 @@ struct request {
 	uint32_t every;
 	uint32_t term;			/* 0: none */
 	bool force, follow, reject, upgrade;	/* upgrade: "what" says so */
+	bool did, ported;		/* "do", "port" was said */
+	uint16_t port;			/* 0: all */
+	enum bt_rule_state rule;	/* what "do" means */
 	uint64_t timeout_ns;		/* 0: not said */
 	char clear[REQUEST_ID_MAX];	/* "": none */
 };

@@ -144,6 +144,27 @@ static void verb_undrain(struct client *c, const struct request *r)
 		client_answer_doc(c, doc_done(text));
 }
 
+static void verb_port(struct client *c, const struct request *r)
+{
+	static const char *const did[] = {
+		[BT_RULE_STOPPED] = "port-disable", [BT_RULE_ENABLED] = "port-enable", [BT_RULE_DRAINING] = "port-drain",
+	};
+	char why[BT_GROUPS_MAX * (BT_NAME_MAX + 1) + 64], what[BT_NAME_MAX + 16];
+
+	if (!has_groups(c))
+		return;
+	if (r->group[0] && !group_exists(ha_conf(c->ctl->ha), r->group, why, sizeof(why))) {
+		client_answer(c, CTL_REFUSED, NULL, why);
+		return;
+	}
+	snprintf(what, sizeof(what), "%u%s%s", r->port, r->group[0] ? " " : "", r->group);
+	log_request(c, did[r->rule], what, false);
+	if (ha_port(c->ctl->ha, r->group[0] ? r->group : NULL, r->port, r->rule, why, sizeof(why)))
+		client_answer(c, CTL_REFUSED, NULL, why);
+	else
+		client_answer_doc(c, doc_done(why));
+}
+
 static void verb_explain(struct client *c, const struct request *r)
 {
 	char why[WHY_MAX];
@@ -428,6 +449,7 @@ static void (*const verbs[CTL_VERB__N])(struct client *c, const struct request *
 	[CTL_UNFENCE]	 = verb_by_hand,
 	[CTL_DRAIN]	 = verb_drain,
 	[CTL_UNDRAIN]	 = verb_undrain,
+	[CTL_PORT]	 = verb_port,
 	[CTL_CALLS]	 = verb_calls,
 	[CTL_EVENTS]	 = verb_events,
 	[CTL_EXPLAIN]	 = verb_explain,

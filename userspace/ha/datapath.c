@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/rules.h"
 #include "sys/clock.h"
 #include "sys/keys.h"
 #include "sys/log.h"
@@ -151,13 +152,20 @@ int datapath_open(struct ha *ha, const struct ha_say *say)
 	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
 }
 
+static __u32 vip_flags(const struct group *g)
+{
+	struct conf_rule rules[BT_RULES_MAX];
+
+	return (g->conf->mode == MODE_PROXY ? BT_VIP_STEERED : BT_VIP_CALLS) | (rules_of(g->conf, rules) ? BT_VIP_RULES : 0);
+}
+
 static int fill_vips(struct ha *ha, const struct group *g)
 {
 	int err = 0;
 
 	for (uint32_t i = 0; i < g->conf->n_vips && !err; i++) {
 		struct bt_vip vip = { .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i),
-				      .flags = g->conf->mode == MODE_PROXY ? BT_VIP_STEERED : BT_VIP_CALLS };
+				      .flags = vip_flags(g) };
 
 		err = dp_set_vip(ha->dp, &g->vips[i].ip, &vip);
 	}
@@ -231,6 +239,7 @@ int datapath_fill(struct ha *ha, const struct ha_say *say)
 	if (!err)
 		err = fill_paths(ha);
 	for (uint32_t i = 0; i < ha->n_groups && !err; i++) {
+		rules_fill(ha, &ha->group[i]);
 		err = fill_group(ha, i);
 		if (!err)
 			err = fill_vips(ha, &ha->group[i]);

@@ -238,3 +238,23 @@ void doctor_fence(struct ha *ha, const struct rows *r)
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		doctor_elements(ha, &ha->group[i], r);
 }
+
+/* What operators keep out they may have forgotten. */
+void doctor_ports(struct ha *ha, const struct rows *r)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++) {
+		const char *name = ha->group[i].conf->name;
+		struct ha_port_view port[BT_RULES_MAX];
+		char text[HA_TEXT], fix[HA_TEXT];
+		uint32_t n = rules_view(ha, &ha->group[i], port), held = 0;
+		bool all = rules_keep_all_out(ha, &ha->group[i]);
+
+		for (uint32_t p = 0; p < n; p++)
+			held += strcmp(port[p].wanted, "enabled") != 0;
+		snprintf(text, sizeof(text), "group %s: %u of %u port rules disabled or drained by hand on this host%s", name, held, n,
+			 all ? ", all SIP is kept out" : "");
+		snprintf(fix, sizeof(fix), "baton port enable all %s", name);
+		if (n)
+			doctor_say(r, all ? "bad" : held ? "warn" : "ok", "ports", text, held ? fix : "");
+	}
+}

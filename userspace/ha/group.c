@@ -366,6 +366,7 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		linger(ha, g);
 	if (j->cause == WORD_OPEN_ALONE)
 		dp_forget_first(ha->dp, g->slot);	/* before the store: the first frame notes itself */
+	rules_before(ha, g, next);
 	if (!is_still_silent(ha, f))
 		return false;
 	if (!atomic_compare_exchange_strong(&dp_words(ha->dp)[g->slot], &was, next))

@@ -182,6 +182,7 @@ static void turn_group(struct ha *ha, struct group *g)
 		group_follow(ha, g);
 	}
 	group_renew_lease(ha, g);
+	rules_follow(ha, g);
 	group_placed(ha, g);
 }
 

@@ -313,6 +313,13 @@ void byhand_facts(const struct ha *ha, const struct group *g, struct judge_facts
 bool byhand_is_fenced(const struct group *g);
 void byhand_forget(struct ha *ha, const void *arg);
 
+/* rules.c: port rules */
+void rules_fill(const struct ha *ha, const struct group *g);	/* before frames are met, and after the word is known */
+void rules_before(const struct ha *ha, const struct group *g, uint64_t next);	/* the word is about to be that */
+void rules_follow(struct ha *ha, struct group *g);
+bool rules_keep_all_out(const struct ha *ha, const struct group *g);	/* operators have disabled all SIP ports */
+uint32_t rules_view(const struct ha *ha, const struct group *g, struct ha_port_view ret[BT_RULES_MAX]);
+
 /* byscript.c: control-vip-scripts */
 uint32_t byscript_evidence(const struct ha *ha, const struct group *g);
 void byscript_turn(struct ha *ha);

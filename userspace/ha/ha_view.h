@@ -35,6 +35,12 @@ struct ha_iface_view {
 	char refused[HA_WHY];		/* generic because native was refused so; "": it was not */
 };
 
+struct ha_port_view {
+	uint16_t from, to;
+	const char *protos;		/* udp tcp both */
+	const char *state, *wanted;	/* stopped enabled draining: what holds, what operators want */
+};
+
 struct ha_group_view {
 	char name[BT_NAME_MAX];
 	const char *mode;		/* takeover ... */
@@ -58,6 +64,8 @@ struct ha_group_view {
 	uint32_t first_vip, n_vips;	/* slice of conf.vips; ha_vip_present() tells each */
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
 	uint32_t n_ifaces;
+	struct ha_port_view ports[BT_RULES_MAX];
+	uint32_t n_ports;
 };
 
 struct ha_view {
@@ -148,6 +156,12 @@ void ha_ask_forget(struct ha *ha, void *arg);
 void ha_drain(struct ha *ha, const char *group, bool reject, bool force, uint64_t timeout_ns, ha_done_fn *done, void *arg);
 /* End it at once, on either host. 0, or -EALREADY: none is under way; @text says which. */
 int ha_undrain(struct ha *ha, const char *group, char *text, size_t len);
+
+/*
+ * The port rules of @group (NULL: of all groups) that name @port (0: every rule), on this host: what is wanted of them from now on. 0, or
+ * -ENOENT: there is none. @text says which.
+ */
+int ha_port(struct ha *ha, const char *group, uint16_t port, enum bt_rule_state want, char *text, size_t len);
 
 struct ha_drain_view {
 	const char *state;		/* off asked moving draining ready sending-back refusing */

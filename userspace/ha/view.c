@@ -102,6 +102,7 @@ static void view_group(struct ha *ha, const struct group *g, struct ha_group_vie
 	v->n_vips = g->conf->n_vips;
 	memcpy(v->ifaces, ha->ifaces, sizeof(v->ifaces));
 	v->n_ifaces = ha->n_ifaces;
+	v->n_ports = rules_view(ha, g, v->ports);
 	view_ready(g, &f, v);
 }
 

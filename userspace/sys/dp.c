@@ -191,6 +191,8 @@ static int map_views(struct dp *dp)
 		err = map_view(&dp->linger, dp, DP_st_linger, both);
 	if (!err)
 		err = map_view(&dp->drain, dp, DP_ct_drain, both);
+	if (!err)
+		err = map_view(&dp->rules, dp, DP_ct_rules, both);
 	if (!err)	/* the kernel alone says what was heard */
 		err = map_view(&dp->heard, dp, DP_st_heard, PROT_READ);
 	if (!err)
@@ -309,6 +311,7 @@ void dp_close(struct dp *dp)
 	unmap_view(&dp->steer);
 	unmap_view(&dp->heard);
 	unmap_view(&dp->seen);
+	unmap_view(&dp->rules);
 	unmap_view(&dp->drain);
 	unmap_view(&dp->linger);
 	unmap_view(&dp->lease);
@@ -360,6 +363,11 @@ _Atomic uint64_t *dp_lingers(struct dp *dp)
 volatile struct bt_drain *dp_drains(struct dp *dp)
 {
 	return dp->drain.at;
+}
+
+volatile struct bt_rules *dp_rules(struct dp *dp)
+{
+	return dp->rules.at;
 }
 
 void dp_set_drain(struct dp *dp, uint32_t slot, uint64_t word, uint64_t until_ns)

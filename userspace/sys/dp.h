@@ -111,6 +111,7 @@ _Atomic uint64_t *dp_words(struct dp *dp);
 _Atomic uint64_t *dp_leases(struct dp *dp);
 _Atomic uint64_t *dp_lingers(struct dp *dp);
 volatile struct bt_drain *dp_drains(struct dp *dp);
+volatile struct bt_rules *dp_rules(struct dp *dp);
 /* In this order for the programs, which read both parts: one is in force or none. */
 void dp_set_drain(struct dp *dp, uint32_t slot, uint64_t word, uint64_t until_ns);
 const volatile struct bt_heard *dp_heard(struct dp *dp);

@@ -117,7 +117,7 @@ struct dp {
 	pthread_mutex_t attaching;	/* one at a time attaches, detaches or replaces */
 	char dir[PATH_MAX];
 	int lock;			/* on dir: nobody else's while we live */
-	struct dp_view word, lease, linger, drain, heard, seen, steer, pools, pools_seen;
+	struct dp_view word, lease, linger, drain, rules, heard, seen, steer, pools, pools_seen;
 	int n_cpus;
 	void *per_cpu;		/* room for one value of every CPU */
 	struct ring_buffer *ring;

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Port rules: what is let in to the VIPs, and `baton port` drains, disables and enables it, on the host where it is asked."""
+
+import json
+import os
+import signal
+
+import jsonschema
+import pytest
+
+import controller
+import lab as room
+import test_tcp
+import traffic
+from controller import other
+from lab import VIP, wait_until
+
+SCHEMA = os.path.join(os.path.dirname(__file__), "../schema")
+RULES = ["5060-5080 udp", "5060 tcp", "20000-20100 both"]
+
+
+def shown(batond):
+    """{first port and transport: (what holds, what is wanted)}, as status has it."""
+    doc = batond.status()
+    with open(f"{SCHEMA}/status.json", encoding="ascii") as f:
+        jsonschema.validate(doc, json.load(f))
+    return {f"{p['from']} {p['transport']}": (p["state"], p["wanted"]) for p in doc["groups"][0]["ports"]}
+
+
+def port(batond, *words):
+    told = batond.json("port", *words)
+    with open(f"{SCHEMA}/port.json", encoding="ascii") as f:
+        jsonschema.validate(told, json.load(f))
+    return told["text"]
+
+
+def invite(lab, name, patience_ms):
+    """One new call: what SIPp says of its failure; "": it was made."""
+    errors = f"{lab.c.dir}/{name}.err"
+    done = lab.c.run("sipp", f"{VIP}:5060", "-sf", f"{traffic.SIPP}/uac.xml", "-i", lab.c.ip4, "-p", "5099", "-t", "u1", "-m", "1", "-d", "10",
+                     "-nostdin", "-recv_timeout", str(patience_ms), "-trace_err", "-error_file", errors, check=False, timeout=60)
+    if done.returncode == 0:
+        return ""
+    with open(errors, encoding="utf-8") as f:
+        return f.read()
+
+
+def alarms(batond):
+    return [alarm["id"] for alarm in batond.json("alarms")["alarms"]]
+
+
+def restart_in_place(batond):
+    starts = batond.log().count("started node=")
+    batond.signal(signal.SIGUSR1)
+    wait_until(lambda: batond.log().count("started node=") > starts, 30, f"a new start: {batond.log()[-1000:]}")
+    batond.wait_ready()
+
+
+def test_a_port_is_drained_disabled_and_enabled_again(lab):
+    pair = controller.Pair(lab, {"group sip": {"port-rule": RULES}, "TServer": {"shutdown-sip-reject-code": "486"}})
+    pair.start(settle=False)
+    for host in room.HOSTS:
+        traffic.sipp_server(lab, host)
+    holder = pair[pair.settle().primary]
+    peer = pair[other(holder.host)]
+    assert set(shown(holder).values()) == set(shown(peer).values()) == {("enabled", "enabled")}, (shown(holder), shown(peer))
+    calls = traffic.Calls(lab, rate=5, talk_ms=6000, number=5)
+    wait_until(lambda: holder.json("calls")["groups"][0]["calls"] == 5, 20, "five calls to be known on the holder")
+
+    told = port(holder, "drain", "5060", "sip")
+    assert "2 port rules are draining on " + holder.host in told, told
+    assert shown(holder) == {"5060 udp": ("draining", "draining"), "5060 tcp": ("draining", "draining"),
+                             "20000 both": ("enabled", "enabled")}
+    assert set(shown(peer).values()) == {("enabled", "enabled")}, "the other host's rules have changed, too"
+    refused = invite(lab, "drained", 20000)
+    assert "SIP/2.0 486" in refused, refused[-800:]
+    assert calls.wait()["ok"] == 5, f"calls that were under way have failed: {calls.stats()}"
+    assert holder.counter("vip-refused") >= 1
+
+    port(holder, "disable", "5060")
+    assert shown(holder)["5060 udp"] == ("stopped", "stopped") and shown(holder)["20000 both"][0] == "enabled"
+    before = holder.counter("vip-ruled-out")
+    assert "timeout" in invite(lab, "disabled", 1500).lower(), "a call through a port that is disabled had an answer"
+    assert holder.counter("vip-ruled-out") > before
+    wait_until(lambda: "ports sip" in alarms(holder), 10, f"an alarm: {alarms(holder)}")
+    row = holder.doctor("ports")[0]
+    assert row["level"] == "bad" and "baton port enable all sip" in row["fix"], row
+    for table, words in (("status", ("5060-5080", "disabled", "20000-20100")), ("events", ("port rule", "to=stopped"))):
+        text = holder.cli(table).stdout
+        assert all(word in text for word in words), text
+
+    restart_in_place(holder)
+    assert shown(holder)["5060 udp"] == ("stopped", "stopped"), "a restart in place has forgotten what operators wanted"
+    assert "timeout" in invite(lab, "restarted", 1500).lower()
+    assert "3 port rules are enabled" in port(holder, "enable", "all")
+    wait_until(lambda: "ports sip" not in alarms(holder), 10, f"the alarm to end: {alarms(holder)}")
+    assert invite(lab, "enabled", 20000) == ""
+    assert holder.doctor("ports")[0]["level"] == "ok"
+    assert (pair.settle().primary, peer.role) == (holder.host, "backup")
+
+
+@pytest.mark.parametrize("settings", [{"group sip": {"port-rule": ["5060 both", "5070 tcp"]}}])
+def test_connections_of_a_drained_port_stay_and_no_role_means_stopped(lab, pair):
+    pair.make_primary("a")
+    pair.settle()
+    client = test_tcp.Client(lab)
+    client.wait_served_by("a")
+    port(pair.a, "drain", "5070")
+    client.send()
+    late = lab.c.run("/usr/bin/python3", "-c",
+                     f"import socket; socket.create_connection(('{VIP}', {test_tcp.PORT}), timeout=1.5)", check=False)
+    assert late.returncode != 0 and "timed out" in late.stderr, f"a new connection to a drained port: {late.stderr}"
+    assert pair.a.counter("vip-rule-drains") >= 1
+    client.send()
+    assert not [said for said in client.said() if "ended" in said], f"the connection that was there has ended: {client.said()}"
+    pair.a.cli("switchover", "sip")
+    client.wait_served_by("b")
+    pair.settle()
+    pair.a.cli("fence", "sip")
+    assert shown(pair.a) == {"5060 both": ("stopped", "enabled"), "5070 tcp": ("stopped", "draining")}
+    pair.a.cli("unfence", "sip")
+    pair.settle()
+    assert shown(pair.a) == {"5060 both": ("enabled", "enabled"), "5070 tcp": ("draining", "draining")}
+    client.process.kill()
+
+    for words, said in ((("9",), "no port rule that names port 9"), (("9", "sip"), "group sip has no port rule that names port 9"),
+                        (("5060", "sop"), "no group 'sop'")):
+        told = pair.b.cli("port", "drain", *words, check=False)
+        assert told.returncode == 1 and said in told.stderr, (words, told.returncode, told.stderr)
+    assert set(shown(pair.b).values()) == {("enabled", "enabled")}
