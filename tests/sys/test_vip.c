@@ -104,6 +104,54 @@ static void is_never_picked_as_source(void **state)
 	vp_says("ip -6 route get fd00:77::9", "src fd00:77::1 ");
 }
 
+static struct vip at_home(const char *text)
+{
+	struct vip v = vp_vip(text, "vp-a");
+
+	v.home = if_nametoindex("lo");
+	return v;
+}
+
+/* On lo, where nobody asks for it; not even an interface without an address of its own borrows it. */
+static void resident_ones_stand_on_lo(void **state)
+{
+	struct vip v[] = { at_home("10.77.0.100"), at_home("fd00:77::100") };
+
+	(void)state;
+	assert_int_equal(vip_add(&nl, v, 2), 0);
+	assert_int_equal(vip_add(&nl, v, 2), 0);
+	is_present(&v[0], true);
+	is_present(&v[1], true);
+	vp_says("ip -4 addr show dev lo", "10.77.0.100/32 scope host noprefixroute lo:baton");
+	vp_says("ip -6 addr show dev lo", "fd00:77::100/128 scope global nodad deprecated noprefixroute");
+	vp_says("ip -6 addr show dev lo", "preferred_lft 0sec");
+	vp_says_not("ip addr show dev vp-a", "::100");
+	vp_says_not("ip addr show dev vp-a", "0.100");
+	vp_says("ip route get 10.77.0.9", "src 10.77.0.1 ");
+	vp_says("ip -6 route get fd00:77::9", "src fd00:77::1 ");
+	vp_run("ip addr flush dev vp-a scope global && ip route add 10.77.0.0/24 dev vp-a");
+	vp_says_not("ip route get 10.77.0.9", "10.77.0.100");
+	assert_int_equal(vip_del(&nl, v, 2), 0);
+	is_present(&v[0], false);
+	is_present(&v[1], false);
+	vp_says("ip addr show dev lo", "127.0.0.1/8");
+}
+
+static void resident_ones_are_evicted_and_forgotten(void **state)
+{
+	struct vip v[] = { at_home("10.77.0.100"), at_home("fd00:77::100") };
+	struct in6_addr ips[] = { v[0].ip, v[1].ip };
+
+	(void)state;
+	vp_run("ip addr add 10.77.0.100/24 dev lo");
+	assert_int_equal(vip_evict(&nl, v, 2), 0);
+	is_present(&v[0], false);
+	assert_int_equal(vip_add(&nl, v, 2), 0);
+	assert_int_equal(vip_forget(&nl, ips, 2), 0);
+	is_present(&v[0], false);
+	is_present(&v[1], false);
+}
+
 /* Neither does taking the VIP away take anything else along. */
 static void leaves_other_addresses_alone(void **state)
 {
@@ -299,6 +347,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(looks_as_promised, fresh, done),
 		cmocka_unit_test_setup_teardown(labels_fit_long_names, fresh, done),
 		cmocka_unit_test_setup_teardown(is_never_picked_as_source, fresh, done),
+		cmocka_unit_test_setup_teardown(resident_ones_stand_on_lo, fresh, done),
+		cmocka_unit_test_setup_teardown(resident_ones_are_evicted_and_forgotten, fresh, done),
 		cmocka_unit_test_setup_teardown(leaves_other_addresses_alone, fresh, done),
 		cmocka_unit_test_setup_teardown(route_survives_the_address, fresh, done),
 		cmocka_unit_test_setup_teardown(route_del_spares_the_address, fresh, done),

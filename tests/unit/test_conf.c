@@ -408,6 +408,16 @@ static void a_cluster_is_resident(void **state)
 	expect(GOOD "mode = cluster\nsip-address = 10.78.0.100/24 dev eth1\n[interface eth1]\nxdp-mode = off\n",
 	       "conf:11: sip-address: eth1 has xdp-mode = off; in mode = cluster both hosts hear every frame, and XDP alone says "
 	       "whose it is\n");
+	expect(GOOD "vip-placement = resident\n", "");
+	assert_int_equal(conf.groups[0].placement, PLACE_RESIDENT);
+	expect(GOOD "vip-placement = resident\nsip-address = 10.78.0.100/24 dev eth1\n[interface eth1]\nxdp-mode = off\n",
+	       "conf:11: sip-address: eth1 has xdp-mode = off; VIPs that are on both hosts (vip-placement = resident) are answered for "
+	       "by XDP alone\n");
+	expect(GOOD "vip-placement = resident\ncontrol-vip-scripts = true\nsip-vip-script-up = /x\nsip-vip-script-down = /x\n",
+	       "conf:11: control-vip-scripts: with vip-placement = resident the VIPs live on both hosts, scripts have nothing to place\n");
+	expect(GOOD "mode = proxy\nvip-placement = resident\n",
+	       "conf:11: vip-placement: resident is for mode = takeover and mode = cluster, [group g] has mode = proxy\n"
+	       "conf:10: mode: 'proxy' wants a [pool] whose service is a VIP of [group g]; there is none\n");
 	expect(GOOD "mode = cluster\ncontrol-vip-scripts = true\nsip-vip-script-up = /x\nsip-vip-script-down = /x\n",
 	       "conf:11: control-vip-scripts: in mode = cluster the VIPs live on both hosts, scripts have nothing to place\n");
 }
@@ -690,6 +700,10 @@ static void digest_is_of_what_must_be_shared(void **state)
 					  "sip-port = 5060 5061/tls\n"));
 	assert_int_not_equal(DIGEST("mode = cluster\ninterface = e0\nsip-address = 10.1.0.1/24\n"),
 			     DIGEST("mode = cluster\ncluster-mac = igmp\ninterface = e0\nsip-address = 10.1.0.1/24\n"));
+	assert_int_not_equal(DIGEST("interface = e0\nsip-address = 10.1.0.1/24\n"),
+			     DIGEST("vip-placement = resident\ninterface = e0\nsip-address = 10.1.0.1/24\n"));
+	assert_int_equal(DIGEST("mode = cluster\ninterface = e0\nsip-address = 10.1.0.1/24\n"),
+			 DIGEST("mode = cluster\nvip-placement = resident\ninterface = e0\nsip-address = 10.1.0.1/24\n"));
 	/* VIP, length, port, transport: another */
 	assert_int_not_equal(
 		base,

@@ -129,7 +129,8 @@ static const struct row {
 	  SYS("steer", "a_deadline_ends_it") },
 
 	{ SEC_GROUP, "cluster-mac", "unicast", "unicast, multicast, igmp", "restart", { "broadcast", "Unicast", "" }, LATER },
-	{ SEC_GROUP, "vip-placement", "netlink", "netlink, resident", "restart", { "lo", "" }, LATER },
+	{ SEC_GROUP, "vip-placement", "netlink", "netlink, resident", "restart", { "lo", "" },
+	  NET("resident", "test_only_the_open_gate_says_who_has_it") },
 	{ SEC_GROUP, "replay", "yes", "yes, no", "at once", { "true", "" }, LATER },
 	{ SEC_GROUP, "replay-window", "0", "0 or 1ms .. 10s", "at once", { "500us", "11s", "60", "" }, LATER },
 	{ SEC_GROUP, "sip-address", "none", "ADDRESS/LENGTH [dev IF], one line each", "restart",

@@ -295,11 +295,16 @@ const char *conf_script_name(enum conf_script which);
 enum conf_xdp conf_xdp_of(const struct conf *c, const char *dev);
 /* The group that has @ip for a VIP; NULL: none. */
 const struct conf_group *conf_group_at(const struct conf *c, const struct in6_addr *ip);
+/* Its VIPs are on both hosts all the time. */
+static inline bool conf_is_resident(const struct conf_group *g)
+{
+	return g->placement == PLACE_RESIDENT;
+}
 /* As in the configuration. */
 const char *conf_mode_text(enum conf_mode mode);
 /* As on the wire: hash of the group's name ... */
 uint32_t conf_name_hash(const char *name);
-/* ... and digest of what both hosts must share: VIPs, ports, port rules, mode and its kind of address, arbiter, and with etcd the lease. */
+/* ... and digest of what both hosts must share: VIPs, ports, port rules, mode and its kind of address, placement, arbiter, and with etcd the lease. */
 uint32_t conf_digest(const struct conf *c, const struct conf_group *g);
 
 /* Text of an address ("10.77.0.100", "fd00::64"), for logs and JSON; @buf >= INET6_ADDRSTRLEN. */

@@ -135,6 +135,8 @@ uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
 	buf[0] = (uint8_t)g->mode;
 	if (g->mode == MODE_CLUSTER)
 		buf[0] |= (uint8_t)(g->cluster_mac << 4);
+	else if (g->placement == PLACE_RESIDENT)
+		buf[0] |= 0x80;
 	for (int i = 0; i < 4; i++)
 		buf[1 + i] = (uint8_t)(g->n_vips >> (8 * i));
 	buf[5] = (uint8_t)c->arbiter;

@@ -133,14 +133,35 @@ static void check_mode(const struct check *k, const struct conf_group *g)
 		      "mode: 'single-host' is not built yet, this version does takeover, cluster and proxy");
 }
 
-static void check_cluster_iface(const struct check *k, const char *dev, unsigned line, const char *name)
+static void check_resident_iface(const struct check *k, const struct conf_group *g, const char *dev, unsigned line, const char *name)
 {
 	if (conf_xdp_of(k->c, dev) == XDP_OFF)
-		blame(k, line, "%s: %s has xdp-mode = off; in mode = cluster both hosts hear every frame, and XDP alone says whose it is",
+		blame(k, line, g->mode == MODE_CLUSTER ?
+		      "%s: %s has xdp-mode = off; in mode = cluster both hosts hear every frame, and XDP alone says whose it is" :
+		      "%s: %s has xdp-mode = off; VIPs that are on both hosts (vip-placement = resident) are answered for by XDP alone",
 		      name, dev);
 }
 
-/* Its addresses are on both hosts all the time: nothing can come and go with the role. */
+/* Its addresses are on both hosts all the time: nothing can come and go with the role, and XDP alone tells who is meant. */
+static void check_resident(const struct check *k, const struct conf_group *g)
+{
+	unsigned line = group_line(k, g, "vip-placement");
+
+	if (g->placement != PLACE_RESIDENT)
+		return;
+	if (g->mode != MODE_CLUSTER && g->mode != MODE_TAKEOVER)
+		blame(k, line, "vip-placement: resident is for mode = takeover and mode = cluster, [group %s] has mode = %s", g->name,
+		      conf_mode_text(g->mode));
+	if (g->opt.control_vip_scripts)
+		blame(k, where_from(k->c, SEC_GROUP, (uint32_t)(g - k->c->groups), opts_find(SEC_GROUP, "control-vip-scripts")),
+		      "control-vip-scripts: %s the VIPs live on both hosts, scripts have nothing to place",
+		      g->mode == MODE_CLUSTER ? "in mode = cluster" : "with vip-placement = resident");
+	check_resident_iface(k, g, g->dev, group_line(k, g, "interface"), "interface");
+	for (uint32_t v = g->first_vip; v < g->first_vip + g->n_vips; v++)
+		if (strcmp(k->c->vips[v].dev, g->dev))
+			check_resident_iface(k, g, k->c->vips[v].dev, k->c->where.vip[v], "sip-address");
+}
+
 static void check_cluster(const struct check *k, const struct conf_group *g)
 {
 	unsigned placement = group_line(k, g, "vip-placement"), mac = group_line(k, g, "cluster-mac");
@@ -152,13 +173,6 @@ static void check_cluster(const struct check *k, const struct conf_group *g)
 	}
 	if (placement && g->placement == PLACE_NETLINK)
 		blame(k, placement, "vip-placement: in mode = cluster it is resident, the VIPs live on both hosts");
-	if (g->opt.control_vip_scripts)
-		blame(k, where_from(k->c, SEC_GROUP, (uint32_t)(g - k->c->groups), opts_find(SEC_GROUP, "control-vip-scripts")),
-		      "control-vip-scripts: in mode = cluster the VIPs live on both hosts, scripts have nothing to place");
-	check_cluster_iface(k, g->dev, group_line(k, g, "interface"), "interface");
-	for (uint32_t v = g->first_vip; v < g->first_vip + g->n_vips; v++)
-		if (strcmp(k->c->vips[v].dev, g->dev))
-			check_cluster_iface(k, k->c->vips[v].dev, k->c->where.vip[v], "sip-address");
 }
 
 static void check_prefer(const struct check *k, const struct conf_group *g)
@@ -213,6 +227,7 @@ static void check_groups(const struct check *k)
 	for (uint32_t i = 0; i < k->c->n_groups; i++) {
 		check_mode(k, &k->c->groups[i]);
 		check_cluster(k, &k->c->groups[i]);
+		check_resident(k, &k->c->groups[i]);
 		check_prefer(k, &k->c->groups[i]);
 		check_server(k, &k->c->groups[i]);
 		check_nic_address(k, &k->c->groups[i]);

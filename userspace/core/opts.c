@@ -184,7 +184,7 @@ static const struct opt table[] = {
 	  .help = "how the VIPs move" },
 	{ GROUP("cluster-mac", AT_RESTART, OPT_ENUM, cluster_mac), .words = cluster_macs, .def = "unicast", IDLE,
 	  .help = "mode cluster: kind of the Ethernet address that both hosts hear" },
-	{ GROUP("vip-placement", AT_RESTART, OPT_ENUM, placement), .words = placements, .def = "netlink", IDLE,
+	{ GROUP("vip-placement", AT_RESTART, OPT_ENUM, placement), .words = placements, .def = "netlink",
 	  .help = "addresses come and go with the role, or live on both hosts and only the open gate answers for them" },
 	{ GROUP("replay", AT_ONCE, OPT_BOOL, replay), .words = replays, .def = "yes", IDLE,
 	  .help = "mode cluster: after the holder's death its unanswered requests are put before this host's server" },

@@ -167,6 +167,8 @@ static int fill_vips(struct ha *ha, const struct group *g)
 		struct bt_vip vip = { .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i),
 				      .flags = vip_flags(g) };
 
+		if (conf_is_resident(g->conf))
+			vip.flags |= BT_VIP_ANSWERED;
 		err = dp_set_vip(ha->dp, &g->vips[i].ip, &vip);
 	}
 	return err;

@@ -27,6 +27,7 @@
 #include "ha/vip_ask.h"
 #include "health/health.h"
 #include "sys/dp.h"
+#include "sys/mcast.h"
 #include "pulse_wire.h"
 #include "sys/nl.h"
 
@@ -181,6 +182,7 @@ struct ha {
 	struct arbiter *arbiter;
 	struct fence *fence;
 	struct fence_report fence_told;	/* as last told */
+	struct mcast solicited;	/* groups that IPv6 asks for VIPs which are on lo */
 	struct certs *certs;	/* NULL: no group names one */
 	uint64_t certs_told;	/* version of the reports that alarms stand for */
 	struct alarms alarms;

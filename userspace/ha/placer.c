@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct slot {
 
 struct placer {
 	struct nl nl, diag;
+	struct dp *dp;
 	struct vip_script *script;
 	int done;
 	bool quit, look;
@@ -67,6 +69,53 @@ static bool by_script(const struct slot *s)
 	return s->conf->opt.control_vip_scripts;
 }
 
+static bool is_resident(const struct slot *s)
+{
+	return conf_is_resident(s->conf);
+}
+
+static bool gate_serves(const struct placer *p, const struct slot *s)
+{
+	uint32_t slot = (uint32_t)(s - p->slot);
+
+	return BT_WORD_MODE(atomic_load(&dp_words(p->dp)[slot])) == BT_OPEN && atomic_load(&dp_leases(p->dp)[slot]) > clock_now_ns();
+}
+
+/* XDP is what answers for them. Many share one interface. */
+static bool gate_stands(const struct placer *p, const struct slot *s)
+{
+	uint32_t seen = 0;
+
+	for (uint32_t i = 0; i < s->conf->n_vips; i++) {
+		if (s->vips[i].ifindex != seen && !dp_xdp_stands(p->dp, s->vips[i].ifindex))
+			return false;
+		seen = s->vips[i].ifindex;
+	}
+	return true;
+}
+
+/* Is the gate of resident VIPs as the role wants it? "": yes. While the role moves either will do. */
+static const char *gate_trouble(const struct placer *p, const struct slot *s, enum place want)
+{
+	if (!is_resident(s) || (want != PLACE_HELD && want != PLACE_ABSENT))
+		return "";
+	if (want == PLACE_ABSENT)
+		return gate_serves(p, s) ? "the gate is open, though the role is not held" : "";
+	if (!gate_stands(p, s))
+		return "XDP, which alone answers for the VIPs, is missing on their interface";
+	return gate_serves(p, s) ? "" : "the gate is not open, or its lease has ended";
+}
+
+/* There already, as a rule: a list is cheaper than a try to add each. */
+static int keep_there(struct placer *p, const struct slot *s, struct place_report *r)
+{
+	bool all = !vip_present(&p->nl, s->vips, s->conf->n_vips, p->found);
+
+	for (uint32_t i = 0; i < s->conf->n_vips && all; i++)
+		all = p->found[i];
+	return all ? 0 : note(r, vip_add(&p->nl, s->vips, s->conf->n_vips), "cannot add", vip_why());
+}
+
 /* -EINPROGRESS is no failure: the operator's script is at work. */
 static int have_script_do(struct placer *p, const struct slot *s, bool up, struct place_report *r)
 {
@@ -83,23 +132,23 @@ static int carry_out(struct placer *p, const struct slot *s, enum place want, st
 {
 	const struct conf_group *c = s->conf;
 	uint32_t ifindex = s->vips[0].ifindex;
-	int err = 0;
+	int err = is_resident(s) ? keep_there(p, s, r) : 0;
 
 	if (want == PLACE_KEPT)
-		return 0;
+		return err;
 	if (want == PLACE_HELD) {
-		if (!by_script(s))
+		if (!by_script(s) && !is_resident(s))
 			err = note(r, vip_add(&p->nl, s->vips, c->n_vips), "cannot add", vip_why());
 		if (!err && c->n_routes)
 			err = note(r, route_add(&p->nl, s->vips, c->n_vips, c->routes, c->n_routes, ifindex),
 				   "cannot add route", route_why());
 		return err || !by_script(s) ? err : have_script_do(p, s, true, r);
 	}
-	if (c->n_routes)
+	if (c->n_routes && !err)
 		err = note(r, route_del(&p->nl, c->routes, c->n_routes, ifindex), "cannot remove route", route_why());
 	if (want == PLACE_ABSENT && !err && by_script(s))
 		err = have_script_do(p, s, false, r);
-	else if (want == PLACE_ABSENT && !err)
+	else if (want == PLACE_ABSENT && !err && !is_resident(s))
 		err = note(r, vip_del(&p->nl, s->vips, c->n_vips), "cannot remove", vip_why());
 	return err;
 }
@@ -125,12 +174,12 @@ enum sight { SIGHT_UNKNOWN, SIGHT_WRONG, SIGHT_RIGHT };
 /* Is everything there that must be, and nothing that must not? While the role moves either will do. */
 static enum sight see(struct placer *p, const struct slot *s, enum place want, bool *found)
 {
-	bool ok = true;
+	bool ok = true, there = want == PLACE_HELD || is_resident(s);
 
 	if (vip_present(&p->nl, s->vips, s->conf->n_vips, found))
 		return SIGHT_UNKNOWN;	/* the next look will tell */
-	for (uint32_t i = 0; i < s->conf->n_vips && (want == PLACE_HELD || want == PLACE_ABSENT); i++)
-		ok &= found[i] == (want == PLACE_HELD);
+	for (uint32_t i = 0; i < s->conf->n_vips && (there || want == PLACE_ABSENT); i++)
+		ok &= found[i] == there;
 	return ok ? SIGHT_RIGHT : SIGHT_WRONG;
 }
 
@@ -139,7 +188,7 @@ static enum sight see_result(struct placer *p, const struct slot *s, enum place 
 {
 	enum sight sight = see(p, s, want, p->found);
 
-	if (*err || sight != SIGHT_WRONG || want != PLACE_ABSENT || !s->conf->opt.sip_iptakeover_monitoring)
+	if (*err || sight != SIGHT_WRONG || want != PLACE_ABSENT || is_resident(s) || !s->conf->opt.sip_iptakeover_monitoring)
 		return sight;
 	*err = note(r, vip_evict(&p->nl, s->vips, s->conf->n_vips), "cannot remove", vip_why());
 	return see(p, s, want, p->found);
@@ -181,7 +230,7 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	if (lets)
 		end_connections(p, s, &r);
 	/* A link that was down has lost its IPv6 routes; there already costs nothing. */
-	err = note(&r, vip_route_add(&p->nl, s->vips, s->conf->n_vips), "cannot add local route", vip_why());
+	err = is_resident(s) ? 0 : note(&r, vip_route_add(&p->nl, s->vips, s->conf->n_vips), "cannot add local route", vip_why());
 	if (!err)
 		err = carry_out(p, s, want, &r);
 	reopen_if_late(p, err);
@@ -214,19 +263,24 @@ static void work(struct placer *p, struct slot *s, bool repair)
 static void look(struct placer *p, struct slot *s, bool routine)
 {
 	enum place is = s->is;
+	const char *trouble;
 	enum sight sight;
 
 	pthread_mutex_unlock(&p->lock);
-	vip_route_add(&p->nl, s->vips, s->conf->n_vips);
+	if (!is_resident(s))
+		vip_route_add(&p->nl, s->vips, s->conf->n_vips);
 	if (routine)
 		announce_learn(s->announce);
 	sight = see(p, s, is, p->found);
+	trouble = routine ? gate_trouble(p, s, is) : "";
 	pthread_mutex_lock(&p->lock);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
 	if (s->asked)
 		return;
 	if (routine && sight != SIGHT_UNKNOWN)
-		weigh(s, sight == SIGHT_RIGHT);
+		weigh(s, sight == SIGHT_RIGHT && !trouble[0]);
+	if (sight == SIGHT_RIGHT && is_resident(s))
+		snprintf(s->report.why, sizeof(s->report.why), "%s", trouble);
 	if (sight != SIGHT_WRONG)
 		return;
 	if (!routine)
@@ -336,7 +390,7 @@ static int start(struct placer *p)
 	return err;
 }
 
-int placer_open(struct placer **ret, const struct conf *conf, struct vip_script *script, int done)
+int placer_open(struct placer **ret, const struct conf *conf, struct dp *dp, struct vip_script *script, int done)
 {
 	struct placer *p = calloc(1, sizeof(*p));
 	int err;
@@ -344,6 +398,7 @@ int placer_open(struct placer **ret, const struct conf *conf, struct vip_script 
 	if (!p)
 		return -ENOMEM;
 	p->done = done;
+	p->dp = dp;
 	p->script = script;
 	p->n = conf->n_groups;
 	for (uint32_t i = 0; i < p->n; i++) {
@@ -450,6 +505,8 @@ bool placer_present(struct placer *p, uint32_t slot, uint32_t i)
 	pthread_mutex_lock(&p->lock);
 	present = p->slot[slot].present[i];
 	pthread_mutex_unlock(&p->lock);
+	if (is_resident(&p->slot[slot]))
+		present &= gate_serves(p, &p->slot[slot]);
 	return present;
 }
 

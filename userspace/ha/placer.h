@@ -8,6 +8,9 @@
  * the guide's VIP monitoring. Neither frames nor the lease wait for it: with the local route an open
  * gate serves before the address is there.
  *
+ * VIPs that are resident stay on lo in every role: only their absence is mended, and instead of the addresses the gate is watched:
+ * it must be open, leased and on the VIPs' interfaces where the role holds them, and not open where it does not.
+ *
  * Whoever lets go ends the TCP connections of the VIPs: their peers get a reset, while the gate still lets one out, and
  * connect again at once, to the new holder.
  * Threads: all calls from main. Allocates only in placer_open().
@@ -22,6 +25,7 @@
 #include "ha/announce.h"
 #include "ha/vip.h"
 #include "ha/vip_script.h"
+#include "sys/dp.h"
 
 struct placer;
 
@@ -45,7 +49,7 @@ struct place_report {
 };
 
 /* @script: for groups with control-vip-scripts, whose addresses the operator's scripts place. @done: an eventfd of the caller's, made readable after each piece of work. */
-int placer_open(struct placer **ret, const struct conf *conf, struct vip_script *script, int done);
+int placer_open(struct placer **ret, const struct conf *conf, struct dp *dp, struct vip_script *script, int done);
 void placer_close(struct placer *p);
 
 /*
@@ -66,7 +70,7 @@ void placer_retime(struct placer *p);
 void placer_again(struct placer *p, uint32_t slot);
 
 void placer_report(struct placer *p, uint32_t slot, struct place_report *ret);
-/* Is the i-th address of @slot there, by the last look? */
+/* Is the i-th address of @slot there, by the last look? Of one that is resident: may it be reached here, too? */
 bool placer_present(struct placer *p, uint32_t slot, uint32_t i);
 
 #endif

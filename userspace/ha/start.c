@@ -42,7 +42,8 @@ static int make_group_vips(struct ha *ha, struct group *g, const struct ha_say *
 	for (uint32_t i = 0; i < g->conf->n_vips; i++) {
 		const char *dev = c[i].dev[0] ? c[i].dev : g->conf->dev;
 
-		g->vips[i] = (struct vip){ .ip = c[i].addr.ip, .ifindex = if_nametoindex(dev) };
+		g->vips[i] = (struct vip){ .ip = c[i].addr.ip, .ifindex = if_nametoindex(dev),
+					   .home = conf_is_resident(g->conf) ? if_nametoindex("lo") : 0 };
 		if (!g->vips[i].ifindex) {
 			snprintf(say->why, say->len, "group %s: no interface %s on this host", g->conf->name, dev);
 			return -ENODEV;
@@ -100,12 +101,16 @@ static bool holds(const struct ha *ha, const struct group *g)
 	return BT_WORD_MODE(group_word(ha, g)) == BT_OPEN;
 }
 
-/* Before anything else: what an earlier life left behind. An open gate keeps what is its own. */
+/*
+ * Before anything else: what an earlier life left behind. An open gate keeps what is its own; resident VIPs stay where a gate was
+ * found that they are behind, and come back behind the one that is attached (place_residents()).
+ */
 static int place_first(struct ha *ha, struct group *g, const struct ha_say *say)
 {
-	int err = holds(ha, g) || g->conf->opt.control_vip_scripts ? 0 : vip_del(&ha->nl, g->vips, g->conf->n_vips);
+	bool resident = conf_is_resident(g->conf), stay = holds(ha, g) || g->conf->opt.control_vip_scripts || (resident && ha->found);
+	int err = stay ? 0 : vip_del(&ha->nl, g->vips, g->conf->n_vips);
 
-	if (!err)
+	if (!err && !resident)
 		err = vip_route_add(&ha->nl, g->vips, g->conf->n_vips);
 	if (err)
 		snprintf(say->why, say->len, "group %s: %s", g->conf->name, vip_why());
@@ -156,12 +161,36 @@ static int place_all(struct ha *ha, const struct ha_say *say)
 	err = vip_script_open(&ha->vip_script, ha->conf, ha->runner);
 	if (err)
 		return ha_fail(say, err, "vip scripts", strerror(-err));
-	err = placer_open(&ha->placer, ha->conf, ha->vip_script, ha->placer_src.fd);
+	err = placer_open(&ha->placer, ha->conf, ha->dp, ha->vip_script, ha->placer_src.fd);
 	if (err)
 		return ha_fail(say, err, "placer", strerror(-err));
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		placer_know(ha->placer, i, ha->group[i].vips, ha->group[i].announce);
 	return 0;
+}
+
+/* The gate stands now. */
+static void place_residents(struct ha *ha)
+{
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (conf_is_resident(ha->group[i].conf))
+			placer_ask(ha->placer, i, PLACE_KEPT);
+}
+
+/* An address on lo joins no group: whoever asks for it by IPv6 would not be heard by the interface he asks. */
+static int join_groups(struct ha *ha, const struct ha_say *say)
+{
+	struct in6_addr asked = { .s6_addr = { 0xff, 0x02, [11] = 1, 0xff } };
+	int err = 0;
+
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		for (uint32_t v = 0; v < ha->group[i].conf->n_vips && conf_is_resident(ha->group[i].conf) && !err; v++) {
+			const struct vip *vip = &ha->group[i].vips[v];
+
+			memcpy(&asked.s6_addr[13], &vip->ip.s6_addr[13], 3);
+			err = conf_is_v4(&vip->ip) ? 0 : mcast_join(&ha->solicited, vip->ifindex, &asked);
+		}
+	return err ? ha_fail(say, err, "groups that IPv6 asks for VIPs", strerror(-err)) : 0;
 }
 
 static int tune_all(struct ha *ha, const struct ha_say *say)
@@ -249,6 +278,10 @@ static int build(struct ha *ha, const struct ha_say *say)
 	if (!err)
 		err = datapath_attach(ha, say);
 	if (!err)
+		err = join_groups(ha, say);
+	if (!err)
+		place_residents(ha);
+	if (!err)
 		err = ask_arbiter(ha, say);
 	if (!err)
 		err = guard_open(ha, say);
@@ -327,7 +360,8 @@ static void leave_network(struct ha *ha)
 			route_del(&ha->nl, g->conf->routes, g->conf->n_routes, g->vips[0].ifindex);
 		if (!g->conf->opt.control_vip_scripts)
 			vip_del(&ha->nl, g->vips, g->conf->n_vips);
-		vip_route_del(&ha->nl, g->vips, g->conf->n_vips);
+		if (!conf_is_resident(g->conf))
+			vip_route_del(&ha->nl, g->vips, g->conf->n_vips);
 	}
 }
 
@@ -359,6 +393,7 @@ void ha_close(struct ha *ha)
 	fence_close(ha->fence, ours);	/* last of all that holds frames back */
 	store_close(ha->store);
 	sources_close(ha);
+	mcast_leave(&ha->solicited);
 	dp_close(ha->dp);
 	if (ha->nl.sock)
 		nl_close(&ha->nl);

@@ -81,6 +81,11 @@ static void put_deprecated(struct nlmsghdr *req)
 	mnl_attr_put(req, IFA_CACHEINFO, sizeof(ci), &ci);
 }
 
+static uint32_t home_of(const struct vip *v)
+{
+	return v->home ? v->home : v->ifindex;
+}
+
 static void put_address(struct nlmsghdr *req, uint16_t type, const struct vip *v)
 {
 	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(req, sizeof(*ifa));
@@ -90,7 +95,8 @@ static void put_address(struct nlmsghdr *req, uint16_t type, const struct vip *v
 	req->nlmsg_flags = type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0;
 	ifa->ifa_family = v4 ? AF_INET : AF_INET6;
 	ifa->ifa_prefixlen = v4 ? 32 : 128;
-	ifa->ifa_index = v->ifindex;
+	ifa->ifa_index = home_of(v);
+	ifa->ifa_scope = v4 && v->home ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 	mnl_attr_put(req, IFA_LOCAL, ip_len(&v->ip), ip_bytes(&v->ip));
 	mnl_attr_put(req, IFA_ADDRESS, ip_len(&v->ip), ip_bytes(&v->ip));
 }
@@ -103,8 +109,8 @@ static void put_add(struct nlmsghdr *req, const struct vip *v)
 	mnl_attr_put_u32(req, IFA_FLAGS, IFA_F_NOPREFIXROUTE | (v4 ? 0 : IFA_F_NODAD));
 	if (!v4)
 		put_deprecated(req);
-	else if (label_of(v->ifindex)[0])
-		mnl_attr_put_strz(req, IFA_LABEL, label_of(v->ifindex));
+	else if (label_of(home_of(v))[0])
+		mnl_attr_put_strz(req, IFA_LABEL, label_of(home_of(v)));
 }
 
 static void put_del(struct nlmsghdr *req, const struct vip *v)
@@ -131,7 +137,7 @@ static void put_route(struct nlmsghdr *req, uint16_t type, const struct vip *v)
 	rt->rtm_scope = v4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
 	rt->rtm_type = RTN_LOCAL;
 	mnl_attr_put(req, RTA_DST, ip_len(&v->ip), ip_bytes(&v->ip));
-	mnl_attr_put_u32(req, RTA_OIF, v->ifindex);
+	mnl_attr_put_u32(req, RTA_OIF, home_of(v));
 }
 
 static void put_route_add(struct nlmsghdr *req, const struct vip *v)
@@ -148,8 +154,8 @@ static void keep_why(const struct vip *v, const char *words)
 {
 	char ip[INET6_ADDRSTRLEN], dev[IF_NAMESIZE];
 
-	if (!if_indextoname(v->ifindex, dev))
-		snprintf(dev, sizeof(dev), "#%u", v->ifindex);
+	if (!if_indextoname(home_of(v), dev))
+		snprintf(dev, sizeof(dev), "#%u", home_of(v));
 	snprintf(why, sizeof(why), "%s on %s: %s", conf_ip_text(&v->ip, ip), dev, words);
 }
 
@@ -232,7 +238,7 @@ static void mark(struct search *s, const struct in6_addr *ip, uint32_t ifindex)
 	for (uint32_t k = 0; k < s->n; k++) {
 		uint32_t i = (s->next + k) % s->n;
 
-		if (s->vips[i].ifindex != ifindex || memcmp(&s->vips[i].ip, ip, sizeof(*ip)))
+		if (home_of(&s->vips[i]) != ifindex || memcmp(&s->vips[i].ip, ip, sizeof(*ip)))
 			continue;
 		s->present[i] = true;
 		s->next = i + 1;
@@ -297,7 +303,7 @@ static int on_stranger(const struct nlmsghdr *nlh, void *arg)
 	if (!read_address(nlh, &v))
 		return MNL_CB_OK;
 	for (uint32_t i = 0; i < s->vips.n && !ours; i++)
-		ours = s->vips.vips[i].ifindex == v.ifindex && !memcmp(&s->vips.vips[i].ip, &v.ip, sizeof(v.ip));
+		ours = home_of(&s->vips.vips[i]) == v.ifindex && !memcmp(&s->vips.vips[i].ip, &v.ip, sizeof(v.ip));
 	if (ours && s->n < BT_VIPS_MAX)
 		s->found[s->n++] = v;
 	return MNL_CB_OK;

@@ -8,6 +8,8 @@
  * host never picks it for traffic of its own. Already there, or already gone, counts as done; when one
  * fails the others are still tried, and the first error is returned. vip_del() removes what vip_add()
  * made: the same address with another prefix length is somebody else's, and vip_present() still sees it.
+ * One that is resident stands on lo, IPv4 of scope host: where the interface it would leave by has no address of its own the kernel
+ * looks for a source on all others, and takes none of that scope.
  * The local route (type local, table local, no address) lets servers bind and be served before the
  * address is there; it stays when the address goes. A link that goes down takes IPv6 addresses and
  * routes along: call vip_route_add(), and vip_add() where due, when it is back.
@@ -29,7 +31,8 @@
 
 struct vip {
 	struct in6_addr ip;	/* v4-mapped for IPv4 */
-	uint32_t ifindex;
+	uint32_t ifindex;	/* where it is announced, and where it stands unless ... */
+	uint32_t home;		/* ... this is another: lo, for a VIP that is on both hosts; 0: it is not */
 	uint8_t length;		/* of the prefix it was found with; 0: that of vip_add() */
 };
 
