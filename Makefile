@@ -64,7 +64,7 @@ $O/tools/man_options: $O/tools/man_options.o $(CORE)
 $O/tests/unit/%: $O/tests/unit/%.o $(CORE)
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -linih -o $@)
 $O/tests/bpf/%: $O/tests/bpf/%.o $O/tests/bpf/packet.o $O/tests/bpf/rig.o $O/tests/bpf/pool_rig.o $(CORE)
-	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lcmocka -lbpf -linih -o $@)
+	$(call run,LD ,$(CC) $(LDFLAGS) $(filter-out %.bpf.o,$^) -lcmocka -lbpf -linih -o $@)
 
 # The scanner of bpf/sip.h alone, for both sides of a comparison.
 $O/tests/bpf/sip_scan.bpf.o: tests/bpf/sip_scan.bpf.c Makefile
@@ -77,6 +77,11 @@ $O/tests/bpf/%_sip: $O/tests/bpf/%_sip.o $(SCAN)
 $O/tests/fuzz/sip_diff.o: CFLAGS += -Ibpf -Wno-pointer-arith
 $O/tests/fuzz/sip_diff: $O/tests/fuzz/sip_diff.o $O/tests/fuzz/ref.o $O/tests/fuzz/plain.o $(SCAN)
 	$(call run,LD ,$(CC) $(LDFLAGS) $(filter-out %.bpf.o,$^) -lbpf -losipparser2 -o $@)
+
+# One look of the watchdog, at a time that the test says.
+$O/tests/bpf/watch_look.bpf.o: tests/bpf/watch_look.bpf.c Makefile
+	$(call run,BPF,$(CLANG) $(BPFFLAGS) -I. -Ibpf -MMD -MP -c $< -o $@)
+$O/tests/bpf/test_watch: $O/tests/bpf/watch_look.bpf.o
 
 # Real kernel, own namespaces: sys/, health/ and ha/ pieces without a whole batond.
 # The control socket before a conductor made of cardboard: no ha/.

@@ -22,6 +22,7 @@
 #include "stage.h"
 #include "steer.h"
 #include "vip.h"
+#include "watch.h"
 
 const volatile struct bt_stamp stamp = { BT_STAMP_MARK, BT_ABI, BT_LAYOUT_HASH };
 
@@ -285,6 +286,14 @@ int baton_answer(struct xdp_md *ctx)
 
 	read_frame(ctx, &h);
 	return leave_as(answer_in(ctx, &h), h.len);	/* an answer may be longer */
+}
+
+/* No frame's: batond runs it, and the watchdog looks from then on. Returns 0, or why not: an errno. */
+SEC("xdp")
+int baton_watch(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return watch_arm();
 }
 
 char LICENSE[] SEC("license") = "GPL";

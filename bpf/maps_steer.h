@@ -16,6 +16,7 @@ int baton_steer(struct xdp_md *ctx);
 int baton_calls(struct xdp_md *ctx);
 int baton_cluster(struct xdp_md *ctx);
 int baton_answer(struct xdp_md *ctx);
+int baton_watch(struct xdp_md *ctx);
 
 /* Filled at load; batond puts other programs in with the entry's. Its pin keeps it full. */
 struct {
@@ -30,6 +31,7 @@ struct {
 		[BT_STAGE_CALLS] = (void *)&baton_calls,
 		[BT_STAGE_CLUSTER] = (void *)&baton_cluster,
 		[BT_STAGE_ANSWER] = (void *)&baton_answer,
+		[BT_STAGE_WATCH] = (void *)&baton_watch,
 	},
 };
 

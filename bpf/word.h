@@ -51,17 +51,12 @@ static __always_inline enum word_cause word_cause(__u64 own, __u64 heard, __u8 p
 	return 0;
 }
 
-/* Our word after @heard; @own itself when the table says no, or the terms have run out. */
-static __always_inline __u64 word_after(__u64 own, __u64 heard, __u8 my_id, __u8 peer_id,
-					bool leased)
+/* @own changed by @cause; @own itself when the table says no, or the terms have run out. @heard: the peer's, if that is the cause. */
+static __always_inline __u64 word_change(__u64 own, enum word_cause cause, __u64 heard, __u8 my_id)
 {
-	enum word_cause cause = word_cause(own, heard, peer_id);
 	__u32 step = word_step(BT_WORD_MODE(own), word_whose(own, my_id), cause);
 	__u64 mode = step >> 8;
 
-	/* A host whose controller is dead must not take the role. */
-	if (cause == WORD_HEARD_LETGO && !leased)
-		return own;
 	switch (step & 0xff) {
 	case WORD_SAME:
 		return BT_WORD_NUMBER(own) << 24 | mode << 16;
@@ -73,6 +68,18 @@ static __always_inline __u64 word_after(__u64 own, __u64 heard, __u8 my_id, __u8
 		return BT_WORD(BT_WORD_TERM(own) + 1, my_id, mode);
 	}
 	return own;
+}
+
+/* Our word after @heard. */
+static __always_inline __u64 word_after(__u64 own, __u64 heard, __u8 my_id, __u8 peer_id,
+					bool leased)
+{
+	enum word_cause cause = word_cause(own, heard, peer_id);
+
+	/* A host whose controller is dead must not take the role. */
+	if (cause == WORD_HEARD_LETGO && !leased)
+		return own;
+	return word_change(own, cause, heard, my_id);
 }
 
 /* Let go for the peer: SIP responses to what we had accepted may still leave for a while. */

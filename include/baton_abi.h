@@ -178,9 +178,10 @@ struct bt_rules {
 
 /*
  * Map stages, a program array: where baton_xdp goes on by tail call. Each is verified by itself. Filled by the
- * loader as the object declares it. Entering one that is missing counts as BROKEN.
+ * loader as the object declares it. Entering one that is missing counts as BROKEN. WATCH is entered by no frame: batond runs it
+ * to arm the watchdog.
  */
-enum bt_stage_id { BT_STAGE_PULSE, BT_STAGE_STEER, BT_STAGE_CALLS, BT_STAGE_CLUSTER, BT_STAGE_ANSWER, BT_STAGE__N };
+enum bt_stage_id { BT_STAGE_PULSE, BT_STAGE_STEER, BT_STAGE_CALLS, BT_STAGE_CLUSTER, BT_STAGE_ANSWER, BT_STAGE_WATCH, BT_STAGE__N };
 
 /* Map st_stage, per CPU, 1 entry: what baton_xdp tells the stage it enters. Valid for that one frame. */
 struct bt_stage {
@@ -478,6 +479,9 @@ struct bt_watch_own {
 	__u64 detect_ns[BT_PATHS_MAX];	/* silence by which the peer is dead on a path, as the prober's report has it */
 	__u64 lease_ns;		/* what a gate that it opens lives by until batond renews */
 	__u64 router_ns;	/* BT_WATCH_ROUTER: when a router last answered; it must be later than the last pulse */
+	__u64 asking_ns;	/* since when every probe has left on time; then the peer's kernel would have answered ... */
+	__u64 asked_ns;		/* ... while the newest, which left then, is young */
+	__u64 patience_ns;	/* nobody asks: silence after which no lease of the peer's can run; 0: then no verdict */
 	__u32 votes;		/* bit i: path i has a vote; none: no verdict */
 	__u32 flags;		/* BT_WATCH_* */
 };
@@ -777,7 +781,7 @@ struct bt_trace {
 	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
 	X(bt_event, 40) X(bt_drain, 16) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
 	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 184) X(bt_follow, 8) X(bt_pool_seen, 16) \
-	X(bt_slow, 2080) X(bt_trace, 64) X(bt_door, 8) X(bt_rule, 8) X(bt_rules, 128) X(bt_watch_own, 72) X(bt_watch, 56) \
+	X(bt_slow, 2080) X(bt_trace, 64) X(bt_door, 8) X(bt_rule, 8) X(bt_rules, 128) X(bt_watch_own, 96) X(bt_watch, 56) \
 	X(bt_replay_own, 16) X(bt_replay_at, 40) X(bt_replay, 2048) X(bt_receipt, 24)
 
 #define BT_ASSERT(type, size) \

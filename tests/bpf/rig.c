@@ -321,10 +321,12 @@ static void counts(const char *map, uint64_t *ret, uint32_t n)
 
 int rig_prog(const char *which)
 {
-	bool is_tc = !strcmp(which, "tc");
-	struct bpf_program *prog = bpf_object__find_program_by_name(is_tc ? tc : xdp, is_tc ? "baton_tc" : "baton_xdp");
+	struct bpf_program *prog;
+	char name[32];
 
-	CHECK(prog, "no entry program of %s", which);
+	snprintf(name, sizeof(name), "baton_%s", which);
+	prog = bpf_object__find_program_by_name(strcmp(which, "tc") ? xdp : tc, name);
+	CHECK(prog, "no program %s", name);
 	return bpf_program__fd(prog);
 }
 

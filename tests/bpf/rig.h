@@ -82,7 +82,7 @@ uint32_t rig_tc(const struct packet *in, int *verdict);
 uint32_t rig_tc_frame(const struct packet *in, struct packet *out, int *verdict);	/* @out (may be NULL) gets the frame as it left */
 const char *rig_xdp_name(uint32_t exit);
 const char *rig_tc_name(uint32_t exit);
-int rig_prog(const char *which);	/* "xdp" or "tc" */
+int rig_prog(const char *which);	/* "xdp", "tc", or a stage of XDP: "watch" */
 
 /* A pulse from the peer in host order; rig_pulse() gives a sound probe about group "sip". */
 struct rig_block {
