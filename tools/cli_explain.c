@@ -168,7 +168,8 @@ static void say_steps(const json_t *steps)
 		say("  %+10.3f ms  %s%s%s", (double)num(s, "at_us") / 1e3, str(s, "text"),
 		    is(s, "by", "controller") ? "" : ", by the kernel: ",
 		    is(s, "by", "pulse") ? "a pulse showed it" : is(s, "by", "mark") ? "a frame sent on showed it" :
-		    is(s, "by", "listener") ? "no socket took the frame" : "");
+		    is(s, "by", "listener") ? "no socket took the frame" :
+		    is(s, "by", "watchdog") ? "its watchdog found the peer dead" : "");
 }
 
 static void say_outage(const json_t *c, const json_t *o)

@@ -28,6 +28,7 @@
 
 struct fd *fd_of(int fd);
 int fd_open(enum fd_kind kind);
+int sim_xdp_arm(void);
 
 static struct host *here(void)
 {
@@ -292,6 +293,21 @@ void dp_set_drain(struct dp *dp, uint32_t slot, uint64_t word, uint64_t until_ns
 {
 	dp_drains(dp)[slot].word = word;
 	dp_drains(dp)[slot].until_ns = until_ns;
+}
+
+volatile struct bt_watch_own *dp_watch_own(struct dp *dp)
+{
+	return kernel_map(dp->host, "ct_watch");
+}
+
+int dp_arm(struct dp *dp)
+{
+	int err;
+
+	kernel_of = dp->host;
+	err = sim_xdp_arm();
+	kernel_of = NULL;
+	return -err;
 }
 
 /* There are no pools, so none is drained. */

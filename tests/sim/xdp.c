@@ -6,6 +6,7 @@
 
 void sim_xdp_learn(void);
 int sim_xdp_run(struct xdp_md *ctx);
+int sim_xdp_arm(void);
 
 void sim_xdp_learn(void)
 {
@@ -29,4 +30,9 @@ int sim_stage(struct xdp_md *ctx, __u32 i)
 int sim_xdp_run(struct xdp_md *ctx)
 {
 	return baton_xdp(ctx);
+}
+
+int sim_xdp_arm(void)
+{
+	return baton_watch(NULL);
 }

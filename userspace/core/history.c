@@ -32,7 +32,7 @@ const char *history_step_text(enum history_step step)
 
 const char *history_by_text(uint32_t by)
 {
-	static const char *const text[HISTORY_BY__N] = { "controller", "pulse", "mark", "listener" };
+	static const char *const text[HISTORY_BY__N] = { "controller", "pulse", "mark", "listener", "watchdog" };
 
 	return by < HISTORY_BY__N ? text[by] : "unknown";
 }

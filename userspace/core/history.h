@@ -40,7 +40,7 @@ enum history_step {
 	HISTORY_STEP__N
 };
 
-enum history_by { HISTORY_BY_CONTROLLER, HISTORY_BY_PULSE, HISTORY_BY_MARK, HISTORY_BY_LISTENER, HISTORY_BY__N };
+enum history_by { HISTORY_BY_CONTROLLER, HISTORY_BY_PULSE, HISTORY_BY_MARK, HISTORY_BY_LISTENER, HISTORY_BY_WATCH, HISTORY_BY__N };
 
 struct history_at {
 	uint64_t ns;			/* boot clock; 0: did not happen */

@@ -154,6 +154,7 @@ void arbiter_facts(const struct arbiter *a, uint32_t slot, struct arbiter_facts 
 	if (a->conf->arbiter == ARBITER_ROUTER) {
 		ret->up = !ear_is_lost(a->ear[slot]);
 		ret->ear = ear_hears(a->ear[slot], a->turn_ns);
+		ret->ear_ns = ear_heard_ns(a->ear[slot]);
 	} else if (a->locker && a->wanted[slot] && a->wanted[slot] == a->report.group[slot].number) {
 		ret->up = true;
 		ret->lock_number = a->report.group[slot].number;

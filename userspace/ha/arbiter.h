@@ -23,7 +23,8 @@ struct arbiter;
 /* Of one group, as of the last turn. */
 struct arbiter_facts {
 	bool up;			/* it answers; with router, one of the group's does */
-	bool ear;			/* router */
+	bool ear;			/* router: one answered in this silence, */
+	uint64_t ear_ns;		/* and when it was heard last; 0: none did */
 	uint64_t lock_number;		/* etcd: held for this number, 0: not ours ... */
 	uint64_t lock_until_ns;		/* ... and until then */
 };

@@ -181,6 +181,8 @@ static enum history_by by_of(uint64_t arg)
 {
 	if (arg & BT_EV_BY_LISTENER)
 		return HISTORY_BY_LISTENER;
+	if (arg & BT_EV_BY_WATCH)
+		return HISTORY_BY_WATCH;
 	return arg & BT_EV_BY_MARK ? HISTORY_BY_MARK : HISTORY_BY_PULSE;
 }
 

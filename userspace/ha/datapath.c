@@ -81,7 +81,8 @@ static void make_group(const struct ha *ha, const struct conf_group *c, struct b
 	*ret = (struct bt_group){
 		.name_hash = htonl(conf_name_hash(c->name)), .digest = htonl(conf_digest(ha->conf, c)),
 		.linger_ms = (uint32_t)(c->linger_ns / NS_PER_MS),
-		.flags = c->listener_auto && c->mode != MODE_PROXY ? BT_GROUP_LISTENER : 0, .tos = make_tos(c),
+		.flags = (c->listener_auto && c->mode != MODE_PROXY ? BT_GROUP_LISTENER : 0) |
+			 (watch_is_wanted(ha->conf, c) ? BT_GROUP_WATCH : 0), .tos = make_tos(c),
 	};
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		ret->port[i] = make_port(&c->ports[i]);

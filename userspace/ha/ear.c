@@ -108,12 +108,21 @@ uint64_t ear_turn(struct ear *e, uint64_t silence_ns, uint64_t period_ns, uint64
 	return look < e->next_ns ? look : e->next_ns;
 }
 
+uint64_t ear_heard_ns(const struct ear *e)
+{
+	uint64_t newest = 0;
+
+	for (uint32_t i = 0; i < e->n; i++)
+		if (e->silence_ns && e->router[i].heard_ns > e->began_ns && e->router[i].heard_ns > newest)
+			newest = e->router[i].heard_ns;
+	return newest;
+}
+
 bool ear_hears(const struct ear *e, uint64_t now_ns)
 {
-	for (uint32_t i = 0; i < e->n; i++)
-		if (e->silence_ns && e->router[i].heard_ns > e->began_ns && now_ns - e->router[i].heard_ns < FRESH_NS)
-			return true;
-	return false;
+	uint64_t at = ear_heard_ns(e);
+
+	return at && now_ns - at < FRESH_NS;
 }
 
 bool ear_router_answers(const struct ear *e, uint32_t i)

@@ -32,6 +32,8 @@ uint64_t ear_turn(struct ear *e, uint64_t silence_ns, uint64_t period_ns, uint64
 
 /* In this silence, and lately: did a router answer? False while there is none. */
 bool ear_hears(const struct ear *e, uint64_t now_ns);
+/* When a router was last heard in this silence; 0: none was, or there is none. */
+uint64_t ear_heard_ns(const struct ear *e);
 /* Has the @i-th router answered lately, silence or not? True as long as it has not been asked enough. */
 bool ear_router_answers(const struct ear *e, uint32_t i);
 /* Does none? */

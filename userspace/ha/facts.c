@@ -126,10 +126,26 @@ static bool link_is_new(const struct ha *ha)
 	return false;
 }
 
+uint32_t facts_votes(const struct ha *ha)
+{
+	uint32_t bits = 0;
+
+	for (uint32_t i = 0; i < ha->report.n_paths && !link_is_new(ha); i++)
+		bits |= votes(ha, i) ? 1u << i : 0;
+	return bits;
+}
+
+/* The kernel's verdict, by which a gate is open: ours takes a beat longer. It is good for the lease that came with it. */
+static bool found_dead(const struct ha *ha)
+{
+	return ha->found_dead_ns && facts_heard_ns(ha) <= ha->found_dead_ns &&
+	       ha->turn_ns < ha->found_dead_ns + ha->conf->lease_ns;
+}
+
 /* While a host starts its links may not be up yet: without one, whom it never heard it knows nothing of. */
 enum peer_state facts_peer(const struct ha *ha)
 {
-	if (!all_silent(ha))
+	if (!all_silent(ha) && !found_dead(ha))
 		return facts_heard_ns(ha) ? PEER_UP : PEER_UNKNOWN;
 	if (unauthentic(ha))
 		return PEER_UNAUTHENTIC;

@@ -182,6 +182,12 @@ static void act(struct ha *ha, struct group *g, enum role_act a)
 	}
 }
 
+/* The watchdog opens, and nobody has told of it: the ring was full. */
+static bool was_found_dead(const struct ha *ha, const struct group *g)
+{
+	return ha->peer == PEER_DOWN && watch_is_wanted(ha->conf, g->conf);
+}
+
 /* Why the word reads as it does: what we meant ourselves, or what the peer's word made of it. */
 static const char *reason_of(const struct ha *ha, const struct group *g, enum role_event ev, uint64_t word)
 {
@@ -190,7 +196,7 @@ static const char *reason_of(const struct ha *ha, const struct group *g, enum ro
 	switch (ev) {
 	case EV_OPEN:
 	case EV_REOPENED:
-		return drains_opens(g, word) ? "drain" : "peer-let-go";
+		return was_found_dead(ha, g) ? "peer-lost" : drains_opens(g, word) ? "drain" : "peer-let-go";
 	case EV_RELAY:
 		/* At our own number and not by us: only the listener's loss makes the kernel do that. */
 		return g->role == ROLE_PRIMARY && word_whose(word, ha->me) == WORD_MINE ? "listener-lost" : "higher-number";
@@ -259,6 +265,19 @@ void group_note_lost(struct group *g, uint64_t from)
 		return;		/* of an earlier life or role */
 	snprintf(g->intent, sizeof(g->intent), "listener-lost");
 	g->intent_number = 0;
+}
+
+/* A verdict of this host's, as if we had claimed by it; what it rests on is told as for a claim. */
+void group_note_dead(struct ha *ha, struct group *g, const struct bt_event *ev)
+{
+	uint64_t heard = facts_heard_ns(ha), at = ev->at_ns;
+
+	snprintf(g->intent, sizeof(g->intent), "peer-lost");
+	g->intent_number = BT_WORD_NUMBER(ev->to);
+	ha->found_dead_ns = at;
+	log_event(LOG_INFO, "found dead", "group=%s by=watchdog peer_heard_us_ago=%" PRIu64 " term=%u opened_us_ago=%" PRIu64,
+		  g->conf->name, at > heard ? (at - heard) / NS_PER_US : 0, BT_WORD_TERM(ev->to),
+		  (clock_now_ns() - at) / NS_PER_US);
 }
 
 /* The clock is read after the word: it has stood at least since then. */

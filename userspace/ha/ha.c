@@ -244,6 +244,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	note_peer(ha);
 	asked_ns = ask_for_vips(ha);
 	arbiter_ns = hear_arbiter(ha);
+	watch_turn(ha);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		turn_group(ha, &ha->group[i]);
 	guard_follow(ha);
@@ -271,6 +272,7 @@ void ha_stop(struct ha *ha)
 	ha->stopping = true;
 	ha->stop_ns = ha->turn_ns;
 	log_event(LOG_INFO, "stopping", "node=%s", ha->conf->name);
+	watch_close(ha);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		group_say(ha, &ha->group[i]);
 	pulse_kick(ha->pulse);

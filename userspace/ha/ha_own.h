@@ -211,6 +211,7 @@ struct ha {
 	enum peer_state peer;
 	uint64_t peer_since_ns;	/* when it became that */
 	bool mute;		/* it is up, but its controller asks nothing */
+	uint64_t found_dead_ns;	/* when the kernel's watchdog last found it dead, and opened a gate */
 	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
 	bool leaving;		/* another start follows at once */
 	bool stopping;
@@ -241,6 +242,13 @@ int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say);
 void renew_stop(struct ha *ha);
 void renew_turn(struct ha *ha);
 
+/* watch.c: the kernel's watchdog, as batond tells it what it knows */
+bool watch_is_wanted(const struct conf *conf, const struct conf_group *g);
+int watch_open(struct ha *ha, const struct ha_say *say);
+void watch_close(struct ha *ha);
+void watch_renewed(struct ha *ha);	/* other programs work now */
+void watch_turn(struct ha *ha);
+
 /* sources.c: what wakes the loop */
 int sources_open(struct ha *ha, const struct ha_say *say);
 void sources_close(struct ha *ha);
@@ -256,6 +264,7 @@ uint64_t facts_heard_ns(const struct ha *ha);
 uint64_t facts_answered_ns(const struct ha *ha, const struct group *g);
 uint64_t facts_fresh_ns(const struct ha *ha);
 uint64_t facts_silence_ns(const struct ha *ha);
+uint32_t facts_votes(const struct ha *ha);	/* bit per path that has one; 0: none has, or a link is too new to tell */
 void facts_note_links(struct ha *ha);	/* once a turn, before facts_peer() */
 bool facts_unconfirmed(const struct ha *ha, const struct group *g);
 /* The moment from which on it will be so, if no more is answered. */
@@ -269,6 +278,7 @@ void group_renew_lease(struct ha *ha, struct group *g);
 void group_want_lock(struct ha *ha, struct group *g);
 void group_follow(struct ha *ha, struct group *g);	/* role after word, actions */
 void group_note_lost(struct group *g, uint64_t from);	/* the kernel found no listener and let go of word @from */
+void group_note_dead(struct ha *ha, struct group *g, const struct bt_event *ev);	/* the kernel found the peer dead and opened */
 bool group_decide(struct ha *ha, struct group *g);	/* judge, change the word; true: it changed */
 void group_tell_vip(struct ha *ha, struct group *g, const struct place_report *r);	/* the VIPs' one alarm */
 void group_placed(struct ha *ha, struct group *g);	/* what the placer achieved */

@@ -61,6 +61,7 @@ struct pulse {
 	struct observed observed;
 	uint64_t due_ns;
 	uint64_t late;
+	uint64_t asking_ns;		/* since when every probe has left on time */
 	struct pulse_say say;
 	struct bt_group group[BT_GROUPS_MAX];
 };
@@ -271,6 +272,23 @@ static void retime(struct pulse *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/*
+ * To the kernel's watchdog: somebody asks, so a kernel that lives would have answered. How long silence must be, and since when it is
+ * asked, before that.
+ */
+static void tell_watchdog(struct pulse *p, bool punctual)
+{
+	volatile struct bt_watch_own *own = dp_watch_own(p->dp);
+	uint64_t now = clock_now_ns();
+
+	if (!punctual || !p->asking_ns)
+		p->asking_ns = now;
+	for (uint32_t i = 0; i < p->n_paths; i++)
+		__atomic_store_n(&own->detect_ns[i], detect_time_ns(&p->path[i].detect), __ATOMIC_RELAXED);
+	__atomic_store_n(&own->asking_ns, p->asking_ns, __ATOMIC_RELEASE);
+	__atomic_store_n(&own->asked_ns, now, __ATOMIC_RELEASE);
+}
+
 /* One beat: what the kernel heard until now, judged on what was sent until now; then the next probe. */
 static void beat(struct pulse *p, uint64_t now)
 {
@@ -288,6 +306,7 @@ static void beat(struct pulse *p, uint64_t now)
 	if (punctual)
 		look(p, &pair);
 	probe_all(p, &pair, punctual);
+	tell_watchdog(p, punctual);
 }
 
 static void probe_besides(struct pulse *p)

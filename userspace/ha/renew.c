@@ -68,6 +68,8 @@ void renew_turn(struct ha *ha)
 	if (r->err)
 		log_event(LOG_ERR, "programs", "result=kept error=\"%s\"", r->why);
 	else
+		watch_renewed(ha);
+	if (!r->err)
 		log_event(LOG_INFO, "programs", "result=%s", r->changed ? "renewed" : "unchanged");
 	ha_note_change(ha);
 }

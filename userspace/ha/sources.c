@@ -42,6 +42,8 @@ static void on_kernel_event(void *arg, const struct bt_event *ev)
 		log_event(LOG_ERR, "vip conflict", "group=%s mac=%012llx", g->conf->name, ev->arg);
 	if (ev->kind == BT_EV_WORD && g->conf && ev->arg & BT_EV_BY_LISTENER)
 		group_note_lost(g, ev->from);
+	if (ev->kind == BT_EV_WORD && g->conf && ev->arg & BT_EV_BY_WATCH)
+		group_note_dead(ha, g, ev);
 	if (ev->kind == BT_EV_WORD && g->conf)
 		chronicle_kernel(ha, g, ev);
 	if (ev->kind == BT_EV_WORD && g->conf)

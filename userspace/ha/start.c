@@ -287,6 +287,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = guard_open(ha, say);
 	if (!err)
 		err = watch_all(ha, say);
+	if (!err)
+		err = watch_open(ha, say);
 	if (!err && (err = certs_open(&ha->certs, ha->conf)))
 		err = ha_fail(say, err, "thread", strerror(-err));
 	if (!err && (err = examine_open(ha)))
@@ -373,6 +375,8 @@ void ha_close(struct ha *ha)
 	renew_stop(ha);
 	pools_close(ha);
 	drains_close(ha);
+	if (ours && ha->dp)
+		watch_close(ha);
 	examine_close(ha);
 	certs_close(ha->certs, ha->leaving);
 	pulse_close(ha->pulse);

@@ -193,6 +193,8 @@ static int map_views(struct dp *dp)
 		err = map_view(&dp->drain, dp, DP_ct_drain, both);
 	if (!err)
 		err = map_view(&dp->rules, dp, DP_ct_rules, both);
+	if (!err)
+		err = map_view(&dp->watch, dp, DP_ct_watch, both);
 	if (!err)	/* the kernel alone says what was heard */
 		err = map_view(&dp->heard, dp, DP_st_heard, PROT_READ);
 	if (!err)
@@ -312,6 +314,8 @@ void dp_close(struct dp *dp)
 	unmap_view(&dp->heard);
 	unmap_view(&dp->seen);
 	unmap_view(&dp->rules);
+	if (!err)
+	unmap_view(&dp->watch);
 	unmap_view(&dp->drain);
 	unmap_view(&dp->linger);
 	unmap_view(&dp->lease);
@@ -379,6 +383,11 @@ void dp_set_drain(struct dp *dp, uint32_t slot, uint64_t word, uint64_t until_ns
 		__atomic_store_n(&drain->word, word, __ATOMIC_SEQ_CST);
 	}
 	__atomic_store_n(&drain->until_ns, until_ns, __ATOMIC_SEQ_CST);
+}
+
+volatile struct bt_watch_own *dp_watch_own(struct dp *dp)
+{
+	return dp->watch.at;
 }
 
 const volatile struct bt_heard *dp_heard(struct dp *dp)

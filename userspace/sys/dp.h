@@ -116,6 +116,13 @@ volatile struct bt_rules *dp_rules(struct dp *dp);
 void dp_set_drain(struct dp *dp, uint32_t slot, uint64_t word, uint64_t until_ns);
 const volatile struct bt_heard *dp_heard(struct dp *dp);
 const volatile struct bt_seen *dp_seen(struct dp *dp);
+/* By what the watchdog judges. The prober writes what it asks, main the rest. */
+volatile struct bt_watch_own *dp_watch_own(struct dp *dp);
+/*
+ * Let the watchdog look from now on, by the program that works; one that looks already goes on. After dp_renew() again, or the
+ * earlier program would go on looking. It ends by generation 0, and with the pins.
+ */
+int dp_arm(struct dp *dp);
 /* bt_seen.first_ns = 0: for whoever is about to open the gate. */
 void dp_forget_first(struct dp *dp, uint32_t slot);
 

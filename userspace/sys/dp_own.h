@@ -9,6 +9,7 @@
  *   dp_attach.c  which interface runs our programs, and how?
  *   dp_tc.c      does our filter stand on an interface's way out?
  *   dp_watch.c   does everything still stand where it was put?
+ *   dp_arm.c     how does the watchdog's timer begin?
  *   dp_steer.c   the same of what pools need
  *   dp_hand.c    the XDP program run on one datagram
  */
@@ -117,7 +118,7 @@ struct dp {
 	pthread_mutex_t attaching;	/* one at a time attaches, detaches or replaces */
 	char dir[PATH_MAX];
 	int lock;			/* on dir: nobody else's while we live */
-	struct dp_view word, lease, linger, drain, rules, heard, seen, steer, pools, pools_seen;
+	struct dp_view word, lease, linger, drain, watch, rules, heard, seen, steer, pools, pools_seen;
 	int n_cpus;
 	void *per_cpu;		/* room for one value of every CPU */
 	struct ring_buffer *ring;
