@@ -314,7 +314,6 @@ void dp_close(struct dp *dp)
 	unmap_view(&dp->heard);
 	unmap_view(&dp->seen);
 	unmap_view(&dp->rules);
-	if (!err)
 	unmap_view(&dp->watch);
 	unmap_view(&dp->drain);
 	unmap_view(&dp->linger);
