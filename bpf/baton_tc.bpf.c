@@ -11,6 +11,7 @@
 #include "count.h"
 #include "drain.h"
 #include "gate.h"
+#include "local.h"
 #include "maps_tc.h"
 #include "parse.h"
 #include "receipt.h"
@@ -53,7 +54,7 @@ struct leaving {
 	__u32 group;
 	__u32 sip;	/* its dialog is to be noted */
 	__u32 receipt;	/* it is to be shown to the peer */
-	__u32 zero;
+	__u32 local;	/* two servers of this host may have sent it; 2: it is a response */
 	__u64 now;
 };
 
@@ -76,6 +77,8 @@ static __always_inline enum bt_tc_exit vip_out(const struct frame *f, const stru
 		return BT_T_VIP_HELD;
 	kind = sip_read(f, &payload);
 	ret->now = now;
+	if (vip->flags & BT_VIP_LOCAL)
+		ret->local = 1 + sip_is_response(kind);
 	ret->sip = vip->flags & BT_VIP_CALLS && kind < SIP_KEEPALIVE && f->h.proto == IPPROTO_UDP;
 	if (gate_is_open(&gate)) {
 		if (live_is_counted(f))
@@ -176,6 +179,12 @@ __noinline int mark_frame(struct __sk_buff *skb, struct headers *h, __u32 group)
 	return 0;
 }
 
+/* A function of its own: verified once. True: it may not leave. */
+__noinline int local_frame(struct __sk_buff *skb, struct headers *h, __u32 response)
+{
+	return h ? local_out(skb, h, response) : 0;
+}
+
 static __always_inline void pull(struct __sk_buff *skb, __u32 want)
 {
 	__u32 len = skb->len < want ? skb->len : want;
@@ -216,6 +225,8 @@ int baton_tc(struct __sk_buff *skb)
 	f.data = (void *)(long)skb->data;
 	f.data_end = (void *)(long)skb->data_end;
 	exit = decide(&f, &leaving);
+	if (leaving.local && exit == BT_T_VIP_SENT && local_frame(skb, &f.h, leaving.local == 2))
+		exit = BT_T_VIP_HELD;
 	count_exit(&st_count_tc, exit, len);
 	follow(skb, &f.h, &leaving, exit);
 	return exit < BT_T__N ? verdicts[exit] : TC_ACT_SHOT;

@@ -88,6 +88,39 @@ struct {
 	__type(value, struct bt_receipt);
 } ct_receipt SEC(".maps");
 
+/* Which servers of this host stand at a VIP's port, which one is active. Written by batond; read by tc and baton_lookup. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BT_LOCAL_ROWS * (1 + BT_SERVERS));
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct bt_local_key);
+	__type(value, struct bt_local_way);
+} cfg_local SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BT_GROUPS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bt_local);
+} ct_local SEC(".maps");
+
+/* Whose socket, of servers that share a port. Written by batond; read by tc and baton_lookup's program on lo. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, BT_LOCAL_KNOWN);
+	__type(key, __u64);
+	__type(value, __u32);
+} ct_local_sock SEC(".maps");
+
+/* Written by tc and baton_lookup; read by batond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BT_L__N);
+	__type(key, __u32);
+	__type(value, struct bt_count);
+} st_local_count SEC(".maps");
+
 /* Written by batond; read by both programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -148,6 +148,7 @@ struct bt_vip {
 #define BT_VIP_CLUSTER	(1u << 2)	/* frames come to bt_vip.mac; what is let in gets the interface's own before the stack sees it */
 #define BT_VIP_ANSWERED	(1u << 3)	/* the open gate itself answers ARP and NS, with bt_vip.mac or the interface's own: the address may be on both hosts */
 #define BT_VIP_RULES	(1u << 4)	/* ports are let in by ct_rules */
+#define BT_VIP_LOCAL	(1u << 5)	/* two servers of this host stand behind it: what leaves gets the VIP's port */
 
 /* Map cfg_door, hash, key ifindex: an interface's own Ethernet address. Writer: batond. */
 struct bt_door {
@@ -775,6 +776,75 @@ struct bt_trace {
 	__u8  from[16], to[16];	/* IPv4 as v4-mapped */
 };
 
+/* ---- mode = single-host: two servers of a group on this host -------------------------------------- */
+
+#define BT_LOCAL_ROWS	64	/* a VIP's port, once for UDP and once for TCP */
+#define BT_LOCAL_SOCKS	32	/* of one server in one row: workers with SO_REUSEPORT */
+#define BT_LOCAL_PLACES	(BT_LOCAL_ROWS * BT_SERVERS * BT_LOCAL_SOCKS)
+/* Place in the map local_socks of socket @i of @server (1 or 2) in @row. */
+#define BT_LOCAL_PLACE(row, server, i)	((((row) * BT_SERVERS) + (server) - 1) * BT_LOCAL_SOCKS + (i))
+#define BT_LOCAL_KNOWN	256	/* sockets known by their cookies */
+
+struct bt_local_key {
+	__u8  ip[16];		/* a VIP; IPv4 as v4-mapped */
+	__be16 port;		/* the group's sip-port, or a server's own */
+	__u8  proto;
+	__u8  zero;
+};
+
+/* What stands at a VIP's port. Map cfg_local, hash, key bt_local_key. Writer: batond. */
+struct bt_local_way {
+	__u32 row;		/* 1 + row: packets to it are given to the active server; 0: they are not */
+	__u16 group;
+	__u8  servers;		/* bit per server, from 0: they send from this port */
+	__u8  zero;
+	__be16 port;		/* what leaves from it leaves from this one: the group's sip-port */
+	__u16 zero2;
+};
+
+/* Map ct_local, per group, mmapable. Writer: batond, one store a change. */
+struct bt_local {
+	__u32 active;		/* 1 or 2; 0: not known yet */
+	__u32 flags;		/* BT_LOCAL_* */
+};
+
+/* The other server's dialogs are left to it: what it sends of itself may leave. */
+#define BT_LOCAL_DRAIN	(1u << 0)
+
+/* How many places of a row are filled. Map ct_local_row, BT_LOCAL_ROWS entries, mmapable. Writer: batond. */
+struct bt_local_row {
+	__u32 n[BT_SERVERS];	/* a server that had none here is not replaced here */
+};
+
+/* What the kernel saw. Map st_local, per group, mmapable. Writer: kernel; batond writes a 0 to first_ns and fell_from at a move. */
+struct bt_local_seen {
+	__u64 given_ns[BT_SERVERS];	/* last packet given to each server, */
+	__u64 first_ns[BT_SERVERS];	/* and the first of its present turn */
+	__u64 fell_ns;		/* the active server had no socket left and the other was taken: last time, */
+	__u64 fell;		/* how often, */
+	__u32 fell_from;	/* and who was active then; 0: batond knows */
+	__u32 zero;
+};
+
+/* Map local_socks, sockmap, BT_LOCAL_PLACES entries: filled by batond, a socket that closes leaves by itself. */
+/* Map ct_local_sock, hash, key: cookie of a socket, value __u32: its server, 1 or 2. Of servers that share a port. Writer: batond. */
+
+/* What became of a packet for a single-host group. Map st_local_count, per CPU, struct bt_count. Writer: kernel. */
+#define BT_LOCAL_EXITS(X) \
+	X(ACTIVE,	"given to the active server") \
+	X(OTHER,	"the active server has no socket left: given to the other") \
+	X(NOBODY,	"no server has a socket there: refused") \
+	X(SENT,		"left in the VIP's name, from its port already") \
+	X(RENAMED,	"left in the VIP's name, the source port made the VIP's") \
+	X(HELD,		"not an answer, of the server that stands by: dropped")
+
+enum bt_local_exit {
+#define BT_ENUM(name, text) BT_L_##name,
+	BT_LOCAL_EXITS(BT_ENUM)
+#undef BT_ENUM
+	BT_L__N
+};
+
 #define BT_LAYOUTS(X) \
 	X(bt_meta, 48) X(bt_node, 72) X(bt_path, 24) X(bt_port, 4) X(bt_group, 88) X(bt_vip, 16) \
 	X(bt_heard, 72) X(bt_path_st, 88) X(bt_pair, 384) X(bt_count, 16) X(bt_live, 200) \
@@ -782,6 +852,7 @@ struct bt_trace {
 	X(bt_event, 40) X(bt_drain, 16) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
 	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 184) X(bt_follow, 8) X(bt_pool_seen, 16) \
 	X(bt_slow, 2080) X(bt_trace, 64) X(bt_door, 8) X(bt_rule, 8) X(bt_rules, 128) X(bt_watch_own, 96) X(bt_watch, 56) \
+	X(bt_local_key, 20) X(bt_local_way, 12) X(bt_local, 8) X(bt_local_row, 8) X(bt_local_seen, 56) \
 	X(bt_replay_own, 16) X(bt_replay_at, 40) X(bt_replay, 2048) X(bt_receipt, 24)
 
 #define BT_ASSERT(type, size) \

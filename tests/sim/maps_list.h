@@ -10,7 +10,8 @@
 
 #define MAPS_OF_TC(X) \
 	X(cfg_group) X(cfg_vip4) X(cfg_vip6) X(st_word) X(ct_lease) X(st_linger) X(st_live) X(st_seen) X(st_due) \
-	X(st_count_tc) X(ct_drain) X(cfg_steer) X(st_young) X(st_dialog) X(ct_receipt)
+	X(st_count_tc) X(ct_drain) X(cfg_steer) X(st_young) X(st_dialog) X(ct_receipt) \
+	X(cfg_local) X(ct_local) X(ct_local_sock) X(st_local_count)
 #define MAPS_OF_XDP(X) \
 	X(meta) X(cfg_node) X(cfg_path) X(cfg_gidx) X(st_heard) X(st_pair) X(st_listen) X(st_neigh) X(st_frag) X(st_count) \
 	X(st_stage) X(cfg_service4) X(cfg_service6) X(cfg_pool) X(st_last) X(st_follow) X(st_pool) X(st_pool_seen) \

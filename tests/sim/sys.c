@@ -18,6 +18,7 @@
 #include "steer/steer.h"
 #include "steer/sweep.h"
 #include "sys/diag.h"
+#include "sys/dp_local.h"
 #include "sys/file.h"
 #include "sys/keys.h"
 #include "sys/log.h"
@@ -379,6 +380,53 @@ int pools_open(struct ha *ha, const struct ha_say *say)
 void pools_close(struct ha *ha)
 {
 	(void)ha;
+}
+
+int dp_local_remove(struct dp *dp)
+{
+	(void)dp;
+	return 0;
+}
+
+int single_open(struct ha *ha, const struct ha_say *say)
+{
+	(void)ha, (void)say;
+	return 0;
+}
+
+int single_watch(struct ha *ha, const struct ha_say *say)
+{
+	(void)ha, (void)say;
+	return 0;
+}
+
+void single_close(struct ha *ha)
+{
+	(void)ha;
+}
+
+uint64_t single_turn(struct ha *ha)
+{
+	(void)ha;
+	return LOOP_NEVER;
+}
+
+const char *single_impediment(const struct ha *ha, const struct group *g, bool force)
+{
+	(void)ha, (void)g, (void)force;
+	return NULL;
+}
+
+const char *single_active(const struct ha *ha, const struct group *g)
+{
+	(void)ha, (void)g;
+	return "";
+}
+
+void single_moved(const struct ha *ha, const struct group *g, struct single_move *ret)
+{
+	(void)ha, (void)g;
+	*ret = (struct single_move){ 0 };
 }
 
 uint64_t pools_turn(struct ha *ha)

@@ -387,12 +387,39 @@ static void lease_outlives_four_pulses(void **state)
 	expect(PAIR "lease = 52ms\npulse-interval = 13ms\n" VALID_GROUP, "");
 }
 
-static void what_is_not_built_is_refused(void **state)
+#define ALONE	"[node]\nname = h\n[group sip]\ninterface = eth0\nsip-address = 10.0.0.100/24\nmode = single-host\n"
+#define TWO	"server = a 5061 pidfile=/run/a\nserver = b 5062 unit=b.service\n"
+
+/* Lines of ALONE: 3 [group sip], 6 mode; TWO: 7 and 8. */
+static void a_single_host_has_two_servers(void **state)
 {
 	(void)state;
-	expect(GOOD "mode = single-host\n",
-	       "conf:10: mode: 'single-host' is not built yet, this version does takeover, cluster and proxy\n");
-	expect(GOOD "mode = takeover\n", "");
+	expect(ALONE TWO, "");
+	expect(ALONE "server = a 5060 pidfile=/run/a\nserver = b 5060 pidfile=/run/b\n", "");
+	expect(ALONE, "conf:3: [group sip] has no 'server' line, mode = single-host needs two\n");
+	expect(ALONE "server = a 5061 pidfile=/run/a\n", "conf:7: [group sip] has one 'server' line, mode = single-host needs two\n");
+	expect(ALONE TWO "server = c 5063 pidfile=/run/c\n", "conf:9: server: more than 2 servers, one works and one stands by\n");
+	expect(ALONE "server = a 5061 pidfile=/run/a\nserver = a 5062 pidfile=/run/b\n", "conf:7: server: both are called 'a'\n");
+	expect(ALONE "server = a 5061 pidfile=/run/a\nserver = b 5062 pidfile=/run/a\n",
+	       "conf:7: server: 'a' and 'b' name the same process, /run/a\n");
+	expect(ALONE TWO "sip-port = 5060 5070\n",
+	       "conf:9: sip-port: 2 ports, mode = single-host serves one: each server has one of its own behind it; make a group for each\n");
+	expect(ALONE TWO "prefer = a\n", "conf:9: prefer: names a host, but with mode = single-host there is one: the first 'server' line is preferred\n");
+	expect(ALONE TWO "server-unit = a.service\n", "conf:9: server-unit: with mode = single-host each 'server' line names its own process\n");
+	expect(ALONE TWO "[arbiter]\ntype = etcd\n", "conf:9: [arbiter]: with mode = single-host there is nobody to arbitrate between\n");
+	expect(GOOD "server = a 5061 pidfile=/run/a\n",
+	       "conf:10: server: belongs to mode = single-host; of a pair's server, server-pidfile or server-unit\n");
+}
+
+static void a_single_host_has_no_peer(void **state)
+{
+	(void)state;
+	expect(GOOD "mode = single-host\n" TWO,
+	       "conf:3: [peer]: [group g] in line 6 has mode = single-host, which has no peer: its two servers stand on this host; "
+	       "a batond of its own (other run-, state- and pin-dir) can do both\n");
+	expect(ALONE TWO "[group other]\ninterface = eth0\nsip-address = 10.0.0.101/24\n",
+	       "conf:6: mode: single-host has no peer, so all groups of the file have it or none\n"
+	       "conf:0: [peer] has no 'name'\nconf:0: [peer] has no 'path'\n");
 }
 
 static void a_cluster_is_resident(void **state)
@@ -834,7 +861,7 @@ int main(void)
 		TEST(keys_belong_to_their_section), TEST(what_stands_twice_is_told),
 		TEST(section_names_have_rules), TEST(tables_have_an_end),
 		TEST(names_of_the_pair_differ), TEST(paths_are_two_ways),
-		TEST(lease_outlives_four_pulses), TEST(what_is_not_built_is_refused),
+		TEST(lease_outlives_four_pulses), TEST(a_single_host_has_two_servers), TEST(a_single_host_has_no_peer),
 		TEST(nic_address_is_no_vip), TEST(preferred_host_is_of_the_pair), TEST(server_is_named_once),
 		TEST(vips_are_nobody_elses), TEST(addresses_that_no_host_has_are_refused),
 		TEST(routes_and_ports_have_a_shape), TEST(devices_and_pools_are_checked),

@@ -132,6 +132,12 @@ struct conf_iface {				/* [interface NAME] */
 	enum conf_xdp xdp;
 };
 
+struct conf_local {				/* `server` of a group with mode = single-host */
+	char name[BT_NAME_MAX];
+	uint16_t port;				/* where it listens itself; host order */
+	char pidfile[CONF_PATH_MAX], unit[128];	/* one of the two */
+};
+
 /* What the operator may have run. */
 enum conf_script { SCRIPT_NOTIFY, SCRIPT_ALARM, SCRIPT_UP, SCRIPT_DOWN, SCRIPT__N };
 
@@ -155,10 +161,16 @@ struct conf_group {
 	uint32_t n_routes;
 	char server_pidfile[CONF_PATH_MAX];
 	char server_unit[128];
+	struct conf_local server[BT_SERVERS];	/* mode single-host: the first is preferred */
+	uint32_t n_servers;
+	uint32_t slot;				/* of the data path's maps: its place in conf.groups */
+	uint16_t alias_port;			/* the server's answers may come from this port too; 0: none */
 	bool listener_auto;
 	uint64_t linger_ns;
 	uint64_t drain_deadline_ns;
 	uint64_t sip_hang_timeout_ns;
+	uint64_t hang_of_servers_ns;		/* mode single-host: the same, of each server; the one above is 0 then, */
+	bool listen_of_servers;			/* and listener_auto false */
 	uint32_t announce_rate;			/* frames a second after the first round */
 	char notify[CONF_PATH_MAX];
 	char alarm_notify[CONF_PATH_MAX];
@@ -284,7 +296,7 @@ unsigned conf_parse(struct conf *ret, const char *file, const char *text, size_t
 /* 1 for the host whose name sorts first, else 2: both hosts come to the same answer. */
 uint8_t conf_my_id(const struct conf *c);
 uint8_t conf_peer_id(const struct conf *c);
-/* A node of pools alone: without a peer, without a group. */
+/* Without a peer: pools and groups with mode = single-host alone. */
 bool conf_is_alone(const struct conf *c);
 /* Does this host lead when both are new? */
 bool conf_prefers_me(const struct conf *c, const struct conf_group *g);

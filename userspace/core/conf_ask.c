@@ -24,7 +24,11 @@ uint8_t conf_peer_id(const struct conf *c)
 
 bool conf_is_alone(const struct conf *c)
 {
-	return !c->peer_name[0] && !c->n_paths && !c->n_groups;
+	bool alone = !c->peer_name[0] && !c->n_paths;
+
+	for (uint32_t i = 0; i < c->n_groups; i++)
+		alone &= c->groups[i].mode == MODE_SINGLE_HOST;
+	return alone;
 }
 
 const struct conf_group *conf_group_at(const struct conf *c, const struct in6_addr *ip)
@@ -127,9 +131,19 @@ static size_t put_rules(uint8_t *to, const struct conf_rule *rules, uint32_t n)
 	return (size_t)n * RULE_BYTES;
 }
 
+/* Mode single-host alone: in the order that they have. */
+static size_t put_servers(uint8_t *to, const struct conf_group *g)
+{
+	for (uint32_t i = 0; i < g->n_servers; i++) {
+		to[2 * i] = (uint8_t)(g->server[i].port >> 8);
+		to[2 * i + 1] = (uint8_t)g->server[i].port;
+	}
+	return 2 * g->n_servers;
+}
+
 uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
 {
-	uint8_t buf[HEAD_BYTES + CONF_VIPS_MAX * VIP_BYTES + CONF_PORTS_MAX * PORT_BYTES + BT_RULES_MAX * RULE_BYTES];
+	uint8_t buf[HEAD_BYTES + CONF_VIPS_MAX * VIP_BYTES + CONF_PORTS_MAX * PORT_BYTES + BT_RULES_MAX * RULE_BYTES + BT_SERVERS * 2];
 	size_t len = HEAD_BYTES;
 
 	buf[0] = (uint8_t)g->mode;
@@ -145,6 +159,7 @@ uint32_t conf_digest(const struct conf *c, const struct conf_group *g)
 	len += put_vips(buf + len, &c->vips[g->first_vip], g->n_vips);
 	len += put_ports(buf + len, g->ports, g->n_ports);
 	len += put_rules(buf + len, g->rules, g->n_rules);
+	len += put_servers(buf + len, g);
 	return hash_of(buf, len);
 }
 

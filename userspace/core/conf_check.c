@@ -52,12 +52,13 @@ static void check_required(const struct check *k, const struct opt *o)
 
 static void check_missing(const struct check *k)
 {
-	bool alone = k->c->n_pools && !k->c->n_groups;	/* pools need neither peer nor secret */
+	bool pools = k->c->n_pools && !k->c->n_groups;
+	bool alone = pools || conf_check_single(k);	/* these need neither peer nor secret */
 
 	for (uint32_t row = 0; row < opts_count(); row++)
 		if (opts_get(row)->required && !(alone && opts_get(row)->section == SEC_PEER))
 			check_required(k, opts_get(row));
-	if (alone && where_said(k->c, SEC_PEER, 0, NULL))
+	if (pools && where_said(k->c, SEC_PEER, 0, NULL))
 		blame(k, where_said(k->c, SEC_PEER, 0, NULL), "[peer] without a [group]: two nodes that serve pools together "
 		      "have a group with mode = proxy, whose VIPs the services are");
 	if (!k->c->n_groups && !k->c->n_pools)
@@ -125,13 +126,6 @@ static void check_arbiter(const struct check *k)
 }
 
 /* ---- groups ---- */
-
-static void check_mode(const struct check *k, const struct conf_group *g)
-{
-	if (g->mode == MODE_SINGLE_HOST)
-		blame(k, group_line(k, g, "mode"),
-		      "mode: 'single-host' is not built yet, this version does takeover, cluster and proxy");
-}
 
 static void check_resident_iface(const struct check *k, const struct conf_group *g, const char *dev, unsigned line, const char *name)
 {
@@ -225,7 +219,6 @@ static void check_nic_address(const struct check *k, const struct conf_group *g)
 static void check_groups(const struct check *k)
 {
 	for (uint32_t i = 0; i < k->c->n_groups; i++) {
-		check_mode(k, &k->c->groups[i]);
 		check_cluster(k, &k->c->groups[i]);
 		check_resident(k, &k->c->groups[i]);
 		check_prefer(k, &k->c->groups[i]);

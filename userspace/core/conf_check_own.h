@@ -16,4 +16,7 @@ struct check {
 /* A sentence about @line; 0: no line is to blame. */
 void blame(const struct check *k, unsigned line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* conf_check_single.c: groups with mode = single-host. True: the file has some, and no other groups. */
+bool conf_check_single(const struct check *k);
+
 #endif

@@ -41,6 +41,8 @@ static bool peer_armed_at(const struct judge_facts *f)
 
 const char *judge_unready(const struct judge_facts *f)
 {
+	if (f->peer == PEER_NONE)
+		return "there is no other host";
 	if (f->peer != PEER_UP)
 		return f->peer == PEER_DOWN ? "peer is down" : f->peer == PEER_STALLED ? "peer is stalled" :
 		       f->peer == PEER_UNAUTHENTIC ? "peer is unauthentic" : "peer not heard yet";
@@ -79,7 +81,7 @@ static bool vip_is_silent(const struct judge_facts *f)
 /* Nothing is heard of it, be it its fault or ours. */
 static bool nothing_heard(const struct judge_facts *f)
 {
-	return f->peer == PEER_DOWN || (f->peer == PEER_UNAUTHENTIC && vip_is_silent(f));
+	return f->peer == PEER_DOWN || f->peer == PEER_NONE || (f->peer == PEER_UNAUTHENTIC && vip_is_silent(f));
 }
 
 bool judge_peer_is_gone(const struct judge_facts *f)
@@ -91,6 +93,8 @@ static const char *gone_why(const struct judge_facts *f)
 {
 	if (f->peer == PEER_UNAUTHENTIC)
 		return "vip-silent";
+	if (f->peer == PEER_NONE)
+		return "alone";
 	return BT_WORD_NUMBER(f->seen) ? "peer-lost" : "alone";
 }
 
@@ -288,6 +292,8 @@ static struct judgement judge_ill(const struct judge_facts *f)
 
 	if (!judge_unready(f))
 		return change(f, WORD_LEAVE, why);
+	if (f->peer == PEER_NONE)
+		return (struct judgement){ .stuck = "unavailable, and there is no other host: it stays" };
 	return (struct judgement){ .stuck = "unavailable here, but the peer cannot take the role (`baton status` says why): it stays" };
 }
 
@@ -308,6 +314,8 @@ static struct judgement judge_open(const struct judge_facts *f)
 		return change(f, WORD_CLOSE, "not-heard");	/* only this side knows of both, ill or well */
 	if (f->fence_asked && !judge_unready(f))
 		return change(f, WORD_LEAVE, "fence");
+	if (f->moved)
+		return change(f, WORD_RENUMBER, f->moved);
 	if (!f->running || !f->link_up)
 		return judge_ill(f);
 	if (f->asked && (!judge_refusal(f) || (f->forced && peer_armed_at(f) && !f->said.fenced)))
@@ -373,7 +381,7 @@ const char *peer_state_text(enum peer_state s)
 {
 	static const char *const text[] = {
 		[PEER_UNKNOWN] = "unknown", [PEER_UP] = "up", [PEER_STALLED] = "stalled",
-		[PEER_UNAUTHENTIC] = "unauthentic", [PEER_DOWN] = "down",
+		[PEER_UNAUTHENTIC] = "unauthentic", [PEER_DOWN] = "down", [PEER_NONE] = "none",
 	};
 
 	return text[s];

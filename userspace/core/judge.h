@@ -26,6 +26,7 @@ enum peer_state {
 	PEER_STALLED,		/* its kernel answers, its controller does not renew the lease */
 	PEER_UNAUTHENTIC,	/* only frames of this pair with a wrong MAC are heard */
 	PEER_DOWN,
+	PEER_NONE,		/* mode single-host: there is none, and never will be */
 };
 
 /* What the peer last said of the group. */
@@ -54,6 +55,7 @@ struct judge_facts {
 	bool fence_asked;	/* ... wants to, once the peer has taken the role */
 	bool asked, forced;	/* the operator wants the role moved */
 	bool drains;		/* ... and what began here to stay here */
+	const char *moved;	/* mode single-host: another server works, and why: a new term is due; NULL */
 	bool prefers_me;	/* leads when both are new */
 	uint32_t term_on_disk;	/* terms up to this may be used */
 	enum peer_state peer;

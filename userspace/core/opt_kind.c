@@ -465,6 +465,54 @@ static void get_server(const struct opt *o, const struct conf *c, const void *ob
 	}
 }
 
+static bool local_process(const char *text, struct conf_local *ret)
+{
+	if (!strncmp(text, "pidfile=", 8) && value_is_path(text + 8))
+		snprintf(ret->pidfile, sizeof(ret->pidfile), "%s", text + 8);
+	else if (!strncmp(text, "unit=", 5) && value_is_unit(text + 5))
+		snprintf(ret->unit, sizeof(ret->unit), "%s", text + 5);
+	return ret->pidfile[0] || ret->unit[0];
+}
+
+static bool set_local(const struct opt *o, const struct opt_at *at, const char *text, char *why)
+{
+	struct conf_group *g = at->obj;
+	struct conf_local s = { .name = "" };
+	struct conf_port port;
+	char copy[LINE_MAX_BYTES], *w[3];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	if (g->n_servers == BT_SERVERS)
+		return refuse_as_full(BT_SERVERS, "servers, one works and one stands by", why);
+	if (addr_words(copy, w, 3) != 3 || !value_is_name(w[0]) || !local_process(w[2], &s))
+		return refuse_as_invalid(o, text, why);
+	if (!addr_port(w[1], &port, why))
+		return false;
+	if (port.transport != PORT_UDP_TCP)
+		return refuse(why, "'%s': a port alone, sip-port says by which transport", w[1]);
+	s.port = port.port;
+	memcpy(s.name, w[0], strlen(w[0]));	/* fits: value_is_name, zeroed */
+	g->server[g->n_servers++] = s;
+	return true;
+}
+
+static void get_local(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+{
+	const struct conf_group *g = obj;
+	char item[CONF_PATH_MAX + BT_NAME_MAX + 24];
+
+	(void)o;
+	(void)c;
+	buf[0] = '\0';
+	for (uint32_t i = 0; i < g->n_servers; i++) {
+		const struct conf_local *s = &g->server[i];
+
+		snprintf(item, sizeof(item), "%s %u %s%s", s->name, s->port, s->unit[0] ? "unit=" : "pidfile=",
+			 s->unit[0] ? s->unit : s->pidfile);
+		join(buf, len, item);
+	}
+}
+
 static bool set_endpoint(const struct opt *o, const struct opt_at *at, const char *text, char *why)
 {
 	return addr_endpoint(text, field(o, at->obj), why);
@@ -504,6 +552,7 @@ static const struct kind kinds[OPT_KIND__N] = {
 	[OPT_ROUTE]	= { set_route, get_route, NULL,
 			    "NETWORK/LENGTH via GATEWAY, one line each" },
 	[OPT_SERVICE]	= { set_service, get_service, NULL, "ADDRESS:PORT or [ADDRESS]:PORT, one line each" },
+	[OPT_LOCAL]	= { set_local, get_local, NULL, "NAME PORT pidfile=FILE or NAME PORT unit=NAME.service, two lines" },
 	[OPT_SERVER]	= { set_server, get_server, NULL, "NAME ADDRESS:PORT, two lines" },
 	[OPT_PORTS]	= { set_ports, get_ports, NULL,
 			    "1 .. 65535, each with /udp, /tcp, /tls, /ws or none" },

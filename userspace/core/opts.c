@@ -208,6 +208,8 @@ static const struct opt table[] = {
 	  .help = "process to be watched, by its number on this host; not with server-unit" },
 	{ GROUP("server-unit", AT_RESTART, OPT_UNIT, server_unit),
 	  .help = "systemd service to be watched; not with server-pidfile" },
+	{ LIST(SEC_GROUP, "server", AT_RESTART, OPT_LOCAL),
+	  .help = "mode single-host: one of the two servers of this host, the port where it listens itself, and how its process is known; the first is preferred" },
 	{ GROUP("listener", AT_RESTART, OPT_BOOL, listener_auto), .words = off_auto, .def = "auto",
 	  .help = "may the server be judged by its listening socket" },
 	{ GROUP("linger", AT_ONCE, OPT_TIME, linger_ns), NUMBER("32s", 0, 300 * SEC),

@@ -28,7 +28,7 @@ enum opt_kind {
 	OPT_ENUM,	/* one of `words`, kept as its index */
 	OPT_WORD,	/* one of `words`, kept as text */
 	OPT_NAME, OPT_IFACE, OPT_FILE, OPT_HOST, OPT_IP, OPT_URL, OPT_UNIT, OPT_CODES, OPT_NAMES, OPT_SITE,	/* text */
-	OPT_PATH, OPT_VIP, OPT_RULE, OPT_ROUTER, OPT_ROUTE, OPT_SERVICE, OPT_SERVER,	/* lists, one line each */
+	OPT_PATH, OPT_VIP, OPT_RULE, OPT_ROUTER, OPT_ROUTE, OPT_SERVICE, OPT_LOCAL, OPT_SERVER,	/* lists, one line each */
 	OPT_PORTS,	/* list in one line */
 	OPT_ENDPOINT,	/* ADDRESS:PORT */
 	OPT_KIND__N

@@ -13,6 +13,7 @@
 #include "ctl/json_pools.h"
 #include "ctl_wire.h"
 #include "ha/ha_view.h"
+#include "ha/single.h"
 #include "sys/clock.h"
 
 #define VALUE_MAX	4096	/* of an option; a list of a thousand VIPs is cut, `status` has them all */
@@ -156,6 +157,25 @@ static json_t *group_ports(const struct ha_group_view *g)
 	return ports;
 }
 
+static json_t *group_servers(const struct ha_server_view *servers, uint32_t n)
+{
+	json_t *a = json_array(), *o;
+
+	for (uint32_t i = 0; i < n; i++) {
+		o = json_object();
+		put(o, "name", text(servers[i].name));
+		put(o, "role", text(servers[i].role));
+		put(o, "service", text(servers[i].service));
+		put(o, "reason", text(servers[i].reason));
+		put(o, "port", json_integer(servers[i].port));
+		put(o, "pid", json_integer(servers[i].pid));
+		put(o, "sockets", json_integer(servers[i].sockets));
+		put(o, "answers", text(servers[i].answers));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
 static json_t *group_ready(const struct ha_group_view *g)
 {
 	json_t *o = json_object();
@@ -166,8 +186,10 @@ static json_t *group_ready(const struct ha_group_view *g)
 	return o;
 }
 
-static json_t *status_group(const struct ha *ha, const struct ha_group_view *g)
+static json_t *status_group(const struct ha *ha, const struct ha_group_view *g, uint32_t i)
 {
+	struct ha_server_view servers[BT_SERVERS];
+	uint32_t n;
 	json_t *o = json_object();
 
 	put(o, "name", text(g->name));
@@ -187,6 +209,9 @@ static json_t *status_group(const struct ha *ha, const struct ha_group_view *g)
 	put(o, "vips", group_vips(ha, g));
 	put(o, "ports", group_ports(g));
 	put(o, "ready", group_ready(g));
+	n = ha_servers(ha, i, servers);
+	if (n)
+		put(o, "servers", group_servers(servers, n));
 	return o;
 }
 
@@ -213,7 +238,7 @@ json_t *doc_status(struct ha *ha)
 	put(doc, "arbiter", status_arbiter(&v));
 	put(doc, "realtime", json_boolean(v.realtime));
 	for (uint32_t i = 0; i < v.n_groups; i++)
-		json_array_append_new(groups, status_group(ha, &v.groups[i]));
+		json_array_append_new(groups, status_group(ha, &v.groups[i], i));
 	put(doc, "groups", groups);
 	put(doc, "alarms", json_integer(v.alarms));
 	return doc;

@@ -52,6 +52,8 @@ static const char *refusal(struct ha *ha, struct group *g, bool force)
 		return "this host is stopping";
 	if (ask_is_waited_for(ha, g) || g->hand.done)
 		return "a switchover or fence is under way";
+	if (g->conf->mode == MODE_SINGLE_HOST)
+		return single_impediment(ha, g, force);
 	if (g->drain.state != DRAIN_OFF && !force)
 		return "a drain is under way: `baton undrain` ends it, --force moves the role all the same";
 	if (f.fenced && BT_WORD_MODE(f.word) != BT_OPEN)
@@ -103,7 +105,7 @@ static void begin(struct ha *ha, struct asker *a, uint32_t groups, bool force)
 		g->asked = true;
 		chronicle_asked(g);
 		g->forced = force;
-		g->pushed = BT_WORD_MODE(word) == BT_OPEN;
+		g->pushed = BT_WORD_MODE(word) == BT_OPEN && g->conf->mode != MODE_SINGLE_HOST;
 		g->asked_number = BT_WORD_NUMBER(word);
 		log_event(LOG_INFO, "switchover asked", "group=%s force=%s", g->conf->name, force ? "yes" : "no");
 	}

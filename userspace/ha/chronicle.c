@@ -236,14 +236,15 @@ static void note_word(struct ha *ha, struct group *g, struct history_change *c, 
 	p->told_ns = clock_now_ns();
 }
 
-static void name_owner(const struct ha *ha, struct history_change *c, uint64_t word)
+/* @server: of this host, which it is all about; "" where the host is. */
+static void name_owner(const struct ha *ha, struct history_change *c, uint64_t word, const char *server)
 {
 	const char *name = BT_WORD_OWNER(word) == ha->me ? ha->conf->name :
 			   BT_WORD_OWNER(word) ? ha->conf->peer_name : "";
 
 	if (c->number == BT_WORD_NUMBER(word))
 		return;
-	snprintf(c->owner, sizeof(c->owner), "%s", name);
+	snprintf(c->owner, sizeof(c->owner), "%s", server[0] ? server : name);
 	c->number = BT_WORD_NUMBER(word);
 	c->term = BT_WORD_TERM(word);
 	ha->chronicle->dirty = true;
@@ -282,6 +283,21 @@ static bool at_rest(enum role role)
 	return role != ROLE_CLAIMING && role != ROLE_YIELDING;
 }
 
+/* The host kept the role, another of its servers works. */
+static bool is_of_servers(const struct group *g, const struct history_change *c)
+{
+	return g->conf->mode == MODE_SINGLE_HOST && c->from == ROLE_PRIMARY && c->to == ROLE_PRIMARY;
+}
+
+static void note_server(struct ha *ha, const struct group *g, struct history_change *c)
+{
+	struct single_move m;
+
+	single_moved(ha, g, &m);
+	if (m.at_ns)
+		note(ha, c, HISTORY_OPENED, m.at_ns, m.by_kernel ? HISTORY_BY_LISTENER : HISTORY_BY_CONTROLLER);
+}
+
 /* The role has moved, and what had to be done at once is done. */
 void chronicle_moved(struct ha *ha, struct group *g, enum role from, uint64_t word)
 {
@@ -292,10 +308,12 @@ void chronicle_moved(struct ha *ha, struct group *g, enum role from, uint64_t wo
 	if (!c || at_rest(from))
 		c = begin(ha, g, from);
 	c->to = g->role;
-	name_owner(ha, c, word);
+	name_owner(ha, c, word, single_active(ha, g));
 	if (g->past.disk_waited && word_is_claim(g->past.decided, ha->me))
 		note(ha, c, HISTORY_DISK, g->past.decided_ns, HISTORY_BY_CONTROLLER);
 	g->past.disk_waited = false;
+	if (is_of_servers(g, c))
+		note_server(ha, g, c);
 	note_word(ha, g, c, word);
 	if (!history_begin_ns(c))
 		history_note(c, HISTORY_SHUT, ha->turn_ns, HISTORY_BY_PULSE);
@@ -331,6 +349,19 @@ void chronicle_complete(struct ha *ha, struct group *g, uint64_t at_ns)
 
 /* ---- what comes later ------------------------------------------------------------------------------- */
 
+/* Of two servers the kernel knows what each got. */
+static void measure_servers(struct ha *ha, const struct group *g, struct history_change *c)
+{
+	struct single_move m;
+
+	single_moved(ha, g, &m);
+	if (c->first_ns || !m.first_ns || !m.last_ns)
+		return;
+	c->last_ns = m.last_ns;
+	c->first_ns = m.first_ns;
+	ha->chronicle->dirty = true;
+}
+
 /* New owner: the old one's last frame by its own word, our first by our kernel's. */
 static void measure(struct ha *ha, struct group *g, struct history_change *c)
 {
@@ -361,7 +392,7 @@ static void turn_old(struct ha *ha, struct group *g, struct history_change *c)
 	if (BT_WORD_MODE(word) != BT_OPEN || BT_WORD_NUMBER(word) < c->number)
 		return;
 	note(ha, c, HISTORY_PEER_OPEN, h->at_ns, HISTORY_BY_PULSE);
-	name_owner(ha, c, word);
+	name_owner(ha, c, word, "");
 }
 
 /* The host's own counters: several groups that move at once share them. */
@@ -401,7 +432,9 @@ static void turn_group(struct ha *ha, struct group *g)
 	p->announced_ns = 0;
 	if (g->held && at_rest(g->role))
 		note(ha, c, g->role == ROLE_PRIMARY ? HISTORY_HELD : HISTORY_RELEASED, clock_now_ns(), HISTORY_BY_CONTROLLER);
-	if (c->to == ROLE_PRIMARY)
+	if (is_of_servers(g, c))
+		measure_servers(ha, g, c);
+	else if (c->to == ROLE_PRIMARY)
 		measure(ha, g, c);
 	else if (c->from == ROLE_PRIMARY)
 		turn_old(ha, g, c);

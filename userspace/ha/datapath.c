@@ -15,6 +15,7 @@
 
 #include "core/rules.h"
 #include "sys/clock.h"
+#include "sys/dp_local.h"
 #include "sys/keys.h"
 #include "sys/log.h"
 
@@ -35,7 +36,8 @@ static int make_node(struct ha *ha, uint64_t boot, struct bt_node *node, const s
 	size_t len;
 	int err;
 
-	*node = (struct bt_node){ .my_id = ha->me, .peer_id = ha->peer_id, .pair_id = ha->conf->pair_id, .boot = boot };
+	*node = (struct bt_node){ .my_id = ha->me, .peer_id = ha->peer_id, .pair_id = ha->conf->pair_id, .boot = boot,
+				  .n_groups = (uint8_t)ha->n_groups };
 	if (conf_is_alone(ha->conf))
 		return 0;	/* no pulse is meant for us: no port, no key */
 	err = keys_read_secret(ha->conf->secret_file, secret, sizeof(secret), &len, text, sizeof(text));
@@ -130,6 +132,7 @@ static int discard_pins(struct ha *ha, const struct ha_say *say)
 
 	if (err)
 		return err;
+	(void)dp_local_remove(ha->dp);
 	err = dp_remove(ha->dp);
 	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
 }
@@ -157,7 +160,8 @@ static __u32 vip_flags(const struct group *g)
 {
 	struct conf_rule rules[BT_RULES_MAX];
 
-	return (g->conf->mode == MODE_PROXY ? BT_VIP_STEERED : BT_VIP_CALLS) | (rules_of(g->conf, rules) ? BT_VIP_RULES : 0);
+	return (g->conf->mode == MODE_PROXY ? BT_VIP_STEERED : BT_VIP_CALLS) | (rules_of(g->conf, rules) ? BT_VIP_RULES : 0) |
+	       (g->conf->mode == MODE_SINGLE_HOST ? BT_VIP_LOCAL : 0);
 }
 
 static int fill_vips(struct ha *ha, const struct group *g)

@@ -145,6 +145,8 @@ static bool found_dead(const struct ha *ha)
 /* While a host starts its links may not be up yet: without one, whom it never heard it knows nothing of. */
 enum peer_state facts_peer(const struct ha *ha)
 {
+	if (conf_is_alone(ha->conf))
+		return PEER_NONE;
 	if (!all_silent(ha) && !found_dead(ha))
 		return facts_heard_ns(ha) ? PEER_UP : PEER_UNKNOWN;
 	if (unauthentic(ha))
@@ -291,7 +293,7 @@ void facts_of(const struct ha *ha, const struct group *g, struct judge_facts *f)
 		.running = g->service.running || !g->service.unfit, .able = g->service.able,
 		.link_up = health_link_up(ha->health, g->conf->dev),
 		.stopping = ha->stopping, .asked = g->asked, .forced = g->forced,
-		.drains = g->drain.state == DRAIN_MOVING,
+		.drains = g->drain.state == DRAIN_MOVING, .moved = g->moved ? g->moved_why : NULL,
 		.prefers_me = conf_prefers_me(ha->conf, g->conf),
 		.term_on_disk = store_reserved(ha->store, g->slot, &err),
 		.peer = ha->peer, .mute = ha->mute,

@@ -19,6 +19,7 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
+#define ALONE_LEASE_NS	(30 * 86400 * NS_PER_S)	/* nobody else could hold it: our death is no reason to shut */
 #define STALE_NS	(20 * NS_PER_MS)	/* a turn that began so long ago was interrupted */
 
 uint64_t group_word(const struct ha *ha, const struct group *g)
@@ -34,7 +35,7 @@ static void lease_facts_of(const struct ha *ha, const struct group *g, struct le
 
 	arbiter_facts(ha->arbiter, g->slot, &said);
 	*f = (struct lease_facts){
-		.word = group_word(ha, g), .lease_ns = ha->conf->lease_ns,
+		.word = group_word(ha, g), .lease_ns = conf_is_alone(ha->conf) ? ALONE_LEASE_NS : ha->conf->lease_ns,
 		.until_ns = atomic_load(&dp_leases(ha->dp)[g->slot]),
 		.turn_ns = ha->turn_ns, .heard_ns = facts_heard_ns(ha),
 		.answered_ns = facts_answered_ns(ha, g),
@@ -398,6 +399,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 	g->intent_number = j->cause == WORD_LEAVE ? 0 : BT_WORD_NUMBER(next);	/* the peer takes it further */
 	if (j->cause == WORD_LEAVE || j->cause == WORD_CLAIM)
 		g->asked = g->forced = false;	/* once: or the role would be moved again and again */
+	if (j->cause == WORD_RENUMBER)
+		g->moved = false;
 	pulse_kick(ha->pulse);
 	if (j->cause == WORD_CLAIM)
 		log_claim(ha, g, f, j);

@@ -60,7 +60,7 @@ static void note_peer(struct ha *ha)
 
 	pulse_report(ha->pulse, &ha->report);
 	facts_note_links(ha);
-	ha->peer = conf_is_alone(ha->conf) ? PEER_UNKNOWN : facts_peer(ha);
+	ha->peer = facts_peer(ha);
 	datapath_note_marks(ha);
 	note_unheard(ha);
 	alarm_half_a_peer(ha);
@@ -233,12 +233,13 @@ static void tell_certs(struct ha *ha)
 
 uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 {
-	uint64_t health_ns, asked_ns, strays_ns, arbiter_ns, exam_ns, pools_ns;
+	uint64_t health_ns, asked_ns, strays_ns, arbiter_ns, exam_ns, pools_ns, single_ns;
 
 	ha->turn_ns = now_ns;
 	sources_take_events(ha);	/* why a word changed, before it is read: what woke us may be something else */
 	tell_monitors(ha);
 	health_ns = health_turn(ha->health, now_ns);	/* first: what it finds is judged in this turn */
+	single_ns = single_turn(ha);
 	say_evidence(ha);
 	look_after_vips(ha);
 	note_peer(ha);
@@ -259,7 +260,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	tell_certs(ha);
 	strays_ns = neighbours_turn(ha);
 	pools_ns = pools_turn(ha);
-	asked_ns = earlier(asked_ns, earlier(exam_ns, pools_ns));
+	asked_ns = earlier(asked_ns, earlier(single_ns, earlier(exam_ns, pools_ns)));
 	return earlier(earlier(next_deadline(ha), arbiter_ns), earlier(strays_ns, earlier(health_ns, asked_ns)));
 }
 

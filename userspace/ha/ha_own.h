@@ -130,6 +130,8 @@ struct group {
 	uint64_t asked_term;	/* reserved in a request under way */
 
 	bool asked, forced;	/* by an operator, until this host has changed the word for it */
+	bool moved;		/* another server of this host works now, its term is due */
+	char moved_why[REASON_MAX];
 	bool pushed;		/* asked while it was open here: away; else: to this host */
 	uint64_t asked_number;	/* the word's then: whoever serves at a higher one is the new holder */
 	struct by_hand hand;
@@ -195,6 +197,7 @@ struct ha {
 	struct renewal renewal;
 	struct examiner *examiner;
 	struct steer *steer;	/* NULL: no pools */
+	struct single *single;	/* NULL: no group with mode = single-host */
 	struct slow *slow;	/* frames that the kernel leaves to us */
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
 	uint32_t n_ifaces, n_named;	/* the first are the configuration's, the others were found */
@@ -353,6 +356,22 @@ int pools_open(struct ha *ha, const struct ha_say *say);
 void pools_close(struct ha *ha);
 uint64_t pools_turn(struct ha *ha);
 int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was);
+
+/* single.c: groups with mode = single-host */
+int single_open(struct ha *ha, const struct ha_say *say);	/* before frames come in */
+int single_watch(struct ha *ha, const struct ha_say *say);
+void single_close(struct ha *ha);
+uint64_t single_turn(struct ha *ha);
+/* Why a switchover to the other server would be refused, for people; NULL: it can begin. */
+const char *single_impediment(const struct ha *ha, const struct group *g, bool force);
+/* Which server works: its name; "": none yet, or none of this kind. */
+const char *single_active(const struct ha *ha, const struct group *g);
+/* The last move between servers: when, by the kernel?, the last packet of the old one and the first of the new (0: none yet). */
+struct single_move {
+	uint64_t at_ns, last_ns, first_ns;
+	bool by_kernel;
+};
+void single_moved(const struct ha *ha, const struct group *g, struct single_move *ret);
 
 /* start.c: what batond's arguments say goes before what the file says */
 void ha_set_directories(struct conf *c, const struct ha_options *opt);

@@ -20,6 +20,7 @@
 #include "core/word.h"
 #include "ha/route.h"
 #include "sys/clock.h"
+#include "sys/dp_local.h"
 #include "sys/log.h"
 
 #define SCRIPTS_NS	(2 * NS_PER_S)	/* for the last notify to be run; one that hangs runs on without us */
@@ -221,6 +222,9 @@ static int watch_all(struct ha *ha, const struct ha_say *say)
 
 	if (err)
 		return ha_fail(say, err, "health monitors", strerror(-err));
+	err = single_watch(ha, say);
+	if (err)
+		return err;
 	err = conf_is_alone(ha->conf) ? 0 : pulse_start(ha->pulse, ha->dp, ha->pulse_src.fd);
 	if (err)
 		return ha_fail(say, err, "pulse", pulse_why());
@@ -273,6 +277,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 		err = datapath_fill(ha, say);
 	if (!err)
 		err = pools_open(ha, say);
+	if (!err)
+		err = single_open(ha, say);
 	if (!err)
 		err = drains_open(ha, say);
 	if (!err)
@@ -336,7 +342,7 @@ int ha_open(struct ha **ret, struct loop *loop, struct conf *conf, const struct 
 	ha->peer_id = conf_peer_id(conf);
 	ha->n_groups = conf->n_groups;
 	ha->started_ns = ha->turn_ns = clock_now_ns();
-	ha->peer = PEER_UNKNOWN;
+	ha->peer = conf_is_alone(conf) ? PEER_NONE : PEER_UNKNOWN;
 	ha->peer_since_ns = ha->started_ns;
 	ha->arbiter_src.fd = ha->fence_src.fd = -1;
 	ha->pulse_src.fd = ha->store_src.fd = ha->placer_src.fd = ha->event_src.fd = -1;
@@ -374,6 +380,7 @@ void ha_close(struct ha *ha)
 
 	renew_stop(ha);
 	pools_close(ha);
+	single_close(ha);
 	drains_close(ha);
 	if (ours && ha->dp)
 		watch_close(ha);
@@ -387,6 +394,8 @@ void ha_close(struct ha *ha)
 	fence_stop(ha->fence);		/* or it would put back what is taken down here */
 	if (ours)
 		leave_network(ha);
+	if (ours && ha->dp)
+		dp_local_remove(ha->dp);
 	if (ours && ha->dp)
 		dp_remove(ha->dp);
 	arbiter_close(ha->arbiter, ours);	/* no gate of ours is left that could rest on a lock */

@@ -59,7 +59,7 @@ static const char *peer_role(const struct ha *ha, const struct judge_facts *f)
 	return role_text(role_next(ROLE_INIT, role_event_of(f->said.word, ha->peer_id, 0)).to);
 }
 
-static void view_ready(const struct group *g, const struct judge_facts *f, struct ha_group_view *v)
+static void view_ready(const struct ha *ha, const struct group *g, const struct judge_facts *f, struct ha_group_view *v)
 {
 	struct ready_facts r = {
 		.role = g->role, .running = g->service.running, .judge = f,
@@ -69,6 +69,10 @@ static void view_ready(const struct group *g, const struct judge_facts *f, struc
 	char buf[HA_TEXT];
 
 	why = ready_refusal(&r, buf, sizeof(buf));
+	if (g->conf->mode == MODE_SINGLE_HOST) {
+		now = why = single_impediment(ha, g, false);
+		upgrade = "mode single-host: upgrade the server that stands by, switch over, then upgrade the other";
+	}
 	v->ready_switchover = !now;
 	v->ready_upgrade = !upgrade;
 	snprintf(v->ready_reason, sizeof(v->ready_reason), "%s", now ? now : "");
@@ -103,7 +107,7 @@ static void view_group(struct ha *ha, const struct group *g, struct ha_group_vie
 	memcpy(v->ifaces, ha->ifaces, sizeof(v->ifaces));
 	v->n_ifaces = ha->n_ifaces;
 	v->n_ports = rules_view(ha, g, v->ports);
-	view_ready(g, &f, v);
+	view_ready(ha, g, &f, v);
 }
 
 static void view_path(const struct ha *ha, uint32_t i, struct ha_path_view *v)

@@ -32,7 +32,7 @@ void answers_note_server(struct answers *a, bool there, uint64_t now_ns)
 
 static void look(const struct answers *a, const struct health_input *in, struct hang_seen *seen)
 {
-	const volatile struct bt_seen *counted = &dp_seen(a->dp)[a->slot];
+	const volatile struct bt_seen *counted = &dp_seen(a->dp)[a->conf->slot];
 	struct ping_report own;
 
 	pinger_server(a->pinger, a->slot, &own);

@@ -430,6 +430,13 @@ void health_server(const struct health *h, uint32_t slot, struct ping_report *re
 	pinger_server(h->pinger, slot, ret);
 }
 
+pid_t health_server_pid(const struct health *h, uint32_t slot)
+{
+	const struct process *p = &h->groups[slot].process;
+
+	return process_fact(p) == PROCESS_ALIVE ? p->pid : 0;
+}
+
 void health_refused(const struct health *h, uint64_t *ret_strangers, uint64_t *ret_malformed)
 {
 	struct pinger_counts c;

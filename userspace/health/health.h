@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/conf.h"
 #include "core/ping.h"
@@ -54,6 +55,9 @@ uint32_t health_vip_news(const struct health *h, uint32_t slot);
 
 /* network-monitoring-timeout may be another now. */
 void health_retime(struct health *h);
+
+/* The server's process; 0: none, or not watched. */
+pid_t health_server_pid(const struct health *h, uint32_t slot);
 
 /* Periodic look (pidfile appeared, unit restarted, resync); returns the next deadline. */
 uint64_t health_turn(struct health *h, uint64_t now_ns);

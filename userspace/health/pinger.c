@@ -35,6 +35,7 @@ struct target {
 	uint32_t id;			/* of its questions */
 	uint32_t sock;
 	struct udp_addr at;
+	uint16_t alias_port;		/* of the own server: its answers may come from here too; 0: not */
 	struct in6_addr source;		/* of the last question, for its Via: RFC 3581 mends one that is out of date */
 	char name[BT_NAME_MAX];
 	struct ping ping;
@@ -197,7 +198,7 @@ static bool comes_from(const struct pinger *p, int i, uint32_t sock, const struc
 {
 	const struct target *t = i < 0 ? NULL : &p->target[i];
 
-	return t && t->sock == sock && t->at.port == from->port &&
+	return t && t->sock == sock && (t->at.port == from->port || (t->alias_port && t->alias_port == from->port)) &&
 	       ((uint32_t)i < p->n_own || !memcmp(&t->at.ip, &from->ip, sizeof(from->ip)));
 }
 
@@ -306,6 +307,7 @@ static int open_own(struct pinger *p, const struct conf *conf, uint32_t slot)
 	if (!udp_port(g) || !g->n_vips)
 		return 0;
 	t->at = (struct udp_addr){ .ip = conf->vips[g->first_vip].addr.ip, .port = udp_port(g) };
+	t->alias_port = g->alias_port;
 	s->fd = udp_open_at(&t->at.ip, &s->port);
 	if (s->fd < 0)
 		return s->fd;

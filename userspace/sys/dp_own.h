@@ -74,7 +74,11 @@
 	X(st_replay_at, struct bt_replay_at, 1) \
 	X(st_replay, struct bt_replay, 1) \
 	X(ct_receipt, struct bt_receipt, BT_GROUPS_MAX) \
-	X(st_twin, __u64, BT_TWIN_MAX)
+	X(st_twin, __u64, BT_TWIN_MAX) \
+	X(cfg_local, struct bt_local_way, BT_LOCAL_ROWS * (1 + BT_SERVERS)) \
+	X(ct_local, struct bt_local, BT_GROUPS_MAX) \
+	X(ct_local_sock, __u32, BT_LOCAL_KNOWN) \
+	X(st_local_count, struct bt_count, BT_L__N)
 
 enum dp_map {
 #define DP_ENUM(name, value, entries) DP_##name,
@@ -102,6 +106,9 @@ extern const struct dp_prog_make dp_prog_makes[DP_PROG__N];
 
 /* The pin of a new entry's program array, until it takes the place of the old one. */
 #define DP_STAGES_NEXT	"next-stages"
+
+/* How the pins of dp_local.c begin. */
+#define DP_LOCAL_PINS	"local-"
 
 /* A map's array as this process sees it. */
 struct dp_view {

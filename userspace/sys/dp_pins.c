@@ -163,7 +163,8 @@ static int check_known(struct dp *dp, const char *name)
 {
 	uint32_t ifindex;
 
-	if (dp_link_name(name, &ifindex) || dp_map_index(name) >= 0 || is_program(name))
+	if (dp_link_name(name, &ifindex) || dp_map_index(name) >= 0 || is_program(name) ||
+	    !strncmp(name, DP_LOCAL_PINS, strlen(DP_LOCAL_PINS)))
 		return 0;
 	return dp_refuse(-EPROTO, "pin-dir %s holds %s, which is not Baton's; name another directory",
 			 dp->dir, name);
