@@ -190,6 +190,25 @@ static void say_outage(const json_t *c, const json_t *o)
 		    num(o, "helped"), num(o, "taken"));
 }
 
+static void say_replay(const json_t *r)
+{
+	char doubt[64] = "";
+
+	if (!json_is_object(r))
+		return;
+	if (json_is_true(json_object_get(r, "late"))) {
+		say("Replayed nothing: clients had repeated their requests by then.");
+		return;
+	}
+	if (num(r, "doubtful"))
+		snprintf(doubt, sizeof(doubt), " (%" JSON_INTEGER_FORMAT " may have been answered before)", num(r, "doubtful"));
+	say("Replayed %" JSON_INTEGER_FORMAT " requests%s in %.1f ms; %" JSON_INTEGER_FORMAT " of the window were answered, %"
+	    JSON_INTEGER_FORMAT " cancelled, %" JSON_INTEGER_FORMAT " lost.", num(r, "replayed"), doubt, (double)num(r, "took_us") / 1e3,
+	    num(r, "answered"), num(r, "cancelled"), num(r, "lost"));
+	if (num(r, "missing_us"))
+		say("replay-memory is too small: the first %.1f ms of the window were overwritten.", (double)num(r, "missing_us") / 1e3);
+}
+
 static void show_change(const json_t *c, const char *node)
 {
 	char cause[LINE_CAP / 2];
@@ -201,6 +220,7 @@ static void show_change(const json_t *c, const char *node)
 	say_then(json_object_get(c, "then"));
 	say_steps(json_object_get(c, "steps"));
 	say_outage(c, json_object_get(c, "outage"));
+	say_replay(json_object_get(c, "replay"));
 }
 
 void show_explain(const json_t *doc, bool all)

@@ -91,6 +91,8 @@ static void number_text(const struct opt *o, uint64_t value, char *buf, size_t l
 {
 	if (o->kind == OPT_TIME)
 		snprintf(buf, len, "%" PRIu64 "us", value / 1000);
+	else if (o->kind == OPT_BYTES)
+		snprintf(buf, len, "%" PRIu64 "KiB", value / 1024);
 	else
 		snprintf(buf, len, "%" PRIu64, value);
 }
@@ -99,6 +101,8 @@ static void printed_number(const struct opt *o, uint64_t value, char *buf, size_
 {
 	if (o->kind == OPT_TIME)
 		value_time_text(value, buf, len);
+	else if (o->kind == OPT_BYTES)
+		value_bytes_text(value, buf, len);
 	else
 		snprintf(buf, len, "%" PRIu64, value);
 }
@@ -117,7 +121,7 @@ static void number_at(const struct opt *o, uint64_t value, bool valid)
 
 static bool is_number(const struct opt *o)
 {
-	return o->kind == OPT_UINT || o->kind == OPT_TIME;
+	return o->kind == OPT_UINT || o->kind == OPT_TIME || o->kind == OPT_BYTES;
 }
 
 #define FOR_EACH_OPT(o) for (const struct opt *o = opts_get(0); o; o = opts_get(opts_row(o) + 1))
@@ -162,7 +166,7 @@ static void numbers_keep_their_range(void **state)
 {
 	(void)state;
 	FOR_EACH_OPT(o) {
-		uint64_t step = o->kind == OPT_TIME ? 1000 : 1;
+		uint64_t step = o->kind == OPT_TIME ? 1000 : o->kind == OPT_BYTES ? 1024 : 1;
 
 		if (!is_number(o))
 			continue;
@@ -199,8 +203,8 @@ static void units_are_not_guessed(void **state)
 	FOR_EACH_OPT(o) {
 		if (!is_number(o))
 			continue;
-		snprintf(text, sizeof(text), o->kind == OPT_TIME ? "%" PRIu64 : "%" PRIu64 "s",
-			 o->kind == OPT_TIME ? o->max : o->min);
+		snprintf(text, sizeof(text), o->kind != OPT_UINT ? "%" PRIu64 : "%" PRIu64 "s",
+			 o->kind != OPT_UINT ? o->max : o->min);
 		refuses(o, text);
 	}
 }

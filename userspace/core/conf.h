@@ -147,6 +147,7 @@ struct conf_group {
 	enum conf_cluster_mac cluster_mac;
 	enum conf_placement placement;
 	bool replay;
+	uint64_t replay_memory;			/* bytes */
 	uint64_t replay_window_ns;		/* 0: twice the detection time */
 	char dev[IF_NAMESIZE];
 	uint32_t first_vip, n_vips;		/* slice of conf.vips */

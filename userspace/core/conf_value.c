@@ -75,6 +75,33 @@ void value_time_text(uint64_t ns, char *buf, size_t len)
 	snprintf(buf, len, "0");
 }
 
+static const char *const byte_units[] = { "KiB", "MiB", "GiB" };	/* each 1,024 of the one before */
+#define N_BYTE_UNITS (sizeof(byte_units) / sizeof(byte_units[0]))
+
+bool value_bytes(const char *text, uint64_t *ret)
+{
+	size_t len = strspn(text, DIGITS);
+	uint64_t count, unit = 1;
+
+	if (!digits(text, len, &count))
+		return false;
+	for (size_t i = 0; i < N_BYTE_UNITS; i++) {
+		unit *= 1024;
+		if (!strcmp(text + len, byte_units[i]))
+			return !__builtin_mul_overflow(count, unit, ret);
+	}
+	return false;
+}
+
+void value_bytes_text(uint64_t bytes, char *buf, size_t len)
+{
+	size_t i = 0;
+
+	for (bytes /= 1024; bytes && bytes % 1024 == 0 && i + 1 < N_BYTE_UNITS; i++)
+		bytes /= 1024;
+	snprintf(buf, len, "%" PRIu64 "%s", bytes, byte_units[i]);
+}
+
 int value_word(const char *text, const char *const *words)
 {
 	for (int i = 0; words[i]; i++)

@@ -20,6 +20,10 @@ bool value_time(const char *text, uint64_t *ret_ns);
 /* The largest unit that divides it: "3ms", "0". */
 void value_time_text(uint64_t ns, char *buf, size_t len);
 
+/* "64KiB", "16MiB", "1GiB"; and the largest unit that divides it. */
+bool value_bytes(const char *text, uint64_t *ret);
+void value_bytes_text(uint64_t bytes, char *buf, size_t len);
+
 /* Index of @text in the NULL-ended @words, or -1. */
 int value_word(const char *text, const char *const *words);
 

@@ -8,7 +8,7 @@
 #include "core/role.h"
 
 #define MAGIC	"batonhis"
-#define VERSION	1
+#define VERSION	2
 
 _Static_assert(sizeof(struct history_change) % 8 == 0, "rows follow one another");
 
@@ -118,7 +118,8 @@ static bool is_sound(const struct history_change *c)
 {
 	bool ok = ends(c->group, sizeof(c->group)) && ends(c->owner, sizeof(c->owner)) && ends(c->cause, sizeof(c->cause)) &&
 		  ends(c->then.service, sizeof(c->then.service)) && ends(c->then.peer, sizeof(c->then.peer)) &&
-		  c->from < ROLE__N && c->to < ROLE__N && c->then.n_paths <= BT_PATHS_MAX;
+		  c->from < ROLE__N && c->to < ROLE__N && c->then.n_paths <= BT_PATHS_MAX &&
+		  c->replay.state < HISTORY_REPLAY__N;
 
 	for (int i = 0; i < HISTORY_STEP__N; i++)
 		ok = ok && c->step[i].by < HISTORY_BY__N;

@@ -71,6 +71,20 @@ struct history_evidence {
 	struct history_path path[BT_PATHS_MAX];
 };
 
+enum history_replay_state { HISTORY_REPLAY_NONE, HISTORY_REPLAY_DONE, HISTORY_REPLAY_LATE, HISTORY_REPLAY__N };
+
+/* What the dead peer left unanswered and our server was given (core/replay.h). */
+struct history_replay {
+	uint32_t state;			/* enum history_replay_state; LATE: too long after the opening, nothing was given */
+	uint32_t given;
+	uint32_t doubtful;		/* of those: their clients may have seen an answer before */
+	uint32_t answered;		/* by the dead: left out */
+	uint32_t cancelled;		/* INVITEs whose CANCEL came: left out */
+	uint32_t lost;			/* to be given, but there was no room, or the kernel did not take them */
+	uint32_t missing_us;		/* of the window, for which the ring was too short */
+	uint32_t took_us;		/* from the opening until the last was given */
+};
+
 struct history_change {
 	char group[BT_NAME_MAX];
 	char owner[BT_NAME_MAX];	/* of the term that came of it */
@@ -84,6 +98,7 @@ struct history_change {
 	struct history_evidence then;
 	uint64_t last_ns;		/* last VIP frame that the old holder let in; 0: not known */
 	uint64_t first_ns;		/* first that the new one let in */
+	struct history_replay replay;
 	uint64_t relayed, helped, taken;	/* VIP frames sent on as old holder, as armed host; taken from one */
 };
 

@@ -97,6 +97,18 @@ size_t marks_frame(const struct bt_node *node, uint64_t peer_boot, const struct 
 	return (size_t)(at - (uint8_t *)buf) + sizeof(struct udphdr) + len;
 }
 
+uint64_t marks_receipt(const struct bt_node *node, uint64_t peer_boot, __be32 name_hash)
+{
+	struct mark_of of = { .kind = MARK_RECEIPT, .name_hash = name_hash, .boot = node->boot, .to_boot = peer_boot };
+
+	return mark_number(node->key_out, &of);
+}
+
+uint64_t marks_number(const uint8_t mac[6])
+{
+	return mark_read(mac);
+}
+
 void marks_note(struct marks *m, bool heard, bool flag, uint64_t now_ns)
 {
 	if (!heard) {		/* what was found out stays */

@@ -37,6 +37,10 @@ struct marks_way {
 size_t marks_frame(const struct bt_node *node, uint64_t peer_boot, const struct marks_way *way, const void *msg,
 		   size_t len, void *buf);
 
+/* As in struct bt_receipt: the mark of our answers to @peer_boot's life, and an Ethernet address. @name_hash: the group's, as on the wire. */
+uint64_t marks_receipt(const struct bt_node *node, uint64_t peer_boot, __be32 name_hash);
+uint64_t marks_number(const uint8_t mac[6]);
+
 enum marks_seen { MARKS_UNKNOWN, MARKS_COME, MARKS_NONE };
 
 /* One path. Zeroed: nothing known. */

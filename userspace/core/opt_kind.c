@@ -125,14 +125,32 @@ static void get_time(const struct opt *o, const struct conf *c, const void *obj,
 	value_time_text(load(o, obj), buf, len);
 }
 
+static bool set_bytes(const struct opt *o, const struct opt_at *at, const char *text, char *why)
+{
+	uint64_t bytes;
+
+	if (!value_bytes(text, &bytes) || !in_range(o, bytes))
+		return refuse_as_invalid(o, text, why);
+	opt_kind_store(o, at->obj, bytes);
+	return true;
+}
+
+static void get_bytes(const struct opt *o, const struct conf *c, const void *obj, char *buf, size_t len)
+{
+	(void)c;
+	value_bytes_text(load(o, obj), buf, len);
+}
+
 static void valid_range(const struct opt *o, char *buf, size_t len)
 {
 	const char *off = o->zero && o->min > 0 ? "0 or " : "";
 	char low[24], high[24];
 
-	if (o->kind == OPT_TIME) {
-		value_time_text(o->min, low, sizeof(low));
-		value_time_text(o->max, high, sizeof(high));
+	if (o->kind == OPT_TIME || o->kind == OPT_BYTES) {
+		void (*write)(uint64_t, char *, size_t) = o->kind == OPT_TIME ? value_time_text : value_bytes_text;
+
+		write(o->min, low, sizeof(low));
+		write(o->max, high, sizeof(high));
 		snprintf(buf, len, "%s%s .. %s", off, low, high);
 		return;
 	}
@@ -533,6 +551,7 @@ static const struct kind kinds[OPT_KIND__N] = {
 	[OPT_BOOL]	= { set_index, get_index, NULL, NULL },
 	[OPT_UINT]	= { set_uint, get_uint, NULL, NULL },
 	[OPT_TIME]	= { set_time, get_time, NULL, NULL },
+	[OPT_BYTES]	= { set_bytes, get_bytes, NULL, NULL },
 	[OPT_ENUM]	= { set_index, get_index, NULL, NULL },
 	[OPT_WORD]	= TEXT(NULL, NULL),
 	[OPT_NAME]	= TEXT(value_is_name, "1 .. 31 of A-Z a-z 0-9 . _ -"),

@@ -12,6 +12,7 @@
 #define US		1000ull
 #define MS		(1000 * US)
 #define SEC		(1000 * MS)
+#define KIB		1024ull
 
 static const char *const no_yes[] = { "false", "true", NULL };
 static const char *const off_auto[] = { "off", "auto", NULL };
@@ -186,10 +187,12 @@ static const struct opt table[] = {
 	  .help = "mode cluster: kind of the Ethernet address that both hosts hear" },
 	{ GROUP("vip-placement", AT_RESTART, OPT_ENUM, placement), .words = placements, .def = "netlink",
 	  .help = "addresses come and go with the role, or live on both hosts and only the open gate answers for them" },
-	{ GROUP("replay", AT_ONCE, OPT_BOOL, replay), .words = replays, .def = "yes", IDLE,
+	{ GROUP("replay", AT_ONCE, OPT_BOOL, replay), .words = replays, .def = "yes",
 	  .help = "mode cluster: after the holder's death its unanswered requests are put before this host's server" },
-	{ GROUP("replay-window", AT_ONCE, OPT_TIME, replay_window_ns), NUMBER("0", 1 * MS, 10 * SEC), .zero = true, IDLE,
+	{ GROUP("replay-window", AT_ONCE, OPT_TIME, replay_window_ns), NUMBER("0", 1 * MS, 10 * SEC), .zero = true,
 	  .help = "how old such a request may be; 0: twice the detection time" },
+	{ GROUP("replay-memory", AT_RESTART, OPT_BYTES, replay_memory), NUMBER("16MiB", 64 * KIB, 1024 * 1024 * KIB),
+	  .help = "for requests and receipts kept, 2 KiB each; the groups of a host share one ring of the sum" },
 	{ GROUP("interface", AT_RESTART, OPT_IFACE, dev), .required = true,
 	  .help = "where the VIPs are installed" },
 	{ LIST(SEC_GROUP, "sip-address", AT_RESTART, OPT_VIP), .required = true,

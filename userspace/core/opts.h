@@ -25,6 +25,7 @@ enum opt_kind {
 	OPT_BOOL,	/* one of two words */
 	OPT_UINT,	/* plain number */
 	OPT_TIME,	/* number with us, ms or s */
+	OPT_BYTES,	/* number with KiB, MiB or GiB */
 	OPT_ENUM,	/* one of `words`, kept as its index */
 	OPT_WORD,	/* one of `words`, kept as text */
 	OPT_NAME, OPT_IFACE, OPT_FILE, OPT_HOST, OPT_IP, OPT_URL, OPT_UNIT, OPT_CODES, OPT_NAMES, OPT_SITE,	/* text */

@@ -148,6 +148,25 @@ static json_t *outage(const struct history_change *c)
 	return o;
 }
 
+/* null: nothing that belongs to it was to be replayed. */
+static json_t *replay(const struct history_replay *r)
+{
+	json_t *o;
+
+	if (r->state == HISTORY_REPLAY_NONE)
+		return json_null();
+	o = json_object();
+	put(o, "replayed", json_integer(r->given));
+	put(o, "doubtful", json_integer(r->doubtful));
+	put(o, "answered", json_integer(r->answered));
+	put(o, "cancelled", json_integer(r->cancelled));
+	put(o, "lost", json_integer(r->lost));
+	put(o, "missing_us", json_integer(r->missing_us));
+	put(o, "took_us", json_integer(r->took_us));
+	put(o, "late", json_boolean(r->state == HISTORY_REPLAY_LATE));
+	return o;
+}
+
 static json_t *change(const struct history_change *c)
 {
 	json_t *o = json_object();
@@ -163,6 +182,7 @@ static json_t *change(const struct history_change *c)
 	put(o, "then", then(&c->then));
 	put(o, "steps", steps(c));
 	put(o, "outage", outage(c));
+	put(o, "replay", replay(&c->replay));
 	return o;
 }
 

@@ -347,6 +347,17 @@ void chronicle_complete(struct ha *ha, struct group *g, uint64_t at_ns)
 		note(ha, c, HISTORY_COMPLETE, at_ns, HISTORY_BY_CONTROLLER);
 }
 
+bool chronicle_replayed(struct ha *ha, struct group *g, const struct history_replay *done)
+{
+	struct history_change *c = record_of(ha, g);
+
+	if (!c || c->to != ROLE_PRIMARY || c->replay.state)
+		return false;
+	c->replay = *done;
+	ha->chronicle->dirty = true;
+	return true;
+}
+
 /* ---- what comes later ------------------------------------------------------------------------------- */
 
 /* Of two servers the kernel knows what each got. */

@@ -78,6 +78,12 @@ static __u32 make_tos(const struct conf_group *c)
 	return c->opt.sip_ip_tos < 0 ? 0 : BT_TOS_SET | (__u32)c->opt.sip_ip_tos;
 }
 
+/* What of bt_group.flags a reload may change. */
+static __u32 replay_flag(const struct conf_group *c)
+{
+	return replays_wants(c) ? BT_GROUP_REPLAY : 0;
+}
+
 static void make_group(const struct ha *ha, const struct conf_group *c, struct bt_group *ret)
 {
 	*ret = (struct bt_group){
@@ -86,6 +92,7 @@ static void make_group(const struct ha *ha, const struct conf_group *c, struct b
 		.flags = (c->listener_auto && c->mode != MODE_PROXY ? BT_GROUP_LISTENER : 0) |
 			 (watch_is_wanted(ha->conf, c) ? BT_GROUP_WATCH : 0), .tos = make_tos(c),
 	};
+	ret->flags |= replay_flag(c);
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		ret->port[i] = make_port(&c->ports[i]);
 	memcpy(ret->name, c->name, sizeof(ret->name));
@@ -140,7 +147,10 @@ static int discard_pins(struct ha *ha, const struct ha_say *say)
 int datapath_open(struct ha *ha, const struct ha_say *say)
 {
 	const char *pins = ha->conf->pin_dir;
-	int err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
+	int err;
+
+	replays_want(ha);
+	err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
 
 	if (err)
 		return ha_fail(say, err, "data path", dp_why(ha->dp));
@@ -251,6 +261,8 @@ int datapath_fill(struct ha *ha, const struct ha_say *say)
 		if (!err)
 			err = fill_vips(ha, &ha->group[i]);
 	}
+	if (!err)
+		err = replays_fill(ha);
 	explicit_bzero(&node, sizeof(node));
 	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
 }
@@ -271,10 +283,11 @@ int datapath_refill(struct ha *ha)
 		err = dp_get_group(ha->dp, i, &row);
 		row.linger_ms = (uint32_t)(ha->group[i].conf->linger_ns / NS_PER_MS);
 		row.tos = make_tos(ha->group[i].conf);
+		row.flags = (row.flags & ~BT_GROUP_REPLAY) | replay_flag(ha->group[i].conf);
 		if (!err)
 			err = dp_set_group(ha->dp, i, &row);
 	}
-	return err;
+	return err ? err : replays_fill(ha);
 }
 
 static struct ha_iface_view *iface_of(struct ha *ha, const char *dev)

@@ -394,6 +394,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 	chronicle_decided(ha, g, next);
 	if (j->cause == WORD_OPEN_ALONE)
 		g->alone_ns = ha->turn_ns;
+	if (j->cause == WORD_OPEN_ALONE && f->peer == PEER_DOWN)
+		replays_opened(ha, g, clock_now_ns());
 	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */
 		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
 	g->intent_number = j->cause == WORD_LEAVE ? 0 : BT_WORD_NUMBER(next);	/* the peer takes it further */

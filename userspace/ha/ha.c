@@ -254,6 +254,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns)
 	byhand_turn(ha);
 	drains_turn(ha);
 	byscript_turn(ha);
+	replays_turn(ha);
 	chronicle_turn(ha);
 	alarm_turn(&ha->alarms, ha->store, now_ns);
 	exam_ns = examine_turn(ha);

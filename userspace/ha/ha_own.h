@@ -150,6 +150,9 @@ struct group {
 	uint64_t claimed_number;	/* of our claim that stands, and since when it surely does */
 	uint64_t claimed_ns;
 	uint64_t lock_number;	/* for which the lock is wanted; what it is merely kept for justifies no lease */
+	struct bt_receipt receipts;	/* where copies of answers go, as the kernel was last told, if it was */
+	bool receipts_set;
+	uint64_t replayed_ns;	/* opening whose replay was last told */
 	uint64_t unsure_ns;	/* open: when the peer last did not confirm our number; 0: never */
 };
 
@@ -196,6 +199,8 @@ struct ha {
 	struct drain_all drain_all;
 	struct renewal renewal;
 	struct examiner *examiner;
+	struct replayer *replayer;	/* NULL: no group in mode cluster */
+	uint64_t ways_ns;	/* when it was last looked where receipts go */
 	struct steer *steer;	/* NULL: no pools */
 	struct single *single;	/* NULL: no group with mode = single-host */
 	struct slow *slow;	/* frames that the kernel leaves to us */
@@ -302,12 +307,22 @@ void chronicle_moved(struct ha *ha, struct group *g, enum role from, uint64_t wo
 void chronicle_announced(struct ha *ha, struct group *g);
 uint64_t chronicle_moving_away(struct ha *ha, const struct group *g);	/* since when the peer holds what was ours; 0: complete, or never was */
 void chronicle_complete(struct ha *ha, struct group *g, uint64_t at_ns);
+bool chronicle_replayed(struct ha *ha, struct group *g, const struct history_replay *done);	/* false: no record yet */
 void chronicle_turn(struct ha *ha);
 
 /* neighbours.c: who has not moved to the new holder */
 int neighbours_open(struct ha *ha);
 void neighbours_close(struct ha *ha);
 uint64_t neighbours_turn(struct ha *ha);
+
+/* replays.c: what the dead peer left unanswered */
+bool replays_wants(const struct conf_group *c);
+void replays_want(const struct ha *ha);		/* before the maps are made */
+int replays_fill(struct ha *ha);
+int replays_open(struct ha *ha, const struct ha_say *say);
+void replays_close(struct ha *ha);
+void replays_opened(struct ha *ha, struct group *g, uint64_t opened_ns);
+void replays_turn(struct ha *ha);
 
 /* drains.c: drain and undrain */
 int drains_open(struct ha *ha, const struct ha_say *say);

@@ -282,6 +282,8 @@ static int build(struct ha *ha, const struct ha_say *say)
 	if (!err)
 		err = drains_open(ha, say);
 	if (!err)
+		err = replays_open(ha, say);
+	if (!err)
 		err = datapath_attach(ha, say);
 	if (!err)
 		err = join_groups(ha, say);
@@ -382,6 +384,7 @@ void ha_close(struct ha *ha)
 	pools_close(ha);
 	single_close(ha);
 	drains_close(ha);
+	replays_close(ha);
 	if (ours && ha->dp)
 		watch_close(ha);
 	examine_close(ha);

@@ -137,7 +137,7 @@ static int take_map(struct bpf_map *map, int fd, const char *dir)
 		return dp_fail(-errno, "%s/%s", dir, bpf_map__name(map));
 	if (is.type != bpf_map__type(map) || is.key_size != bpf_map__key_size(map) ||
 	    is.value_size != bpf_map__value_size(map) || is.map_flags != bpf_map__map_flags(map) ||
-	    is.max_entries != bpf_map__max_entries(map))
+	    (is.max_entries != bpf_map__max_entries(map) && dp_map_index(bpf_map__name(map)) != DP_st_replay))
 		return dp_refuse(-EPROTO, "%s/%s: type %u key %u value %u entries %u flags %#x is not what "
 				 "the object declares; another build made it", dir, bpf_map__name(map),
 				 is.type, is.key_size, is.value_size, is.max_entries, is.map_flags);
@@ -221,8 +221,10 @@ static int commit_meta(const struct dp *dp, const struct objects *o, const char 
 
 static int load_both(struct objects *o)
 {
-	int err = load(o->obj[DP_XDP]);
+	int err = dp_replay_size(o->obj[DP_XDP]);
 
+	if (!err)
+		err = load(o->obj[DP_XDP]);
 	if (!err)
 		err = share_maps(o->obj[DP_XDP], o->obj[DP_TC]);
 	return err ? err : load(o->obj[DP_TC]);

@@ -12,6 +12,7 @@
  *   dp_arm.c     how does the watchdog's timer begin?
  *   dp_steer.c   the same of what pools need
  *   dp_hand.c    the XDP program run on one datagram
+ *   dp_replay.c  the ring of requests, and frames put before the gate once more
  */
 #ifndef BATON_DP_OWN_H
 #define BATON_DP_OWN_H
@@ -126,6 +127,9 @@ struct dp {
 	char dir[PATH_MAX];
 	int lock;			/* on dir: nobody else's while we live */
 	struct dp_view word, lease, linger, drain, watch, rules, heard, seen, steer, pools, pools_seen;
+	struct dp_view replay, replay_at;
+	uint32_t replay_slots;
+	struct bt_due *due;		/* one of every CPU: whoever replays reads them there */
 	int n_cpus;
 	void *per_cpu;		/* room for one value of every CPU */
 	struct ring_buffer *ring;
@@ -147,6 +151,11 @@ int dp_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)))
 int dp_refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Forget what libbpf said: a new purpose begins. */
 void dp_hush(void);
+
+/* The ring of requests: before its object is loaded, behind it. */
+int dp_replay_size(struct bpf_object *obj);
+int dp_replay_open(struct dp *dp);
+void dp_replay_close(struct dp *dp);
 
 /* Of the ring ev_trace. */
 int dp_on_trace(void *arg, void *data, size_t len);
