@@ -613,6 +613,24 @@ static void show_userspace(const json_t *rows)
 	puts("");
 }
 
+static void show_local(const json_t *rows)
+{
+	const json_t *r;
+	struct table t;
+	size_t i;
+
+	table_open(&t, 3, "BOTH SERVERS", "PACKETS", "MEANING");
+	json_array_foreach(rows, i, r) {
+		char packets[LINE_CAP] = "";
+
+		add(packets, "%" JSON_INTEGER_FORMAT, num(r, "packets"));
+		if (num(r, "packets"))
+			table_add(&t, str(r, "name"), packets, str(r, "text"));
+	}
+	table_print(&t);
+	puts("");
+}
+
 static bool any(const json_t *rows, const char *count)
 {
 	const json_t *r;
@@ -638,6 +656,8 @@ static void show_counters(const json_t *doc)
 		show_steering(json_object_get(doc, "steering"));
 	if (any(json_object_get(doc, "userspace"), "times"))
 		show_userspace(json_object_get(doc, "userspace"));
+	if (any(json_object_get(doc, "local"), "packets"))
+		show_local(json_object_get(doc, "local"));
 	table_open(&t, 6, "VIP", "GROUP", "REQUESTS IN", "RESPONSES OUT", "REQUESTS OUT", "RESPONSES IN");
 	json_array_foreach(json_object_get(doc, "vips"), i, v) {
 		const json_t *in = json_object_get(v, "in"), *out = json_object_get(v, "out");

@@ -16,7 +16,8 @@ OWN = {"a": 5061, "b": 5062}
 class Single:
     """batond on host a, and two answerers there, `a` and `b`, each at a port of its own or both at the VIP's."""
 
-    def __init__(self, lab, ports=None, addresses=(VIP,), settings=None):
+    def __init__(self, lab, ports=None, addresses=(VIP,), settings=None, serve=None):
+        self.serve_by = serve
         self.lab, self.ports, self.addresses, self.servers = lab, ports or OWN, addresses, {}
         group = {"mode": "single-host", "prefer": None, "server": [f"{n} {p} pidfile={self.pidfile(n)}" for n, p in self.ports.items()]}
         group["sip-address"] = [f"{a}/{64 if ':' in a else 24}" for a in addresses if a]
@@ -29,6 +30,10 @@ class Single:
 
     def serve(self, name):
         """Two at one port: the answerer sets SO_REUSEADDR, which is enough for UDP."""
+        if self.serve_by:
+            self.servers[name] = self.serve_by(self, name, self.addresses[0])
+            _write(self.pidfile(name), f"{self.servers[name].pid}\n")
+            return
         made = self.lab.a.start(f"server-{name}", f"{BUILD}/tools/answerer", "-t", name, "-p", str(self.ports[name]), *self.addresses)
         wait_until(lambda: "serves port" in made.text(), 5, f"server {name}: {made.text()}")
         _write(self.pidfile(name), f"{made.pid}\n")
@@ -84,3 +89,149 @@ def test_a_crash_is_answered_by_the_other_server(lab, probe):
     seen = asked.stop()
     assert lost(seen) <= 4, f"two crashes: {seen}"
     assert seen["answered_by_two"] == 0, seen
+
+
+TCP = """
+import socket, sys
+server = socket.socket()
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind((sys.argv[1], int(sys.argv[2])))
+server.listen()
+kept = []
+while True:
+    one, _ = server.accept()
+    one.sendall(sys.argv[3].encode())
+    kept.append(one)
+"""
+
+# Says who served it, again for each line on stdin: first the connection that stays, then a new one.
+CLIENT = """
+import socket, sys
+def ask():
+    c = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=5)
+    return c, c.recv(1).decode()
+first, by = ask()
+print(by, flush=True)
+sys.stdin.readline()
+print(ask()[1], flush=True)
+first.setblocking(False)
+try:
+    print("ended" if first.recv(1) == b"" else "more", flush=True)
+except BlockingIOError:
+    print("stays", flush=True)
+"""
+
+
+def serve_tcp(single, name, address):
+    """A child of the server's process is as good as itself: one parent, its number in the pidfile."""
+    lab, port = single.lab, str(single.ports[name])
+    parent = lab.a.start(f"parent-{name}", "sh", "-c", '"$@" & wait', "sh", "python3", "-c", TCP, address, port, name)
+    wait_until(lambda: lab.a.run("ss", "-Hntl", f"sport = :{port}").stdout.strip(), 5, f"TCP server {name} to listen")
+    return parent
+
+
+def test_switchover_loses_nothing(lab, probe):
+    """UDP over both families, TCP that stands stays; what the one that stands by asks in the VIP's name is held back."""
+    lab.a.sysctl(net__ipv4__ip_nonlocal_bind=1)
+    single = Single(lab, addresses=(VIP, VIP6)).start()
+    four, six = probe(VIP), probe(VIP6)
+    for one in (four, six):
+        one.wait_answered_by("a")
+    time.sleep(0.2)
+    done = single.batond.cli("switchover")
+    assert done.returncode == 0, done
+    for one in (four, six):
+        one.wait_answered_by("b")
+    change = single.changes()[0]
+    assert (change["cause"], change["owner"]) == ("switchover", "b"), change
+    single.batond.cli("switchover", "sip")
+    for one in (four, six):
+        one.wait_answered_by("a")
+    said = held(lab, OWN["b"])
+    assert said == [("SIP/2.0 200 OK", PORT)], f"what the server that stands by may say: {said}"
+    said = held(lab, OWN["a"])
+    assert ("OPTIONS sip:x SIP/2.0", PORT) in said, f"what the active server may say: {said}"
+    single.crash("b")
+    wait_until(lambda: single.told()[1]["service"] == "unavailable", 10, f"b to be missed: {single.told()}")
+    refused = single.batond.cli("switchover", check=False)
+    assert refused.returncode == 1 and "does not run" in refused.stderr, refused
+    assert [a["event"] for a in single.batond.json("alarms")["alarms"]] == ["server-down"], single.batond.json("alarms")
+    for one in (four, six):
+        seen = one.stop()
+        assert lost(seen) == 0 and not seen["answered_twice"] and not seen["foreign"], seen
+
+
+# Says from where what came: text and port.
+EAR = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 7777))
+s.settimeout(20)
+print("hears", flush=True)
+while True:
+    text, peer = s.recvfrom(2000)
+    if text == b"end": break
+    print(text.decode().split("\\r")[0], peer[1], sep="|", flush=True)
+"""
+
+MOUTH = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind((sys.argv[1], int(sys.argv[2])))
+for text in ("OPTIONS sip:x SIP/2.0\\r\\nVia: SIP/2.0/UDP x\\r\\n\\r\\n", "SIP/2.0 200 OK\\r\\nVia: SIP/2.0/UDP x\\r\\n\\r\\n"):
+    s.sendto(text.encode(), (sys.argv[3], 7777))
+o = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+o.sendto(b"end", (sys.argv[3], 7777))
+"""
+
+
+def held(lab, port):
+    """What of a request and a response, sent from VIP:@port, comes to the client, and from which port."""
+    ear = lab.c.start(f"ear{port}{time.monotonic_ns()}", "python3", "-c", EAR)
+    wait_until(lambda: "hears" in ear.text(), 5, "the ear")
+    lab.a.run("python3", "-c", MOUTH, VIP, str(port), lab.c.ip4)
+    ear.wait(20)
+    return [(line.split("|")[0], int(line.split("|")[1])) for line in ear.text().splitlines() if "|" in line]
+
+
+def test_tcp_that_stands_stays(lab):
+    lab.a.sysctl(net__ipv4__ip_nonlocal_bind=1)
+    single = Single(lab, addresses=(VIP,), settings={"sip-port": f"{PORT}/tcp"}, serve=serve_tcp).start()
+    client = lab.c.start("tcp-client", "python3", "-c", CLIENT, VIP, str(PORT), stdin=-1)
+    wait_until(lambda: client.text().splitlines()[:1] == ["a"], 10, f"a to serve: {client.text()}")
+    single.batond.cli("switchover")
+    client.popen.stdin.write("\n")
+    wait_until(lambda: len(client.text().splitlines()) >= 3, 10, f"the client to end: {client.text()}")
+    assert client.text().splitlines() == ["a", "b", "stays"], client.text()
+
+
+def test_a_hung_server_is_left(lab, probe):
+    """It is asked at its own port and so is the other; when it goes on, nothing moves."""
+    single = Single(lab).start()
+    wait_until(lambda: all(s["answers"] == "in-service" for s in single.told()), 15, f"both to answer OPTIONS: {single.told()}")
+    asked = probe()
+    asked.wait_answered_by("a")
+    lab.process("a-server-a").signal(19)
+    asked.wait_answered_by("b", 20)
+    wait_until(lambda: single.changes(), 10, "the move to be on record")
+    assert single.changes()[0]["cause"] == "server-hung", single.changes()[0]
+    lab.process("a-server-a").signal(18)
+    wait_until(lambda: single.told()[0]["service"] == "running", 20, f"a to be well again: {single.told()}")
+    assert single.active() == "b", single.told()
+
+
+def test_two_servers_at_the_port_of_the_vip(lab, probe):
+    """Both on 5060: whoever is active gets all, by its sockets alone; no datagram reaches the other."""
+    single = Single(lab, ports={"a": PORT, "b": PORT}).start()
+    asked = probe()
+    asked.wait_answered_by("a")
+    single.batond.cli("switchover")
+    asked.wait_answered_by("b")
+    time.sleep(0.2)		# a turn shorter than 20 ms is none to holders()
+    single.crash("b")
+    asked.wait_answered_by("a")
+    single.wait_active("a")
+    seen = asked.stop()
+    assert seen["holders"] == ["a", "b", "a"], seen["segments"]
+    assert lost(seen) <= 2 and not seen["answered_by_two"], seen

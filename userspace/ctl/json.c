@@ -637,6 +637,30 @@ json_t *doc_counters_vips(struct ha *ha, uint32_t first, uint32_t n, int *ret_er
 	return NULL;
 }
 
+/* Mode single-host alone. */
+static void put_local(const struct ha *ha, json_t *doc)
+{
+	static const char *const rows[BT_L__N][2] = {
+#define LOCAL_ROW(name, what) [BT_L_##name] = { #name, what },
+		BT_LOCAL_EXITS(LOCAL_ROW)
+#undef LOCAL_ROW
+	};
+	struct bt_count counts[BT_L__N];
+	json_t *a, *o;
+
+	if (!ha_local_counts(ha, counts))
+		return;
+	a = json_array();
+	for (int i = 0; i < BT_L__N; i++) {
+		o = json_object();
+		put(o, "name", word(rows[i][0], ""));
+		put(o, "packets", number_u64(counts[i].packets));
+		put(o, "text", text(rows[i][1]));
+		json_array_append_new(a, o);
+	}
+	put(doc, "local", a);
+}
+
 json_t *doc_counters(struct ha *ha, int *ret_err)
 {
 	struct bt_count xdp[BT_X__N], tc[BT_T__N];
@@ -654,6 +678,7 @@ json_t *doc_counters(struct ha *ha, int *ret_err)
 	put(doc, "tc", counters_hook(tc_exits, tc, BT_T__N));
 	put(doc, "steering", steering);
 	put(doc, "userspace", doc_slow_counters(ha));
+	put_local(ha, doc);
 	put(doc, "vips", json_array());
 	return doc;
 }

@@ -9,6 +9,7 @@
 /* What only the main loop knows; the rest is for examine.c. */
 static doctor_check *const checks[] = {
 	doctor_peer, doctor_paths, doctor_marks, doctor_arbiter, doctor_groups, doctor_fence, doctor_ports, doctor_crash, doctor_idle, doctor_certs, doctor_pools,
+	doctor_single,
 };
 
 void doctor_say(const struct rows *r, const char *level, const char *check, const char *text, const char *fix)

@@ -25,7 +25,7 @@ void doctor_say(const struct rows *r, const char *level, const char *check, cons
 
 typedef void doctor_check(struct ha *ha, const struct rows *r);
 doctor_check doctor_peer, doctor_paths, doctor_marks, doctor_arbiter, doctor_groups, doctor_fence, doctor_ports, doctor_crash, doctor_idle,
-	     doctor_certs, doctor_pools;
+	     doctor_certs, doctor_pools, doctor_single;
 
 /* ---- by the thread: it sees copies, for the main loop may change what they were made of ---- */
 

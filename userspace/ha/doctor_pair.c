@@ -142,7 +142,7 @@ void doctor_crash(struct ha *ha, const struct rows *r)
 
 	for (uint32_t i = 0; i < ha->n_groups; i++) {
 		serves |= ha->group[i].conf->mode != MODE_PROXY;
-		named |= ha->group[i].conf->server_pidfile[0] || ha->group[i].conf->server_unit[0];
+		named |= ha->group[i].conf->n_servers || ha->group[i].conf->server_pidfile[0] || ha->group[i].conf->server_unit[0];
 	}
 	if (!serves)
 		return;

@@ -425,6 +425,9 @@ static const char *refusal(struct ha *ha, struct group *g, bool reject, char *bu
 	facts_of(ha, g, &f);
 	if (g->conf->mode == MODE_PROXY)
 		return "groups with mode = proxy are not drained so; a pool is drained by its own name";
+	if (g->conf->mode == MODE_SINGLE_HOST)
+		return "mode = single-host: `baton switchover` moves it; TCP connections stay with their server by themselves, but where a "
+		       "socket is chosen a UDP datagram shows no dialog that could stay";
 	if (ha->stopping)
 		return "this host is stopping";
 	if (g->drain.state != DRAIN_OFF || g->drain.done)

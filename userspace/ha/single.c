@@ -113,7 +113,7 @@ static struct single_server facts_of_server(const struct server *sv)
 {
 	return (struct single_server){
 		.well = !sv->verdict.unfit, .gone = has_ended(&sv->verdict), .reason = sv->verdict.reason,
-		.bound = sv->sockets.n && (!sv->pid || sv->pid == sv->sockets.pid),
+		.bound = sv->sockets.n && (sv->pid ? sv->pid == sv->sockets.pid : sv->verdict.orphaned),
 	};
 }
 
@@ -314,7 +314,8 @@ static void on_verdict(void *arg, uint32_t slot, const struct service_verdict *v
 	struct single *s = arg;
 	struct server *sv = &s->pair[slot / BT_SERVERS].server[slot % BT_SERVERS];
 
-	sv->verdict = *v;
+	sv->verdict = *v;	/* of which process, the turn will see */
+	sv->pid = s->watch ? health_server_pid(s->watch, slot) : 0;
 	ha_note_change(s->ha);
 }
 
@@ -352,7 +353,6 @@ int single_open(struct ha *ha, const struct ha_say *say)
 		return ha_fail(say, -ENOMEM, "single host", strerror(ENOMEM));
 	s->ha = ha;
 	s->news.fd = -1;
-	s->started_ns = ha->started_ns;
 	err = dp_local_open(&s->l, ha->dp, ha->opt.obj_dir);
 	if (err)
 		return ha_fail(say, err, "data path", dp_why(ha->dp));
@@ -373,6 +373,7 @@ int single_watch(struct ha *ha, const struct ha_say *say)
 	if (!s->conf)
 		return ha_fail(say, -ENOMEM, "single host", strerror(ENOMEM));
 	err = health_open(&s->watch, ha->loop, s->conf, ha->dp, on_verdict, s);
+	s->started_ns = clock_now_ns();
 	return err ? ha_fail(say, err, "servers' monitors", strerror(-err)) : 0;
 }
 

@@ -5,6 +5,7 @@
 #ifndef BATON_SINGLE_VIEW_H
 #define BATON_SINGLE_VIEW_H
 
+#include "baton_abi.h"
 #include "core/conf.h"
 #include "ha/ha_view.h"
 
