@@ -18,6 +18,8 @@
 #include "tos.h"
 #include "vip.h"
 
+#define ND_SOURCE_OPTION 1	/* RFC 4861 §4.6.1 */
+#define ND_TARGET_OPTION 2
 #define HEADERS 128	/* enough for all headers and the first bytes of SIP, but for long chains */
 #define MESSAGE 2048	/* and for the headers of SIP */
 
@@ -109,6 +111,28 @@ static __always_inline bool goes_to_own(const struct frame *f)
 	return vip && group_is_open(vip->group, bpf_ktime_get_boot_ns());
 }
 
+/* The Ethernet address that an advertisement or solicitation says is its sender's: its first option, as every stack here has it. */
+static __always_inline __u64 nd_says(const struct frame *f)
+{
+	__u8 *option = frame_at(f, f->h.l4 + sizeof(struct frame_nd), 2 + MARK_BYTES);
+
+	return option && (option[0] == ND_SOURCE_OPTION || option[0] == ND_TARGET_OPTION) && option[1] == 1 ? mark_read(option + 2) : 0;
+}
+
+/*
+ * Who has a cluster's VIP at another address than the one that both hosts hear would be met by one host alone. The
+ * stack says so when it asks for, or answers, somebody in the VIP's name.
+ */
+static __always_inline bool claims_wrongly(const struct who_has *who, const struct frame *f)
+{
+	__u64 says;
+
+	if (!(who->sender->flags & BT_VIP_CLUSTER))
+		return false;
+	says = f->h.kind == FRAME_ARP ? mark_read(who->mac) : nd_says(f);
+	return says != mark_read(who->sender->mac);
+}
+
 /* @ret is of the VIP it leaves from, if it leaves. */
 static __always_inline enum bt_tc_exit decide(const struct frame *f, struct leaving *ret)
 {
@@ -117,7 +141,7 @@ static __always_inline enum bt_tc_exit decide(const struct frame *f, struct leav
 	bool open;
 
 	if (who_has_read(&who, f) && who.sender) {
-		open = group_is_open(who.sender->group, bpf_ktime_get_boot_ns());
+		open = group_is_open(who.sender->group, bpf_ktime_get_boot_ns()) && !claims_wrongly(&who, f);
 		return open ? BT_T_ARP_SENT : BT_T_ARP_HELD;
 	}
 	if (goes_to_own(f))

@@ -336,7 +336,7 @@ enum bt_xdp_exit {
 	X(VIP_HELD,	 SHOT,	 "from a VIP, but this host may not send it") \
 	X(RECEIPT_SENT,	 UNSPEC, "copy of an answer, for the host that would replay its request") \
 	X(ARP_SENT,	 UNSPEC, "ARP or NA claiming a VIP, gate open and leased") \
-	X(ARP_HELD,	 SHOT,	 "ARP or NA claiming a VIP, but this host may not") \
+	X(ARP_HELD,	 SHOT,	 "ARP or NA claiming a VIP, but this host may not, or not at that address") \
 
 enum bt_tc_exit {
 	BT_T_TOTAL,

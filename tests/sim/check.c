@@ -420,7 +420,7 @@ static void check_agreement(struct host *h)
 		return;
 	}
 	g = &h->proc.ha->group[0];
-	if (open != (g->role == ROLE_PRIMARY) || open != h->vip_addr)
+	if (open != (g->role == ROLE_PRIMARY) || (in_cluster ? !h->vip_addr : open != h->vip_addr))
 		violated("S4", "host %s in peace: gate %s (%s), role %s, address %s", h->name, open ? "serves" : "does not serve",
 			 word_text(st[h->port].word), role_text(g->role), h->vip_addr ? "there" : "not there");
 }

@@ -307,7 +307,7 @@ static bool for_me(const struct host *h, uint32_t net, const struct frame *f)
 	uint8_t mac[6];
 
 	host_mac(h, net, mac);
-	return (f->data[0] & 1) || !memcmp(f->data, mac, 6);
+	return (f->data[0] & 1) || !memcmp(f->data, mac, 6) || (in_cluster && f->data[0] == 0x02 && f->data[1] == 0xbf);
 }
 
 void host_rx(struct host *h, uint32_t net, struct frame *f)

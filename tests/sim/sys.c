@@ -29,6 +29,7 @@
 
 struct fd *fd_of(int fd);
 int fd_open(enum fd_kind kind);
+unsigned sim_if_nametoindex(const char *name);
 int sim_xdp_arm(void);
 
 static struct host *here(void)
@@ -1030,13 +1031,22 @@ int fence_open(struct fence **ret, const struct conf *conf, struct dp *dp, const
 	       uint32_t n_ifaces, uint32_t n_named, int done)
 {
 	(void)conf;
-	(void)dp;
-	(void)ifaces;
-	(void)n_ifaces;
 	(void)n_named;
 	(void)done;
+	for (uint32_t i = 0; i < n_ifaces; i++) {
+		uint32_t ifindex = sim_if_nametoindex(ifaces[i].name);
+		struct bt_door door = { 0 };
+
+		host_mac(dp->host, ifindex - 2, door.mac);
+		(void)kernel_map_set(dp->host, "cfg_door", &ifindex, &door);
+	}
 	*ret = NULL;
 	return 0;
+}
+
+enum conf_xdp hearing_xdp(const struct conf *conf, const char *name)
+{
+	return conf_xdp_of(conf, name);
 }
 
 const char *fence_why(void)

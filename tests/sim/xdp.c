@@ -21,7 +21,7 @@ int sim_stage(struct xdp_md *ctx, __u32 i)
 {
 	static int (*const stage[BT_STAGE__N])(struct xdp_md *) = {
 		[BT_STAGE_PULSE] = baton_pulse, [BT_STAGE_STEER] = baton_steer, [BT_STAGE_CALLS] = baton_calls,
-		[BT_STAGE_ANSWER] = baton_answer,
+		[BT_STAGE_ANSWER] = baton_answer, [BT_STAGE_CLUSTER] = baton_cluster,
 	};
 
 	return stage[i](ctx);

@@ -144,6 +144,21 @@ static void advertises_to_a_router(void **state)
 	same(buf, arp_msg_na(buf, mac, &ip, true, &router, NULL), want, sizeof(want));
 }
 
+/* What it says stays: a cluster's address is spoken of, and nobody's own. */
+static void from_another_station(void **state)
+{
+	struct in6_addr ip = v6("fd00:77::100");
+	uint8_t plain[ARP_MSG_MAX], buf[ARP_MSG_MAX];
+	size_t len = arp_msg_na(plain, mac, &ip, false, NULL, NULL);
+
+	(void)state;
+	memcpy(buf, plain, len);
+	arp_msg_from(buf, router_mac);
+	assert_memory_equal(buf + 6, router_mac, 6);
+	memcpy(plain + 6, router_mac, 6);
+	assert_memory_equal(buf, plain, len);
+}
+
 static void probes(void **state)
 {
 	static const uint8_t want[] = {
@@ -183,6 +198,7 @@ int main(void)
 		cmocka_unit_test(asks_a_router),
 		cmocka_unit_test(advertises_to_all),
 		cmocka_unit_test(advertises_to_a_router),
+		cmocka_unit_test(from_another_station),
 		cmocka_unit_test(probes),
 		cmocka_unit_test(solicits_of_nobody),
 	};

@@ -174,6 +174,11 @@ size_t arp_msg_solicit(uint8_t *buf, const uint8_t *mac, const struct in6_addr *
 	return put_ip6(buf, &ip6, &nd);
 }
 
+void arp_msg_from(uint8_t *buf, const uint8_t *from)
+{
+	memcpy(buf + 6, from, 6);
+}
+
 size_t arp_msg_tell(uint8_t *buf, const uint8_t *from, const uint8_t *to, const uint8_t *mac, const struct in6_addr *ip)
 {
 	struct in_addr v4;

@@ -53,4 +53,10 @@ size_t arp_msg_solicit(uint8_t *buf, const uint8_t *mac, const struct in6_addr *
  */
 size_t arp_msg_tell(uint8_t *buf, const uint8_t *from, const uint8_t *to, const uint8_t *mac, const struct in6_addr *ip);
 
+/*
+ * The same message, sent by a station of another address than the one it speaks of: a cluster's (core/cluster_mac.h) is never a
+ * frame's source, or switches would learn where it is.
+ */
+void arp_msg_from(uint8_t *buf, const uint8_t *from);
+
 #endif

@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 
 #include "core/arp_msg.h"
+#include "core/cluster_mac.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/raw.h"
@@ -42,6 +43,7 @@ struct router {
 struct announce {
 	const struct vip *vips;
 	uint32_t n;
+	const enum conf_cluster_mac *cluster;		/* NULL: VIPs are where their interface is */
 	struct router routers[CONF_ROUTERS_MAX];	/* as this announcement goes by them */
 	struct router learnt[CONF_ROUTERS_MAX];		/* by announce_learn(), behind the lock */
 	pthread_mutex_t lock;
@@ -88,32 +90,32 @@ static const uint8_t *mac_of(const struct router *r, const struct port *p)
 	return r->ifindex == p->ifindex ? r->mac : NULL;
 }
 
-static size_t make_v4(const struct announce *a, const struct port *p, const struct vip *v,
+static size_t make_v4(const struct announce *a, const struct port *p, const struct vip *v, const uint8_t *mac,
 		      uint32_t kind, uint8_t *buf)
 {
 	const struct router *r;
 
 	if (kind == 0 || kind == a->n_routers + 1)
-		return arp_msg_gratuitous(buf, p->mac, v4_of(&v->ip), kind != 0);
+		return arp_msg_gratuitous(buf, mac, v4_of(&v->ip), kind != 0);
 	r = &a->routers[kind - 1];
 	if (!conf_is_v4(&r->ip))
 		return 0;
-	return arp_msg_ask(buf, p->mac, v4_of(&v->ip), v4_of(&r->ip), mac_of(r, p));
+	return arp_msg_ask(buf, mac, v4_of(&v->ip), v4_of(&r->ip), mac_of(r, p));
 }
 
-static size_t make_v6(const struct announce *a, const struct port *p, const struct vip *v,
+static size_t make_v6(const struct announce *a, const struct port *p, const struct vip *v, const uint8_t *mac,
 		      uint32_t kind, uint8_t *buf)
 {
 	const struct router *r;
 
 	if (kind == 0)
-		return arp_msg_na(buf, p->mac, &v->ip, p->forwards, NULL, NULL);
+		return arp_msg_na(buf, mac, &v->ip, p->forwards, NULL, NULL);
 	if (kind == a->n_routers + 1)
 		return 0;	/* has one form only */
 	r = &a->routers[kind - 1];
 	if (conf_is_v4(&r->ip))
 		return 0;
-	return arp_msg_na(buf, p->mac, &v->ip, p->forwards, &r->ip, mac_of(r, p));
+	return arp_msg_na(buf, mac, &v->ip, p->forwards, &r->ip, mac_of(r, p));
 }
 
 /* Frame number @at of a round; 0: there is none. @ret_port: where it leaves. */
@@ -122,11 +124,19 @@ static size_t make_frame(struct announce *a, uint32_t at, uint8_t *buf, struct p
 	const struct vip *v = &a->vips[at % a->n];
 	struct port *p = port_of(a, v->ifindex);
 	uint32_t kind = at / a->n;
+	uint8_t mac[6];
+	size_t len;
 
 	if (!p || p->err)
 		return 0;
 	*ret_port = p;
-	return conf_is_v4(&v->ip) ? make_v4(a, p, v, kind, buf) : make_v6(a, p, v, kind, buf);
+	memcpy(mac, p->mac, sizeof(mac));
+	if (a->cluster)
+		cluster_mac(*a->cluster, &v->ip, mac);
+	len = conf_is_v4(&v->ip) ? make_v4(a, p, v, mac, kind, buf) : make_v6(a, p, v, mac, kind, buf);
+	if (len)
+		arp_msg_from(buf, p->mac);
+	return len;
 }
 
 /* Frames that go out together, all by one interface. */
@@ -377,6 +387,11 @@ int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, con
 	announce_learn(a);
 	*ret = a;
 	return 0;
+}
+
+void announce_cluster(struct announce *a, const enum conf_cluster_mac *form)
+{
+	a->cluster = form;
 }
 
 void announce_close(struct announce *a)

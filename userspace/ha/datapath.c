@@ -13,7 +13,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/cluster_mac.h"
 #include "core/rules.h"
+#include "ha/hearing.h"
 #include "sys/clock.h"
 #include "sys/dp_local.h"
 #include "sys/keys.h"
@@ -93,6 +95,8 @@ static void make_group(const struct ha *ha, const struct conf_group *c, struct b
 			 (watch_is_wanted(ha->conf, c) ? BT_GROUP_WATCH : 0), .tos = make_tos(c),
 	};
 	ret->flags |= replay_flag(c);
+	if (c->mode == MODE_CLUSTER)
+		ret->flags |= BT_GROUP_CLUSTER;
 	for (uint32_t i = 0; i < c->n_ports; i++)
 		ret->port[i] = make_port(&c->ports[i]);
 	memcpy(ret->name, c->name, sizeof(ret->name));
@@ -174,16 +178,25 @@ static __u32 vip_flags(const struct group *g)
 	       (g->conf->mode == MODE_SINGLE_HOST ? BT_VIP_LOCAL : 0);
 }
 
+static void make_vip(const struct group *g, uint32_t i, struct bt_vip *ret)
+{
+	*ret = (struct bt_vip){ .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i), .flags = vip_flags(g) };
+	if (conf_is_resident(g->conf))
+		ret->flags |= BT_VIP_ANSWERED;
+	if (g->conf->mode != MODE_CLUSTER)
+		return;
+	ret->flags |= BT_VIP_CLUSTER;
+	cluster_mac(g->conf->cluster_mac, &g->vips[i].ip, ret->mac);
+}
+
 static int fill_vips(struct ha *ha, const struct group *g)
 {
 	int err = 0;
 
 	for (uint32_t i = 0; i < g->conf->n_vips && !err; i++) {
-		struct bt_vip vip = { .group = (uint16_t)g->slot, .index = (uint16_t)(g->conf->first_vip + i),
-				      .flags = vip_flags(g) };
+		struct bt_vip vip;
 
-		if (conf_is_resident(g->conf))
-			vip.flags |= BT_VIP_ANSWERED;
+		make_vip(g, i, &vip);
 		err = dp_set_vip(ha->dp, &g->vips[i].ip, &vip);
 	}
 	return err;
@@ -343,7 +356,7 @@ int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say)
 static int attach_one(struct ha *ha, struct ha_iface_view *view, const struct ha_say *say)
 {
 	static const char *const text[] = { [DP_OFF] = "off", [DP_NATIVE] = "native", [DP_GENERIC] = "generic" };
-	enum conf_xdp want = conf_xdp_of(ha->conf, view->name);
+	enum conf_xdp want = hearing_xdp(ha->conf, view->name);
 	enum dp_mode mode = DP_OFF;
 	int err = 0;
 
@@ -357,6 +370,8 @@ static int attach_one(struct ha *ha, struct ha_iface_view *view, const struct ha
 	view->xdp = text[mode];
 	if (mode == DP_GENERIC && want == XDP_AUTO)
 		snprintf(view->refused, sizeof(view->refused), "%s", dp_why(ha->dp));
+	else if (want == XDP_GENERIC && conf_xdp_of(ha->conf, view->name) == XDP_AUTO)
+		snprintf(view->refused, sizeof(view->refused), "%s", HEARING_VETH);
 	log_event(mode == DP_NATIVE ? LOG_INFO : LOG_WARNING, "xdp attached", "interface=%s mode=%s", view->name, view->xdp);
 	return 0;
 }

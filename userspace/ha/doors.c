@@ -22,7 +22,7 @@ static bool known_net(const struct iface_net *nets, uint32_t n, const struct ifa
 }
 
 /* Cut off what is behind the prefix, so that the VIPs of one network name one. */
-static struct iface_net net_of(const struct conf_addr *addr)
+struct iface_net doors_net(const struct conf_addr *addr)
 {
 	struct iface_net net = { addr->ip, (uint8_t)(addr->prefix_len + (conf_is_v4(&addr->ip) ? 96 : 0)) };
 
@@ -36,7 +36,7 @@ static uint32_t make_nets(const struct conf *conf, const struct doors_pools *poo
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < conf->n_vips; i++) {
-		struct iface_net net = net_of(&conf->vips[i].addr);
+		struct iface_net net = doors_net(&conf->vips[i].addr);
 
 		if (!known_net(ret, n, &net))
 			ret[n++] = net;
@@ -220,6 +220,12 @@ static void add_new(struct doors *d, const struct iface *one)
 		d->more = true;
 }
 
+static void place_clusters(struct doors *d)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		d->door[i].clusters = hearing_groups(&d->nl, d->conf, d->door[i].ifindex, d->door[i].name);
+}
+
 bool doors_list(struct doors *d)
 {
 	struct iface found[CONF_IFACES_MAX];
@@ -227,14 +233,16 @@ bool doors_list(struct doors *d)
 	uint32_t n = 0;
 
 	if (find(&d->nl, d->nets, d->n_nets, &d->pools, found, CONF_IFACES_MAX, &n, &more))
-		return news;	/* the next look will tell */
-	d->more = more;
+		n = 0;		/* the next look will tell */
+	else
+		d->more = more;
 	for (uint32_t i = 0; i < n; i++) {
 		if (door_of(d, found[i].ifindex))
 			continue;
 		add_new(d, &found[i]);
 		news = true;
 	}
+	place_clusters(d);
 	return news;
 }
 
@@ -259,6 +267,16 @@ static bool tell_mac(struct doors *d, struct door *door)
 	return true;
 }
 
+/* A cluster's frames come to an address that is not the interface's. */
+static bool hear(struct doors *d, struct door *door)
+{
+	struct hearing was = door->hearing;
+
+	if (door->ifindex && !door->off)
+		hearing_look(&d->nl, d->conf, door->ifindex, door->clusters, &door->hearing);
+	return memcmp(&was, &door->hearing, sizeof(was));
+}
+
 bool doors_look(struct doors *d, bool deep)
 {
 	bool news = false;
@@ -270,6 +288,7 @@ bool doors_look(struct doors *d, bool deep)
 		door->gated = stands(d, door, deep);
 		news |= door->gated != was;
 		news |= deep && tell_mac(d, door);
+		news |= deep && hear(d, door);
 		if (door->gated)
 			door->err = 0;
 	}
@@ -285,7 +304,7 @@ static void note_refusal(struct door *door, enum conf_xdp want, const char *why)
 
 static void repair(struct doors *d, struct door *door, uint64_t now_ns)
 {
-	enum conf_xdp want = conf_xdp_of(d->conf, door->name);
+	enum conf_xdp want = hearing_xdp(d->conf, door->name);
 
 	door->err = dp_repair(d->dp, door->ifindex, want == XDP_GENERIC ? DP_GENERIC : DP_NATIVE, want == XDP_AUTO,
 			      &door->mode);
@@ -346,7 +365,15 @@ int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const st
 		d->door[i].mode = mode_of(ifaces[i].xdp);
 		memcpy(d->door[i].refused, ifaces[i].refused, sizeof(d->door[i].refused));
 	}
+	place_clusters(d);
 	return 0;
+}
+
+void doors_forget(struct doors *d)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->door[i].ifindex && d->door[i].clusters)
+			hearing_forget(&d->nl, d->conf, d->door[i].ifindex, d->door[i].clusters);
 }
 
 void doors_close(struct doors *d)

@@ -15,6 +15,7 @@
 
 #include "core/conf.h"
 #include "ha/ha_view.h"
+#include "ha/hearing.h"
 #include "sys/dp.h"
 #include "sys/iface.h"
 
@@ -27,6 +28,8 @@ struct door {
 	bool gated;			/* XDP and tc were seen in place */
 	enum dp_mode mode;		/* of XDP, when last attached */
 	uint8_t mac[6];			/* that the kernel's own answers about VIPs bear here */
+	uint32_t clusters;		/* bit per group: a cluster on whose network it is, */
+	struct hearing hearing;		/* and whether it takes in what comes to their addresses */
 	uint32_t first_ifindex;		/* that the rest of batond knows */
 	uint32_t repairs;		/* how often the gate was put back, */
 	uint64_t retry_ns;		/* when to try again after a failure */
@@ -43,6 +46,8 @@ struct doors_pools {
 
 #define DOORS_NETS	(CONF_VIPS_MAX + CONF_POOLS_MAX * CONF_SERVICES_MAX)
 
+/* What a VIP's length says of its network. */
+struct iface_net doors_net(const struct conf_addr *addr);
 void doors_of_pools(const struct conf *conf, struct doors_pools *ret);
 
 struct doors {
@@ -64,6 +69,8 @@ int doors_find(const struct conf *conf, struct iface *ret, uint32_t max, uint32_
 int doors_open(struct doors *d, const struct conf *conf, struct dp *dp, const struct ha_iface_view *ifaces, uint32_t n,
 	       uint32_t n_named);
 void doors_close(struct doors *d);
+/* For good: the doors need hear no cluster any more. */
+void doors_forget(struct doors *d);
 
 /* Other pools than those of doors_open(). */
 void doors_take_pools(struct doors *d, const struct doors_pools *pools);

@@ -106,7 +106,7 @@ void fence_close(struct fence *f, bool remove)
 		return;
 	fence_stop(f);
 	fence_tables_close(f, remove);
-	fence_doors_close(f);
+	fence_doors_close(f, remove);
 	free(f);
 }
 

@@ -45,7 +45,7 @@ const char *fence_why(void);
 
 /* Ends the threads: from then on nobody puts back what is taken down. */
 void fence_stop(struct fence *f);
-/* @remove: the tables too. */
+/* @remove: the tables too, and what the doors were told of clusters. */
 void fence_close(struct fence *f, bool remove);
 
 /* A word has changed: see to its elements now. */

@@ -149,8 +149,10 @@ int fence_doors_start(struct fence *f)
 	return err;
 }
 
-void fence_doors_close(struct fence *f)
+void fence_doors_close(struct fence *f, bool remove)
 {
+	if (remove)
+		doors_forget(&f->doors.doors);
 	doors_close(&f->doors.doors);
 	if (f->doors.rtnl.sock)
 		nl_close(&f->doors.rtnl);

@@ -80,6 +80,6 @@ void fence_tables_close(struct fence *f, bool remove);
 
 int fence_doors_open(struct fence *f, const struct ha_iface_view *ifaces, uint32_t n_ifaces, uint32_t n_named);
 int fence_doors_start(struct fence *f);
-void fence_doors_close(struct fence *f);
+void fence_doors_close(struct fence *f, bool remove);
 
 #endif

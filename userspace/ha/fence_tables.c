@@ -20,6 +20,7 @@
 
 #define PRIORITY	25	/* below the placer's */
 #define GRACE_NS	NS_PER_S
+#define WATCHED_NS	(600 * NS_PER_S)
 #define LOOK_NS		(250 * NS_PER_MS)	/* between two questions whether others changed the ruleset */
 
 /* ---- how long may they live ----------------------------------------------------------------------- */
@@ -38,6 +39,8 @@ static struct fence_life wanted(const struct fence *f, uint32_t i, uint64_t now_
 		break;
 	case BT_ARMED:
 		life.ready_ns = lease + GRACE_NS;
+		if (f->conf->groups[i].mode == MODE_CLUSTER)	/* the watchdog may open it long after we were stopped */
+			life.ready_ns = now_ns + WATCHED_NS;
 		break;
 	case BT_RELAY:
 	case BT_SHUT:

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/arp_msg.h"
+#include "core/cluster_mac.h"
 #include "core/word.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -89,17 +90,26 @@ static const struct bt_path_st *way_of(const struct ha *ha, uint32_t ifindex)
 	return NULL;
 }
 
-static void tell(struct ha *ha, const struct bt_neigh_key *who, const struct bt_neigh *what)
+/* Where the VIP is: with the peer, or where both hosts hear it. */
+static void place_of(const struct group *g, const struct bt_path_st *way, const struct in6_addr *vip, uint8_t ret[6])
+{
+	memcpy(ret, way->peer_mac, 6);
+	if (g->conf->mode == MODE_CLUSTER)
+		cluster_mac(g->conf->cluster_mac, vip, ret);
+}
+
+static void tell(struct ha *ha, const struct group *g, const struct bt_neigh_key *who, const struct bt_neigh *what)
 {
 	const struct bt_path_st *way = way_of(ha, what->ifindex);
-	uint8_t frame[ARP_MSG_MAX];
+	uint8_t frame[ARP_MSG_MAX], place[6];
 	struct in6_addr vip;
 	struct iovec iov = { .iov_base = frame };
 
 	if (!way)
 		return;
 	memcpy(&vip, what->vip, sizeof(vip));
-	iov.iov_len = arp_msg_tell(frame, way->my_mac, who->mac, way->peer_mac, &vip);
+	place_of(g, way, &vip, place);
+	iov.iov_len = arp_msg_tell(frame, way->my_mac, who->mac, place, &vip);
 	if (raw_send_past_the_gate(what->ifindex, &iov, 1) == 1)
 		ha->neighbours->budget--;
 }
@@ -126,7 +136,7 @@ static void on_row(void *arg, const struct bt_neigh_key *who, const struct bt_ne
 	/* Who sent in the very moment of the move has mostly heard the announcement since. */
 	if (n->tell && n->budget && what->last_ns > n->told_ns && peer_holds(ha, g) &&
 	    what->last_ns > chronicle_moving_away(ha, g) + SETTLE_NS)
-		tell(ha, who, what);
+		tell(ha, g, who, what);
 }
 
 /* All rate is the groups' together: neighbours are the network's, whoever tells them. */

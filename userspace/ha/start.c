@@ -68,6 +68,8 @@ static int make_groups(struct ha *ha, const struct ha_say *say)
 			break;
 		err = announce_open(&g->announce, g->vips, g->conf->n_vips, g->conf->routers, g->conf->n_routers,
 				    g->conf->announce_rate);
+		if (!err && g->conf->mode == MODE_CLUSTER)
+			announce_cluster(g->announce, &g->conf->cluster_mac);
 		if (!err)
 			err = vip_ask_open(&g->vip_ask, g->vips, g->conf->n_vips);
 		if (err)
