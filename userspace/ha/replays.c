@@ -170,8 +170,8 @@ void replays_opened(struct ha *ha, struct group *g, uint64_t opened_ns)
 	struct replay_order order = { .slot = g->slot, .opened_ns = opened_ns, .pulse_ns = facts_heard_ns(ha),
 				      .interval_ns = ha->conf->pulse_interval_ns };
 
-	if (!ha->replayer || !replays_wants(g->conf))
-		return;
+	if (!ha->replayer || !replays_wants(g->conf) || !order.pulse_ns)
+		return;		/* whoever was never heard has left nothing */
 	if (order.pulse_ns > opened_ns)
 		order.pulse_ns = opened_ns;
 	order.window_ns = window_ns(ha, g, order.pulse_ns, opened_ns);
