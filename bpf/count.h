@@ -134,7 +134,8 @@ static __always_inline void live_count(const struct frame *f, const struct bt_vi
 		if (dir == BT_IN)
 			seen_request(vip->group, kind, udp, now);
 	} else if (class <= SIP_CLASS_6 - SIP_CLASS_1) {
-		live->response[class]++;
+		barrier_var(class);
+		live->response[class & 7]++;	/* it is below 6; 6.1 has forgotten that where it was kept on the stack */
 		live->response_ns = now;
 		if (dir == BT_OUT)
 			seen_response(vip->group, class, udp, now);

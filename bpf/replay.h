@@ -44,9 +44,11 @@ __noinline int replay_write(struct xdp_md *ctx, __u64 now, __u32 group, __u32 ki
 	number = __sync_fetch_and_add(&at->next, 1);
 	slot = number % own->slots;
 	e = bpf_map_lookup_elem(&st_replay, &slot);
+	len--;			/* of a comparison with 0 6.1 learns nothing */
 	barrier_var(len);	/* one register: what is checked is what is used */
-	if (!e || !len || len > BT_REPLAY_FRAME)
+	if (!e || len >= BT_REPLAY_FRAME)
 		return 0;
+	len++;
 	replay_overwrites(e, own, at, now);
 	__sync_lock_test_and_set(&e->seq, 0);
 	e->at_ns = now;
