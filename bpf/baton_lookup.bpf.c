@@ -101,10 +101,20 @@ static __always_inline bool give(struct bpf_sk_lookup *ctx, __u32 row, __u32 ser
 	return false;
 }
 
+/* How many that server has there. */
+static __always_inline __u32 sockets_of(const struct bt_local_row *filled, __u32 server)
+{
+	__u32 i = server - 1;
+
+	barrier_var(i);		/* what is compared is the index itself: 6.1 knows no bound of a copy */
+	return i < BT_SERVERS ? filled->n[i] : 0;
+}
+
 static __always_inline void note_given(struct bt_local_seen *seen, __u32 server, __u64 now)
 {
 	__u32 i = server - 1;
 
+	barrier_var(i);
 	if (i >= BT_SERVERS)
 		return;
 	seen->given_ns[i] = now;
@@ -133,12 +143,12 @@ static __always_inline int choose(struct bpf_sk_lookup *ctx, const struct bt_loc
 	if (active != 1 && active != 2)
 		return SK_PASS;		/* batond has not looked yet */
 	other = 3 - active;
-	if (give(ctx, row, active, filled->n[active - 1])) {
+	if (give(ctx, row, active, sockets_of(filled, active))) {
 		note_given(seen, active, now);
 		count_exit(&st_local_count, BT_L_ACTIVE, 0);
 		return SK_PASS;
 	}
-	if (filled->n[active - 1] && give(ctx, row, other, filled->n[other - 1])) {
+	if (sockets_of(filled, active) && give(ctx, row, other, sockets_of(filled, other))) {
 		note_fall(seen, active, now);
 		note_given(seen, other, now);
 		count_exit(&st_local_count, BT_L_OTHER, 0);
