@@ -8,6 +8,8 @@
  * S3     No gate serves longer than a lease after its controller's main loop last began a turn; none that was stopped
  *        lives again before the peer was heard; an armed one lives by the peer's answers alone.
  * S4     When quiet: one host serves; there role, address and gate agree, and on the other one, too.
+ * S5     The address that both hosts of a cluster hear is nobody's source, or a switch would learn where it lives; and no stack
+ *        sees it.
  * S6     The word changes as include/word_table.h has it, by those who may; numbers grow; a number that was
  *        let go is never open again. A timer's callback opens, and does nothing else.
  *        Own numbers are on disk before they are used.
@@ -400,6 +402,19 @@ void check_accept(struct host *h)
 	if (h->kernel.attached && !host_serves(h))
 		violated("S3", "host %s lets a frame in, %s, and its lease ended %llu us ago", h->name, word_text(host_word(h)),
 			 (unsigned long long)(host_now(h) - host_lease(h)) / 1000);
+}
+
+void check_address(struct host *h, uint32_t net, const struct frame *f, bool out)
+{
+	const uint8_t *cluster = host_cluster_mac(h);
+	uint8_t own[6];
+
+	host_mac(h, net, own);
+	if (cluster && out && !memcmp(f->data + 6, cluster, 6))
+		violated("S5", "host %s sends a frame whose source is the address that both hosts hear", h->name);
+	if (cluster && !out && memcmp(f->data, own, 6))
+		violated("S5", "host %s: its stack got a frame of the VIP to %02x:%02x:%02x:%02x:%02x:%02x", h->name, f->data[0],
+			 f->data[1], f->data[2], f->data[3], f->data[4], f->data[5]);
 }
 
 void check_accepts(struct host *h, uint32_t id)

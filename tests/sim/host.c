@@ -58,6 +58,14 @@ void host_mac(const struct host *h, uint32_t net, uint8_t mac[6])
 	memcpy(mac, own, 6);
 }
 
+const uint8_t *host_cluster_mac(struct host *h)
+{
+	const uint32_t ip = htonl(VIP_IP);
+	const struct bt_vip *vip = h->kernel.attached ? kernel_map_get(h, "cfg_vip4", &ip) : NULL;
+
+	return vip && vip->flags & BT_VIP_CLUSTER ? vip->mac : NULL;
+}
+
 uint32_t host_ip(uint32_t port, uint32_t net)
 {
 	return 0x0a000001u + (net << 16) + port;
@@ -187,10 +195,12 @@ struct disk_file *host_file(struct host *h, const char *name, bool make)
 
 void host_tx(struct host *h, uint32_t net, struct frame *f)
 {
-	if (!h->on || !h->link[net] || !kernel_tc(h, net + 2, f))
+	if (!h->on || !h->link[net] || !kernel_tc(h, net + 2, f)) {
 		frame_free(f);
-	else
-		net_send(net, h->port, f);
+		return;
+	}
+	check_address(h, net, f, true);
+	net_send(net, h->port, f);
 }
 
 /* ---- the stack -------------------------------------------------------------------------------- */
@@ -296,18 +306,27 @@ static void stack_in(struct host *h, uint32_t net, struct frame *f)
 	}
 	if (eth->h_proto == htons(ETH_P_IP) && f->len >= 34 && ntohl(ip->daddr) == VIP_IP) {
 		memcpy(&id, f->data + 14 + 20 + 8 + 60, 4);
+		check_address(h, net, f, false);
 		client_accepted(h, id);
 		request_in(h, f);
 	}
 	frame_free(f);
 }
 
-static bool for_me(const struct host *h, uint32_t net, const struct frame *f)
+/* What batond told the NIC to take, it takes. */
+static bool for_me(struct host *h, uint32_t net, const struct frame *f)
 {
+	const uint8_t *cluster = net == 0 ? host_cluster_mac(h) : NULL;
 	uint8_t mac[6];
 
 	host_mac(h, net, mac);
-	return (f->data[0] & 1) || !memcmp(f->data, mac, 6) || (in_cluster && f->data[0] == 0x02 && f->data[1] == 0xbf);
+	return (f->data[0] & 1) || !memcmp(f->data, mac, 6) || (cluster && !memcmp(f->data, cluster, 6));
+}
+
+static void host_reflect(struct host *h, uint32_t net, struct frame *f)
+{
+	check_address(h, net, f, true);
+	net_send(net, h->port, f);
 }
 
 void host_rx(struct host *h, uint32_t net, struct frame *f)
@@ -331,7 +350,7 @@ void host_rx(struct host *h, uint32_t net, struct frame *f)
 	if (verdict == XDP_PASS)
 		stack_in(h, net, f);
 	else if (verdict == XDP_TX)
-		net_send(net, h->port, f);
+		host_reflect(h, net, f);
 	else
 		frame_free(f);
 }

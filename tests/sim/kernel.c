@@ -186,6 +186,11 @@ void *kernel_map(struct host *h, const char *name)
 	return i ? h->kernel.map[i] : NULL;
 }
 
+const void *kernel_map_get(struct host *h, const char *name, const void *key)
+{
+	return lookup(h, find(name), key);
+}
+
 int kernel_map_set(struct host *h, const char *name, const void *key, const void *value)
 {
 	return update(h, find(name), key, value);

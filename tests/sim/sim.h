@@ -154,6 +154,7 @@ struct kernel {
 
 void kernel_boot(struct host *h);
 void *kernel_map(struct host *h, const char *name);	/* values of an array; NULL: no such map */
+const void *kernel_map_get(struct host *h, const char *name, const void *key);	/* NULL: no such entry */
 int kernel_map_set(struct host *h, const char *name, const void *key, const void *value);
 int kernel_map_del(struct host *h, const char *name, const void *key);
 uint32_t kernel_xdp(struct host *h, uint32_t ifindex, struct frame *f);	/* XDP_*; may change the frame */
@@ -225,6 +226,7 @@ uint64_t host_word(struct host *h);
 uint64_t host_lease(struct host *h);
 bool host_serves(struct host *h);		/* its gate is open and leased, and its kernel runs */
 void host_mac(const struct host *h, uint32_t net, uint8_t mac[6]);
+const uint8_t *host_cluster_mac(struct host *h);	/* the address by which it hears a cluster's VIP; NULL: none */
 uint32_t host_ip(uint32_t port, uint32_t net);
 uint64_t host_wake_latency(struct host *h, bool realtime);
 struct disk_file *host_file(struct host *h, const char *name, bool make);
@@ -312,6 +314,7 @@ void check_quiet(void);			/* long after the last fault */
 void check_end(void);
 void check_boot(struct host *h, bool disk_lost);
 void check_accept(struct host *h);	/* its gate has just let a frame in */
+void check_address(struct host *h, uint32_t net, const struct frame *f, bool out);	/* of a frame that its stack gets, or sends */
 void check_accepts(struct host *h, uint32_t id);
 extern uint32_t moves;
 
