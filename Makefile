@@ -97,7 +97,7 @@ include tests/sim/sim.mk
 deps:	## install what is missing (Debian 12, as root)
 	@tools/deps.sh
 check: $(UNIT) check-headers $O/sim/sim $(MAN)	## unit tests and headers alone; no root, seconds
-	@set -e; for t in $(UNIT); do $$t; done; $O/sim/sim -q -r tests/sim/regressions 1-40
+	@set -e; for t in $(UNIT); do $$t; done; $O/sim/sim -q -r tests/sim/regressions 1-40; $O/sim/sim -q -c 1-15
 check-headers:
 	@for h in $(HEADERS); do \
 	  $(CC) $(CFLAGS) -fsyntax-only -x c $$h || { echo "$$h does not compile alone"; exit 1; }; done

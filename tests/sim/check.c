@@ -138,6 +138,9 @@ static void note_open(struct host *h, uint64_t to, enum word_cause cause)
 	st[i].alone = cause == WORD_OPEN_ALONE || cause == WORD_FOUND_DEAD;
 	if (cause == WORD_FOUND_DEAD)
 		st[i].watch_at = host_now(h);
+	if (cause == WORD_FOUND_DEAD && host_lease(h) < host_now(h) + h->conf.lease_ns)
+		violated("L3", "host %s: its watchdog opens the gate, and gives a lease of %lld us", h->name,
+			 ((long long)host_lease(h) - (long long)host_now(h)) / 1000);
 	st[i].excused = st[i].alone && sim_now - st[i].deaf_at < DETECT_NS;
 	st[i].opened_at = sim_now;
 	if (st[i].alone)

@@ -37,6 +37,7 @@ const struct profile profiles[] = {
 	{ "network", "cuts in both and one direction, loss, delay, flapping, carriers", 4, P_NO_LIMIT },
 	{ "host", "freezes, reboots, lost disks", 4, P_NO_LIMIT },
 	{ "chaos", "everything at once", 6, P_NO_LIMIT },
+	{ "flip", "a host dies while the other's controller stands still", 0, P_NO_LIMIT },
 	{ "witness", "arbiter etcd, and everything but clocks that stand: two holders never", 0, P_NO_LIMIT | P_WITNESS },
 };
 uint32_t n_profiles = sizeof(profiles) / sizeof(profiles[0]);
@@ -473,6 +474,21 @@ static void late_timers(uint64_t from, uint64_t to)
 	moves_allowed = due;
 }
 
+/* Mostly the one that holds the role. */
+static void flip(uint64_t from, uint64_t to)
+{
+	uint32_t dies = rng_one_in(&plan, 4);
+	struct fault *stop = &fault[n_faults], *death;
+
+	add(F_STOP, from, to);
+	stop->h = !dies;
+	stop->for_ns = some_ms(700, 1500);
+	faults_end = stop->at + 2 * stop->for_ns;
+	death = &fault[n_faults];
+	add(F_REBOOT, stop->at, stop->at + 100 * NS_PER_MS);
+	death->h = dies;
+}
+
 #define SOME_OF(kinds, most) some_of(kinds, sizeof(kinds) / sizeof(kinds[0]), most, from, to)
 
 void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
@@ -504,6 +520,8 @@ void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 		SOME_OF(hosts, 3);
 	else if (!strcmp(p->name, "witness"))
 		SOME_OF(witness, 14);
+	else if (!strcmp(p->name, "flip"))
+		flip(from, to);
 	else if (!strcmp(p->name, "chaos"))
 		for (uint32_t i = 0, n = (uint32_t)rng_between(&plan, 2, 14); i < n; i++)
 			add((enum kind)rng_below(&plan, F__N), 300 * NS_PER_MS, to);

@@ -29,6 +29,10 @@ $O/sim/sim: $(SIM_OBJ) $O/sim/ha.o $O/sim/core.o
 check-sim: $O/sim/sim	## two hosts on a virtual clock, SIM_SEEDS=1-2000 seeds of faults; no root, a minute
 	@tests/sim/run $O/sim/sim tests/sim/regressions $(SIM_SEEDS)
 	@$O/sim/sim -q -p witness 1-400
+	@$O/sim/sim -q -c 1-400
+	@$O/sim/sim -q -c -p flip 1-200
+	@$O/sim/sim -q -c -p planned 1-100
+	@$O/sim/sim -q -c -p witness 1-50
 sim: $O/sim/sim	## the same, SEEDS=FROM-TO
 	@tests/sim/run $O/sim/sim tests/sim/regressions $(SEEDS)
 .PHONY: check-sim sim
