@@ -7,6 +7,7 @@ new text, tests that should catch it, quickest first:
   unit:word     tests/unit/test_word             bpf:relay   tests/bpf/test_relay
   sys:fence     tests/sys/test_fence             sim:300     the simulation's regressions and seeds 1-300
   model:small   tests/model/run small            net:word    tests/net, -k word
+  cluster:200   the simulation, -c 1-200          cluster:flip  the same, 60 seeds of one profile
 """
 
 MUTANTS = []
@@ -340,3 +341,45 @@ plant("refused-is-a-dialog", "a flood of what our server refuses evicts known di
       "	if (c->out && call_affirms(m))", "	if (c->out)", "bpf:calls")
 plant("drain-of-one-side", "the old holder goes on when the new one has stopped sending back", "userspace/core/drain.c",
       "	if (!f->yours)\n		return go(DRAIN_OFF, \"ended-by-peer\");\n	if (f->empty)", "	if (f->empty)", "unit:drain")
+
+# ---- cluster mode: the watchdog, and frames that both hosts hear ----------------------------------------
+
+WATCH = "bpf/watch.h"
+
+plant("watch-takes-late-looks", "a host that stood still finds the peer dead by what it did not hear", WATCH,
+      "	timer->late++;\n	timer->fair_ns = now;\n", "	timer->late++;\n", "bpf:watch")
+plant("watch-believes-nobody-asks", "two hosts whose controllers stand still are silent, and both live", WATCH,
+      "	w.asks = watch_is_young(READ_ONCE(own->asked_ns), 2 * interval_ns, now);", "	w.asks = true;", "bpf:watch", "cluster:400")
+plant("watch-by-one-path", "H12: silent on one path, alive on the other", WATCH,
+      "		at = watch_later(at, watch_path(w, own, &pair->path[i], i));",
+      "		at = i ? at : watch_path(w, own, &pair->path[i], i);", "bpf:watch", "cluster:150")
+plant("watch-forgets-forgers", "a forger's noise is taken for silence", WATCH,
+      "	if (w->unauth_ns)\n", "	if (0)\n", "bpf:watch")
+plant("watch-opens-the-ill", "a host whose server is down opens by itself", WATCH,
+      "	return g->flags & BT_GROUP_WATCH &&\n	       (g->health & (PULSE_F_RUNNING | PULSE_F_FENCED | PULSE_F_STOPPING)) == PULSE_F_RUNNING;",
+      "	return g->flags & BT_GROUP_WATCH;", "bpf:watch")
+plant("watch-gives-no-lease", "the gate opens and lets nothing in", WATCH,
+      "	if (before < now + lease_ns)\n", "	if (0)\n", "bpf:watch", "cluster:flip")
+plant("watch-is-deaf", "H11: opens although no router answers", WATCH,
+      "	if (READ_ONCE(own->flags) & BT_WATCH_ROUTER &&", "	if (0 &&", "bpf:watch")
+plant("watch-never-opens", "a host's death waits for the other's controller", WATCH,
+      "	if (now >= at)\n", "	if (0)\n", "bpf:watch", "cluster:flip")
+plant("watch-of-any-generation", "a timer of an earlier batond judges on", WATCH,
+      "	if (!timer->generation || READ_ONCE(own->generation) != timer->generation || !interval_ns)",
+      "	if (!timer->generation || !interval_ns)", "bpf:watch")
+plant("watch-beside-a-lock", "the watchdog opens beside a lock", "userspace/ha/watch.c",
+      "	return g->mode == MODE_CLUSTER && (conf->arbiter == ARBITER_NONE || conf->arbiter == ARBITER_ROUTER);",
+      "	return conf && g->mode == MODE_CLUSTER;", "cluster:witness")
+plant("found-dead-keeps-number", "the watchdog opens at the peer's own number", TABLE,
+      "X(ARMED, PEERS,	  FOUND_DEAD,	   OPEN,  NEXT)", "X(ARMED, PEERS,	  FOUND_DEAD,	   OPEN,  SAME)",
+      "model:small", "unit:word")
+plant("twins-both-let-in", "H29: a frame around a move is answered twice", "bpf/cluster.h",
+      "	if (taken && twin_is_possible(vip->group, now) && twin_is_second(ctx, h, now))", "	if (0)",
+      "bpf:cluster", "cluster:planned")
+plant("cluster-relays-for-ever", "H29: the old holder doubles every frame", "bpf/relay.h",
+      "	if (BT_WORD_MODE(m->word) == BT_RELAY && m->peer_mac && !peer_takes_in(m))",
+      "	if (BT_WORD_MODE(m->word) == BT_RELAY && m->peer_mac)", "bpf:cluster", "cluster:planned")
+plant("cluster-stops-relaying-at-once", "H29: what waited at the old holder is lost", "bpf/relay.h",
+      "	return (__s64)(m->now - since) >= (__s64)BT_TWIN_NS;", "	return (void)since, true;", "bpf:cluster")
+plant("cluster-address-kept", "the stack sees the address that both hosts hear: TCP drops it", "bpf/cluster.h",
+      "	__builtin_memcpy(eth->h_dest, door->mac, ETH_ALEN);\n", "", "bpf:cluster")
