@@ -57,7 +57,10 @@ static __always_inline bool watch_is_young(__u64 at, __u64 age, __u64 now)
 	return at && now < at + age;
 }
 
-/* When its silence is long enough. */
+/*
+ * When its silence is long enough. Half an interval more than it must be: whoever counts probes, as the controller does, begins with the
+ * next one that leaves; a receiver that stood still just so long is not taken for a dead peer sooner than there.
+ */
 static __always_inline __u64 watch_path(struct watch *w, const struct bt_watch_own *own, const struct bt_path_st *st, __u64 i)
 {
 	__u64 heard = READ_ONCE(st->heard_ns), detect = READ_ONCE(own->detect_ns[i]);
@@ -65,10 +68,11 @@ static __always_inline __u64 watch_path(struct watch *w, const struct bt_watch_o
 
 	w->newest = watch_later(w->newest, heard);
 	w->unauth_ns = watch_later(w->unauth_ns, READ_ONCE(st->unauth_ns));
+	if (votes && !detect)
+		return WATCH_NEVER;
+	detect += READ_ONCE(own->interval_ns) / 2;
 	if (!votes)
 		return heard ? heard + detect : 0;
-	if (!detect)
-		return WATCH_NEVER;
 	heard = watch_later(heard, w->fair_ns);
 	return detect + (w->asks ? watch_later(heard, READ_ONCE(own->asking_ns)) : heard);
 }

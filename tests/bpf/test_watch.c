@@ -26,6 +26,7 @@
 #define PATIENCE	(275 * MS)
 #define ARMED		BT_WORD(7, 2, BT_ARMED)
 #define OPENED		BT_WORD(8, 1, BT_OPEN)
+#define GRACE		(3 * MS / 2)	/* half an interval comes on top of what silence must be */
 #define ASKS_NOT	(NOW - 20 * MS)	/* the newest probe left then: nobody asks any more */
 
 static struct bpf_object *obj;
@@ -66,7 +67,8 @@ static void make_group(struct state *s, uint32_t i)
 static struct state dead(void)
 {
 	struct state s = {
-		.own = { .generation = 5, .interval_ns = 3 * MS, .detect_ns = { 30 * MS, 30 * MS, 40 * MS }, .lease_ns = LEASE,
+		.own = { .generation = 5, .interval_ns = 3 * MS, .detect_ns = { 30 * MS - GRACE, 30 * MS - GRACE, 40 * MS - GRACE },
+			 .lease_ns = LEASE,
 			 .asking_ns = NOW - RIG_SEC, .asked_ns = NOW - MS, .patience_ns = PATIENCE, .votes = 7 },
 		.timer = { .generation = 5, .due_ns = NOW, .fair_ns = NOW - RIG_SEC },
 		.pair = { .nonce = RIG_NONCE, .path = { { .heard_ns = NOW - 30 * MS }, { .heard_ns = NOW - 31 * MS },
