@@ -12,7 +12,7 @@
  * byte for byte, within these milliseconds loses its second: so may any network, and nothing repeats itself that fast.
  * Time:    boot clock, passed in.
  * Cost:    one look-up; behind an opening a hash of up to TWIN_BYTES, 0.3 ns a byte.
- * Source:  protocol notes H29; kernel-notes/cluster-mac.md.
+ * Source:  protocol notes H29; kernel-notes/hear-another-address.md.
  */
 #ifndef CLUSTER_H
 #define CLUSTER_H

@@ -128,7 +128,8 @@ static const struct row {
 	{ SEC_POOL, "drain-deadline", "0", "0 or 1s .. 86400s", "at once", { "500ms", "86401s", "60", "" },
 	  SYS("steer", "a_deadline_ends_it") },
 
-	{ SEC_GROUP, "cluster-mac", "unicast", "unicast, multicast, igmp", "restart", { "broadcast", "Unicast", "" }, LATER },
+	{ SEC_GROUP, "cluster-mac", "unicast", "unicast, multicast, igmp", "restart", { "broadcast", "Unicast", "" },
+	  NET("cluster", "test_the_three_forms_serve_and_move") },
 	{ SEC_GROUP, "vip-placement", "netlink", "netlink, resident", "restart", { "lo", "" },
 	  NET("resident", "test_only_the_open_gate_says_who_has_it") },
 	{ SEC_GROUP, "replay", "yes", "yes, no", "at once", { "true", "" },

@@ -183,7 +183,7 @@ static const struct opt table[] = {
 
 	{ GROUP("mode", AT_RESTART, OPT_ENUM, mode), .words = modes, .def = "takeover",
 	  .help = "how the VIPs move" },
-	{ GROUP("cluster-mac", AT_RESTART, OPT_ENUM, cluster_mac), .words = cluster_macs, .def = "unicast", IDLE,
+	{ GROUP("cluster-mac", AT_RESTART, OPT_ENUM, cluster_mac), .words = cluster_macs, .def = "unicast",
 	  .help = "mode cluster: kind of the Ethernet address that both hosts hear" },
 	{ GROUP("vip-placement", AT_RESTART, OPT_ENUM, placement), .words = placements, .def = "netlink",
 	  .help = "addresses come and go with the role, or live on both hosts and only the open gate answers for them" },

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""mode = cluster: both hosts hear every frame, one takes it. The workflows of takeover mode for each form of the address, with
+UDP and TCP over IPv4 and IPv6 at once.
+"""
+
+import ipaddress
+import sys
+
+import pytest
+
+import traffic
+from controller import Pair
+from lab import HOSTS, PORT, ROOT, VIP, VIP6, wait_until
+
+BOTH = (VIP, VIP6)
+
+
+def fnv(ip):
+    h = 2166136261
+    for byte in ip.packed:
+        h = (h ^ byte) * 16777619 & 0xffffffff
+    return h
+
+
+def shared_mac(form, text):
+    """As the guide has it for IPv4, and the manual for IPv6; written down here once more."""
+    ip = ipaddress.ip_address(text)
+    number = int(ip) if ip.version == 4 else fnv(ip)
+    if form == "igmp":
+        mac = 0x01005e7f0000 | number & 0xffff if ip.version == 4 else 0x333300000000 | number | 1 << 31
+    else:
+        mac = (0x02bf if form == "unicast" else 0x03bf) << 32 | number
+    return ":".join(f"{mac >> shift & 255:02x}" for shift in range(40, -8, -8))
+
+
+def who_has(lab, address):
+    own = lab.c.ip6 if ":" in address else lab.c.ip4
+    return lab.c.run(sys.executable, f"{ROOT}/tools/lab/who_has.py", "eth0", own, address).stdout.split()
+
+
+def settings_of(form, **more):
+    return {"group sip": {"mode": "cluster", "cluster-mac": form, "sip-address": [f"{VIP}/24", f"{VIP6}/64"], **more}}
+
+
+def learnt(lab, mac):
+    """Has the switch learnt where that address is? A frame that bore it as its source would have told."""
+    return mac in lab.switch.run("bridge", "fdb", "show", "br", "br0").stdout
+
+
+class Tcp:
+    """A client that asks over TCP, again and again, each time by a new connection."""
+
+    CODE = """
+import socket, sys, time
+asks = ("OPTIONS sip:x SIP/2.0\\r\\nVia: SIP/2.0/TCP c;branch=z9hG4bK1\\r\\nCall-ID: t\\r\\nCSeq: 1 OPTIONS\\r\\nFrom: <sip:c>;tag=1\\r\\n"
+        "To: <sip:x>\\r\\nContent-Length: 0\\r\\n\\r\\n").encode()
+while True:
+    try:
+        with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=0.5) as c:
+            c.settimeout(0.5)
+            c.sendall(asks)
+            print(c.recv(100).decode().split()[0], flush=True)
+    except OSError as e:
+        print("-", e.__class__.__name__, flush=True)
+    time.sleep(0.02)
+"""
+    SERVER = """
+import socket, sys, threading
+def serve(c):
+    try:
+        while c.recv(1000):
+            c.sendall(sys.argv[1].encode() + b" ")
+    except OSError:
+        pass
+server = socket.create_server(("::", int(sys.argv[2])), family=socket.AF_INET6, dualstack_ipv6=True)
+while True:
+    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+"""
+
+    def __init__(self, lab, address, number):
+        self.process = lab.c.start(f"tcp{number}", sys.executable, "-c", self.CODE, address, str(PORT))
+
+    def answered_by(self):
+        lines = self.process.text().splitlines()
+        return lines[-1].split()[0] if lines else ""
+
+
+class Clients:
+    """All four: UDP and TCP, over IPv4 and IPv6."""
+
+    def __init__(self, lab, probe):
+        self.lab = lab
+        self.udp = [probe(address, rate=200) for address in BOTH]
+        self.tcp = [Tcp(lab, address, i) for i, address in enumerate(BOTH)]
+
+    def all_answered_by(self, tag):
+        def now():
+            return [p.answered_by() for p in self.udp + self.tcp]
+        wait_until(lambda: now() == [tag] * 4, 15, f"all, UDP and TCP over IPv4 and IPv6, to be answered by {tag}")
+
+
+def start(lab, form, **more):
+    lab.tcp_servers = {host: lab.nodes[host].start("tcp-server", sys.executable, "-c", Tcp.SERVER, host, str(PORT)) for host in HOSTS}
+    for host in HOSTS:
+        traffic.answerer(lab, host, BOTH)
+    pair = Pair(lab, settings_of(form, **more)).start()
+    pair.make_primary("a")
+    return pair
+
+
+def nothing_twice_and_one_each(result, *holders):
+    """A hand-over: no request was lost, none was answered twice."""
+    assert result["lost"] == 0 and result["answered_twice"] == 0, result
+    assert result["holders"] == list(holders), result
+
+
+@pytest.mark.parametrize("form", ["unicast", "multicast", "igmp"])
+def test_the_three_forms_serve_and_move(lab, probe, form):
+    """cluster-mac: who answers for the VIP with which address; manual switchover there and back, death of the host, and its return."""
+    pair = start(lab, form)
+    clients = Clients(lab, probe)
+    clients.all_answered_by("a")
+    macs = [shared_mac(form, address) for address in BOTH]
+    assert [who_has(lab, address) for address in BOTH] == [[mac] for mac in macs], "the address that is answered"
+    for host, other in (("a", "b"), ("b", "a")):
+        assert pair[host].cli("switchover").returncode == 0
+        clients.all_answered_by(other)
+        wait_until(lambda: pair.settled() == other, 10, f"{other} and its backup")
+    for udp in clients.udp:
+        nothing_twice_and_one_each(udp.stop(), "a", "b", "a")
+    clients.udp = [probe(address, rate=200) for address in BOTH]
+    clients.all_answered_by("a")
+    lab.death("a")
+    clients.all_answered_by("b")
+    lab.revive("a")
+    wait_until(lambda: pair.settled() == "b", 20, f"one holder: {[pair[h].group() for h in HOSTS]}")
+    clients.all_answered_by("b")
+    assert not [mac for mac in macs if learnt(lab, mac)], "the switch has learnt where the shared address is"
