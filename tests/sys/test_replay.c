@@ -74,17 +74,16 @@ static void fill(void)
 
 static int set_up(void **state)
 {
-	enum dp_mode mode;
+	enum dp_mode mode = *state ? *(enum dp_mode *)*state : DP_NATIVE;
 	bool found;
 
-	(void)state;
 	shell("ip link set lo up; ip link add own address 02:00:00:00:00:11 type veth peer name wire && ip addr add 10.77.0.1/24 dev own && ip addr add " VIP "/32 dev lo && "
 	      "ip link set own up && ip link set wire up && sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.own.rp_filter=0");
 	server = listen_at_vip();
 	dp_replay_want(SLOTS);
 	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
 	fill();
-	OK(dp_attach(dp, ifindex_of("own"), DP_NATIVE, false, &mode));
+	OK(dp_attach(dp, ifindex_of("own"), mode, false, &mode));
 	changed = eventfd(0, EFD_CLOEXEC);
 	OK(replay_open(&replayer, dp, changed));
 	return 0;
@@ -293,13 +292,25 @@ static void test_pins_keep_their_size(void **state)
 	expect(1, 1);
 }
 
+/* Where XDP stands in the stack, what is put before it passes there once. */
+static void test_behind_the_driver(void **state)
+{
+	(void)state;
+	for (int i = 1; i <= 5; i++)
+		send_request(VIP, i);
+	open_gate(clock_now_ns(), 60 * NS_PER_S, 0);
+	expect(1, 5);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
 int main(void)
 {
+	enum dp_mode generic = DP_GENERIC;
 	const struct CMUnitTest tests[] = {
 		TEST(given_in_order_and_once), TEST(after_the_last_pulse), TEST(not_too_late), TEST(a_ring_that_was_too_short),
 		TEST(pins_keep_their_size),
+		{ "test_behind_the_driver", test_behind_the_driver, set_up, tear_down, &generic },
 	};
 
 	return enter_own_world() ? 1 : cmocka_run_group_tests_name("replay", tests, NULL, NULL);

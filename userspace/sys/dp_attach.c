@@ -237,9 +237,11 @@ static int attach_both(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool 
 		err = dp_tc_attach(dp, ifindex);
 	if (err && is_new)
 		(void)detach_xdp(dp, ifindex);	/* half a data path guards nothing */
-	if (!err)
-		*ret_mode = hook.mode;
-	return err;
+	if (err)
+		return err;
+	dp_replay_door(dp, ifindex, hook.mode == DP_GENERIC);
+	*ret_mode = hook.mode;
+	return 0;
 }
 
 int dp_attach(struct dp *dp, uint32_t ifindex, enum dp_mode want, bool any, enum dp_mode *ret_mode)

@@ -103,6 +103,9 @@ struct dp_prog_make {
 	const char *pin, *next;		/* pinned as; while it is being put in place of another */
 };
 
+/* How XDP is attached there now. */
+void dp_replay_door(struct dp *dp, uint32_t ifindex, bool generic);
+
 extern const struct dp_prog_make dp_prog_makes[DP_PROG__N];
 
 /* The pin of a new entry's program array, until it takes the place of the old one. */
@@ -129,6 +132,8 @@ struct dp {
 	struct dp_view word, lease, linger, drain, watch, rules, heard, seen, steer, pools, pools_seen;
 	struct dp_view replay, replay_at;
 	uint32_t replay_slots;
+	atomic_uint generic[BT_DOORS_MAX];	/* interfaces whose frames meet XDP in the stack; 0: none */
+	int pass;			/* program that lets every frame by; 0: not loaded yet */
 	struct bt_due *due;		/* one of every CPU: whoever replays reads them there */
 	int n_cpus;
 	void *per_cpu;		/* room for one value of every CPU */
