@@ -133,7 +133,7 @@ HEADS = ["", "runs with 0 lost", "lost", "silence ms", "minus detection", "answe
 
 
 def replayed(run):
-    return (run.get("replay") or {}).get("sent", 0)
+    return (run.get("replay") or {}).get("replayed", 0)
 
 
 def lines(done):
