@@ -130,7 +130,7 @@ test: deps	## every test
 demo: deps	## two hosts, real SIP calls, three outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance tables: keepalived, nftables DNAT and Kamailio measured in the same runs
-	@$(MAKE) --no-print-directory all $O/tests/bpf/bench_xdp $O/tests/bpf/bench_sip && tools/bench/run && tools/bench/cluster && tools/bench/steering && $O/tests/bpf/bench_xdp && $O/tests/bpf/bench_sip
+	@$(MAKE) --no-print-directory all $O/tests/bpf/bench_xdp $O/tests/bpf/bench_sip && tools/bench/run && tools/bench/cluster && tools/bench/many_vips.py && tools/bench/steering && $O/tests/bpf/bench_xdp && $O/tests/bpf/bench_sip
 install: all	## DESTDIR= PREFIX=
 	install -D -t $(DESTDIR)$(PREFIX)/sbin $O/batond
 	install -D -t $(DESTDIR)$(PREFIX)/bin $O/baton

@@ -3,6 +3,7 @@
 
 VRRPv3, multicast, nopreempt, the server watched by a script once a second (its shortest interval).
 fast: adverts every 10 ms, real-time priority, locked memory. Otherwise its defaults: 1 s.
+vips: more than one; all but the first are not in the adverts, which have room for few.
 vmac: the address comes with the Ethernet address of RFC 5798, on a macvlan, so that nobody has to learn another.
 """
 
@@ -36,6 +37,7 @@ vrrp_instance sip {{
     virtual_ipaddress {{
         {vip}/32{dev}
     }}
+    {more}
     track_script {{
         server
     }}
@@ -57,18 +59,23 @@ except OSError:
     sys.exit(1)
 """
 VMAC = "vrrp77"
-REALTIME = "vrrp_rt_priority 50\n    vrrp_no_swap"
+REALTIME = "vrrp_rt_priority 50\n    vrrp_no_swap\n    vrrp_rlimit_rttime 2000000"	# by default a thousand addresses kill it
+
+
+def excluded(vips, dev):
+    lines = "".join(f"        {vip}/32{dev}\n" for vip in vips)
+    return f"virtual_ipaddress_excluded {{\n{lines}    }}" if lines else ""
 
 
 class Keepalived:
-    def __init__(self, lab, host, fast=True, vmac=False):
+    def __init__(self, lab, host, fast=True, vmac=False, vips=(VIP,)):
         self.lab, self.host, self.node = lab, host, lab.nodes[host]
         self.process = None
         self.conf = os.path.join(self.node.dir, "keepalived.conf")
         self.script = script = os.path.join(self.node.dir, "server-listens")
         _write(script, f"#!/bin/sh\nss -Hnul 'sport = :{PORT}' | grep -q .\n", 0o700)
         _write(self.conf, CONF.format(
-            host=host, script=script, vip=VIP, priority=101 - HOSTS.index(host),
+            host=host, script=script, vip=vips[0], more=excluded(vips[1:], "" if vmac else " dev eth0"), priority=101 - HOSTS.index(host),
             realtime=REALTIME if fast else "", advert_int="0.01" if fast else "1",
             dev="" if vmac else " dev eth0", vmac=f"use_vmac {VMAC}\n    vmac_xmit_base" if vmac else ""))
 
@@ -96,9 +103,9 @@ class Keepalived:
 class KeepalivedPair:
     """The same verbs as controller.Pair, so that bench/run treats both alike."""
 
-    def __init__(self, lab, fast=True, vmac=False):
-        self.lab, self.dev = lab, VMAC if vmac else "eth0"
-        self.by_host = {h: Keepalived(lab, h, fast, vmac) for h in HOSTS}
+    def __init__(self, lab, fast=True, vmac=False, vips=(VIP,)):
+        self.lab, self.dev, self.vip = lab, VMAC if vmac else "eth0", vips[0]
+        self.by_host = {h: Keepalived(lab, h, fast, vmac, vips) for h in HOSTS}
 
     def start(self):
         for host in HOSTS:
@@ -113,7 +120,7 @@ class KeepalivedPair:
             keepalived.ask_by_options()
 
     def settled(self):
-        holders = [h for h in HOSTS if self.lab.nodes[h].holds(dev=self.dev)]
+        holders = [h for h in HOSTS if self.lab.nodes[h].holds(self.vip, dev=self.dev)]
         return holders[0] if len(holders) == 1 else None
 
     def settle(self, timeout=15):

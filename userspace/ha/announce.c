@@ -2,6 +2,8 @@
 #include "ha/announce.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,10 @@
 #include "sys/thread.h"
 
 #define TICKS_PER_S	100	/* so often, at most, a paced round wakes up */
+#define SLICE		256	/* frames of the first round in one turn */
+#define MANY		128	/* VIPs: more than so many are told of by two threads, */
+#define DEAL		32	/* so many at a time */
+#define PRIORITY	30	/* of the second: as the placer, which has not much to do then */
 #define RETRY_NS	(1 * NS_PER_MS)	/* a full queue has drained by then */
 
 /* When each round begins, after the start. A round that is late by then is left out. */
@@ -57,6 +63,15 @@ struct announce {
 	uint64_t start_ns, next_ns;
 	uint32_t round;
 	uint32_t at;		/* next frame of the round: kind * n + index of the VIP */
+
+	pthread_t helper;
+	bool helped;		/* there is one */
+	atomic_uint dealt;	/* VIPs whose first broadcast somebody sends, or has sent */
+	atomic_bool refused;	/* not all of those were taken */
+	pthread_cond_t work;	/* behind the lock: */
+	struct port told[CONF_IFACES_MAX];	/* as the helper may see them */
+	uint32_t starts;
+	bool quit;
 };
 
 /*
@@ -68,12 +83,17 @@ static uint32_t frames_per_round(const struct announce *a)
 	return a->n * (a->n_routers + 2);
 }
 
+static struct port *port_among(struct port *ports, uint32_t n, uint32_t ifindex)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (ports[i].ifindex == ifindex)
+			return &ports[i];
+	return NULL;
+}
+
 static struct port *port_of(struct announce *a, uint32_t ifindex)
 {
-	for (uint32_t i = 0; i < a->n_ports; i++)
-		if (a->ports[i].ifindex == ifindex)
-			return &a->ports[i];
-	return NULL;
+	return port_among(a->ports, a->n_ports, ifindex);
 }
 
 static struct in_addr v4_of(const struct in6_addr *ip)
@@ -211,13 +231,13 @@ static uint64_t next_round(struct announce *a, uint64_t now_ns)
 	return a->start_ns + round_at_ns[a->round];
 }
 
-/* Frames of one tick. The first round is as fast as the interface takes it. */
+/* Frames of one turn. The first round is as fast as the interface takes it, but leases are renewed between turns. */
 static uint32_t budget_of(const struct announce *a)
 {
 	uint32_t tick = a->rate / TICKS_PER_S;
 
 	if (!a->round)
-		return UINT32_MAX;
+		return SLICE;
 	return tick ? tick : 1;
 }
 
@@ -229,7 +249,94 @@ static uint64_t go_on(struct announce *a, uint64_t now_ns)
 		return next_round(a, now_ns);
 	if (sent == -EAGAIN)
 		return now_ns + RETRY_NS;
-	return now_ns + budget_of(a) * NS_PER_S / a->rate;
+	return a->round ? now_ns + budget_of(a) * NS_PER_S / a->rate : now_ns;
+}
+
+/* ---- the first broadcasts of many VIPs ------------------------------------------------------------- */
+
+/*
+ * A thousand frames take the kernel milliseconds, in which the last VIP is without an answer. So main and the helper deal them out among
+ * themselves; what is not taken main sends once more, in its usual way.
+ */
+static int send_by(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
+{
+	return fd < 0 ? raw_send_now(ifindex, frames, n) : raw_send(fd, ifindex, frames, n);
+}
+
+static void deal_out(struct announce *a, struct port *ports, int fd, uint32_t from)
+{
+	uint32_t end = from + DEAL < a->n ? from + DEAL : a->n, n = 0;
+	uint8_t bytes[DEAL][ARP_MSG_MAX];
+	struct iovec frames[DEAL];
+	struct port *at = NULL;
+
+	for (uint32_t i = from; i < end; i++) {
+		const struct vip *v = &a->vips[i];
+		struct port *p = port_among(ports, a->n_ports, v->ifindex);
+
+		if (!p || p->err)
+			continue;
+		if (n && p != at) {
+			if (send_by(fd, at->ifindex, frames, n) != (int)n)
+				atomic_store(&a->refused, true);
+			n = 0;
+		}
+		at = p;
+		frames[n].iov_base = bytes[n];
+		frames[n].iov_len = conf_is_v4(&v->ip) ? make_v4(a, p, v, 0, bytes[n]) : make_v6(a, p, v, 0, bytes[n]);
+		n++;
+	}
+	if (n && send_by(fd, at->ifindex, frames, n) != (int)n)
+		atomic_store(&a->refused, true);
+}
+
+static void take_share(struct announce *a, struct port *ports, int fd)
+{
+	uint32_t from;
+
+	while ((from = atomic_fetch_add(&a->dealt, DEAL)) < a->n)
+		deal_out(a, ports, fd, from);
+}
+
+/* Closing a packet socket takes the kernel longer than main may wait: the helper has one of its own. */
+static void *help(void *arg)
+{
+	struct port ports[CONF_IFACES_MAX];
+	struct announce *a = arg;
+	uint32_t seen = 0;
+	int fd;
+
+	pthread_mutex_lock(&a->lock);
+	while (!a->quit) {
+		if (seen == a->starts) {
+			pthread_cond_wait(&a->work, &a->lock);
+			continue;
+		}
+		seen = a->starts;
+		memcpy(ports, a->told, sizeof(ports));
+		pthread_mutex_unlock(&a->lock);
+		fd = raw_open();
+		if (fd >= 0) {
+			take_share(a, ports, fd);
+			close(fd);
+		}
+		pthread_mutex_lock(&a->lock);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return NULL;
+}
+
+static void tell_all(struct announce *a)
+{
+	pthread_mutex_lock(&a->lock);
+	memcpy(a->told, a->ports, sizeof(a->told));
+	atomic_store(&a->refused, false);
+	atomic_store(&a->dealt, 0);
+	a->starts++;
+	pthread_cond_signal(&a->work);
+	pthread_mutex_unlock(&a->lock);
+	take_share(a, a->ports, -1);
+	a->at = atomic_load(&a->refused) ? 0 : a->n;
 }
 
 uint64_t announce_turn(struct announce *a, uint64_t now_ns)
@@ -244,6 +351,7 @@ uint64_t announce_turn(struct announce *a, uint64_t now_ns)
 void announce_stop(struct announce *a)
 {
 	a->running = false;
+	atomic_store(&a->dealt, a->n);
 }
 
 struct learning {
@@ -340,6 +448,8 @@ int announce_start(struct announce *a, uint64_t now_ns)
 	a->running = true;
 	a->start_ns = now_ns;
 	a->round = a->at = 0;
+	if (a->helped)
+		tell_all(a);
 	a->next_ns = go_on(a, now_ns);
 	for (uint32_t i = 0; i < a->n_ports && !err; i++)
 		err = a->ports[i].err;
@@ -374,7 +484,9 @@ int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, con
 	a->rate = rate ? rate : 1;
 	for (; a->n_routers < n_routers; a->n_routers++)
 		a->learnt[a->n_routers].ip = routers[a->n_routers];
+	a->dealt = n;
 	thread_mutex(&a->lock);
+	pthread_cond_init(&a->work, NULL);
 	err = a->fd = raw_asker();
 	if (err >= 0)
 		err = nl_open(&a->nl, NETLINK_ROUTE, 0);
@@ -385,6 +497,8 @@ int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, con
 		return err;
 	}
 	announce_learn(a);
+	if (n > MANY)
+		a->helped = !thread_start(&a->helper, "announce", PRIORITY, help, a, NULL);
 	*ret = a;
 	return 0;
 }
@@ -398,6 +512,13 @@ void announce_close(struct announce *a)
 {
 	if (!a)
 		return;
+	if (a->helped) {
+		pthread_mutex_lock(&a->lock);
+		a->quit = true;
+		pthread_cond_signal(&a->work);
+		pthread_mutex_unlock(&a->lock);
+		pthread_join(a->helper, NULL);
+	}
 	nl_close(&a->nl);
 	if (a->fd >= 0)
 		close(a->fd);

@@ -106,14 +106,13 @@ static const char *gate_trouble(const struct placer *p, const struct slot *s, en
 	return gate_serves(p, s) ? "" : "the gate is not open, or its lease has ended";
 }
 
-/* There already, as a rule: a list is cheaper than a try to add each. */
-static int keep_there(struct placer *p, const struct slot *s, struct place_report *r)
+/* By the last look. The next one is soon enough: until then the kernel has better to do, a role moves. */
+static bool all_there(const struct slot *s)
 {
-	bool all = !vip_present(&p->nl, s->vips, s->conf->n_vips, p->found);
-
-	for (uint32_t i = 0; i < s->conf->n_vips && all; i++)
-		all = p->found[i];
-	return all ? 0 : note(r, vip_add(&p->nl, s->vips, s->conf->n_vips), "cannot add", vip_why());
+	for (uint32_t i = 0; i < s->conf->n_vips; i++)
+		if (!s->present[i])
+			return false;
+	return true;
 }
 
 /* -EINPROGRESS is no failure: the operator's script is at work. */
@@ -132,7 +131,10 @@ static int carry_out(struct placer *p, const struct slot *s, enum place want, st
 {
 	const struct conf_group *c = s->conf;
 	uint32_t ifindex = s->vips[0].ifindex;
-	int err = is_resident(s) ? keep_there(p, s, r) : 0;
+	int err = 0;
+
+	if (is_resident(s) && !all_there(s))
+		err = note(r, vip_add(&p->nl, s->vips, c->n_vips), "cannot add", vip_why());
 
 	if (want == PLACE_KEPT)
 		return err;
@@ -186,8 +188,13 @@ static enum sight see(struct placer *p, const struct slot *s, enum place want, b
 /* vip_del() leaves an address of another prefix length, which is nobody's but whoever put it there: not for the guide. */
 static enum sight see_result(struct placer *p, const struct slot *s, enum place want, int *err, struct place_report *r)
 {
-	enum sight sight = see(p, s, want, p->found);
+	enum sight sight = SIGHT_RIGHT;
 
+	if (!*err && is_resident(s) && all_there(s)) {
+		memcpy(p->found, s->present, s->conf->n_vips * sizeof(*s->present));
+		return sight;
+	}
+	sight = see(p, s, want, p->found);
 	if (*err || sight != SIGHT_WRONG || want != PLACE_ABSENT || is_resident(s) || !s->conf->opt.sip_iptakeover_monitoring)
 		return sight;
 	*err = note(r, vip_evict(&p->nl, s->vips, s->conf->n_vips), "cannot remove", vip_why());
