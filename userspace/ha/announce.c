@@ -138,18 +138,11 @@ static size_t make_v6(const struct announce *a, const struct port *p, const stru
 	return arp_msg_na(buf, mac, &v->ip, p->forwards, &r->ip, mac_of(r, p));
 }
 
-/* Frame number @at of a round; 0: there is none. @ret_port: where it leaves. */
-static size_t make_frame(struct announce *a, uint32_t at, uint8_t *buf, struct port **ret_port)
+static size_t make_of(const struct announce *a, const struct port *p, const struct vip *v, uint32_t kind, uint8_t *buf)
 {
-	const struct vip *v = &a->vips[at % a->n];
-	struct port *p = port_of(a, v->ifindex);
-	uint32_t kind = at / a->n;
 	uint8_t mac[6];
 	size_t len;
 
-	if (!p || p->err)
-		return 0;
-	*ret_port = p;
 	memcpy(mac, p->mac, sizeof(mac));
 	if (a->cluster)
 		cluster_mac(*a->cluster, &v->ip, mac);
@@ -157,6 +150,18 @@ static size_t make_frame(struct announce *a, uint32_t at, uint8_t *buf, struct p
 	if (len)
 		arp_msg_from(buf, p->mac);
 	return len;
+}
+
+/* Frame number @at of a round; 0: there is none. @ret_port: where it leaves. */
+static size_t make_frame(struct announce *a, uint32_t at, uint8_t *buf, struct port **ret_port)
+{
+	const struct vip *v = &a->vips[at % a->n];
+	struct port *p = port_of(a, v->ifindex);
+
+	if (!p || p->err)
+		return 0;
+	*ret_port = p;
+	return make_of(a, p, v, at / a->n, buf);
 }
 
 /* Frames that go out together, all by one interface. */
@@ -283,7 +288,7 @@ static void deal_out(struct announce *a, struct port *ports, int fd, uint32_t fr
 		}
 		at = p;
 		frames[n].iov_base = bytes[n];
-		frames[n].iov_len = conf_is_v4(&v->ip) ? make_v4(a, p, v, 0, bytes[n]) : make_v6(a, p, v, 0, bytes[n]);
+		frames[n].iov_len = make_of(a, p, v, 0, bytes[n]);
 		n++;
 	}
 	if (n && send_by(fd, at->ifindex, frames, n) != (int)n)
