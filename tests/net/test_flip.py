@@ -36,7 +36,7 @@ def looks(batond):
 def looks_on(batond, n=20):
     """The timer goes on: so many looks more."""
     was = looks(batond)
-    wait_until(lambda: looks(batond) >= was + n, 5, f"{n} looks of {batond.host}'s watchdog after {was}: {dump(batond, 'st_watch')}")
+    wait_until(lambda: looks(batond) >= was + n, 20, f"{n} looks of {batond.host}'s watchdog after {was}: {dump(batond, 'st_watch')}")
 
 
 def restart(batond):

@@ -316,8 +316,8 @@ static void finish_groups(struct parse *p)
 		if (g->mode == MODE_PROXY || g->mode == MODE_SINGLE_HOST) {	/* none is here, or each of two is watched by itself (ha/single.c) */
 			g->listen_of_servers = g->listener_auto;
 			g->listener_auto = false;
-			g->hang_of_servers_ns = g->mode == MODE_SINGLE_HOST ? g->sip_hang_timeout_ns : 0;
-			g->sip_hang_timeout_ns = 0;
+			if (g->mode == MODE_PROXY)
+				g->sip_hang_timeout_ns = 0;
 		}
 		if (g->mode == MODE_CLUSTER && !where_said(c, SEC_GROUP, i, opts_find(SEC_GROUP, "vip-placement")))
 			g->placement = PLACE_RESIDENT;

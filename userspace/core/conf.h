@@ -169,9 +169,8 @@ struct conf_group {
 	bool listener_auto;
 	uint64_t linger_ns;
 	uint64_t drain_deadline_ns;
-	uint64_t sip_hang_timeout_ns;
-	uint64_t hang_of_servers_ns;		/* mode single-host: the same, of each server; the one above is 0 then, */
-	bool listen_of_servers;			/* and listener_auto false */
+	uint64_t sip_hang_timeout_ns;		/* mode single-host: of each server */
+	bool listen_of_servers;			/* mode single-host: as written, listener_auto is false then */
 	uint32_t announce_rate;			/* frames a second after the first round */
 	char notify[CONF_PATH_MAX];
 	char alarm_notify[CONF_PATH_MAX];

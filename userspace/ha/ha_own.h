@@ -375,6 +375,7 @@ int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was);
 /* single.c: groups with mode = single-host */
 int single_open(struct ha *ha, const struct ha_say *say);	/* before frames come in */
 int single_watch(struct ha *ha, const struct ha_say *say);
+void single_retime(struct ha *ha);	/* sip-hang-timeout may be another now */
 void single_close(struct ha *ha);
 uint64_t single_turn(struct ha *ha);
 /* Why a switchover to the other server would be refused, for people; NULL: it can begin. */

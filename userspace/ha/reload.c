@@ -267,6 +267,7 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		placer_retime(ha->placer);
 		fence_retime(ha->fence);
 		health_retime(ha->health);
+		single_retime(ha);
 		log_set_level(ha->conf->log_level);
 		err = datapath_refill(ha);
 		if (err)

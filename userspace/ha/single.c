@@ -275,18 +275,26 @@ uint64_t single_turn(struct ha *ha)
 
 /* ---- life -------------------------------------------------------------------------------------------- */
 
+static bool shares_port(const struct conf_group *g)
+{
+	return g->server[0].port == g->server[1].port;
+}
+
+static uint64_t hang_timeout_of(const struct conf_group *g)
+{
+	return shares_port(g) ? 0 : g->sip_hang_timeout_ns;
+}
+
 /* With one port for both, a question to it is the active server's: neither listener nor answers tell of one alone. */
 static void make_watched(const struct conf_group *g, uint32_t k, struct conf_group *ret)
 {
-	bool shared = g->server[0].port == g->server[1].port;
-
 	*ret = *g;
 	snprintf(ret->name, sizeof(ret->name), "%.15s/%.14s", g->name, g->server[k].name);
 	ret->mode = MODE_TAKEOVER;
 	ret->ports[0].port = g->server[k].port;
 	ret->alias_port = g->ports[0].port;
-	ret->listener_auto = g->listen_of_servers && !shared;
-	ret->sip_hang_timeout_ns = shared ? 0 : g->hang_of_servers_ns;
+	ret->listener_auto = g->listen_of_servers && !shares_port(g);
+	ret->sip_hang_timeout_ns = hang_timeout_of(g);
 	memcpy(ret->server_pidfile, g->server[k].pidfile, sizeof(ret->server_pidfile));
 	memcpy(ret->server_unit, g->server[k].unit, sizeof(ret->server_unit));
 	ret->opt.sip_pass_check = ret->opt.sip_nic_monitoring = ret->opt.tlib_nic_monitoring = false;
@@ -307,6 +315,14 @@ static struct conf *make_conf(const struct conf *c)
 		for (uint32_t k = 0; k < BT_SERVERS; k++)
 			make_watched(&c->groups[i], k, &w->groups[watched_as(i, k)]);
 	return w;
+}
+
+/* Nothing else that the servers' monitors go by can change without a restart. */
+void single_retime(struct ha *ha)
+{
+	for (uint32_t i = 0; ha->single && ha->single->conf && i < ha->conf->n_groups; i++)
+		for (uint32_t k = 0; k < BT_SERVERS; k++)
+			ha->single->conf->groups[watched_as(i, k)].sip_hang_timeout_ns = hang_timeout_of(&ha->conf->groups[i]);
 }
 
 static void on_verdict(void *arg, uint32_t slot, const struct service_verdict *v)
@@ -412,7 +428,7 @@ static void view_server(const struct single *s, const struct group *g, uint32_t 
 	*v = (struct ha_server_view){
 		.role = !active ? "none" : active == k + 1 ? "active" : "standby", .port = c->port, .pid = p->server[k].pid,
 		.service = single_is_able(&f) ? "running" : "unavailable", .sockets = p->server[k].sockets.n,
-		.answers = g->conf->server[0].port == g->conf->server[1].port ? "unknown" : states[ping.state],
+		.answers = shares_port(g->conf) ? "unknown" : states[ping.state],
 	};
 	memcpy(v->name, c->name, sizeof(v->name));
 	describe(g, p, k, v->reason, sizeof(v->reason));

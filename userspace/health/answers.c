@@ -30,6 +30,12 @@ void answers_note_server(struct answers *a, bool there, uint64_t now_ns)
 	hang_note_server(&a->hang, there, now_ns);
 }
 
+/* Of two servers on one host each is asked by itself: as a group of its own, which has not that mode (ha/single.c). */
+static uint64_t timeout_of(const struct conf_group *g)
+{
+	return g->mode == MODE_SINGLE_HOST ? 0 : g->sip_hang_timeout_ns;
+}
+
 static void look(const struct answers *a, const struct health_input *in, struct hang_seen *seen)
 {
 	const volatile struct bt_seen *counted = &dp_seen(a->dp)[a->conf->slot];
@@ -37,7 +43,7 @@ static void look(const struct answers *a, const struct health_input *in, struct 
 
 	pinger_server(a->pinger, a->slot, &own);
 	*seen = (struct hang_seen){
-		.timeout_ns = a->conf->sip_hang_timeout_ns, .primary = in->primary, .requests = counted->requests,
+		.timeout_ns = timeout_of(a->conf), .primary = in->primary, .requests = counted->requests,
 		.response_ns = counted->response_ns, .request_ns = counted->asked_ns, .peer_fresh = in->peer_fresh,
 		.peer_flags = in->peer_flags, .answered_to_ns = own.answered_to_ns,
 		.ended = pinger_burst_ended(a->pinger, a->slot),
