@@ -110,6 +110,8 @@ static void headline(const json_t *doc, char line[LINE_CAP])
 	}
 	if (steers_only(doc))
 		add(line, "%s only steers: `baton pools` tells who is active. ", str(doc, "node"));
+	else if (is(peer, "state", "none"))
+		add(line, ". ");
 	else
 		add(line, ". Peer %s is %s. ", str(peer, "name"), str(peer, "state"));
 	if (alarms)
@@ -120,7 +122,8 @@ static void headline(const json_t *doc, char line[LINE_CAP])
 
 static void show_headline(const json_t *doc)
 {
-	bool well = all_held(doc) && !num(doc, "alarms") && (steers_only(doc) || is(json_object_get(doc, "peer"), "state", "up"));
+	bool well = all_held(doc) && !num(doc, "alarms") && (steers_only(doc) || is(json_object_get(doc, "peer"), "state", "up") ||
+							    is(json_object_get(doc, "peer"), "state", "none"));
 	char line[LINE_CAP];
 
 	headline(doc, line);
@@ -187,6 +190,29 @@ static void show_vips(const json_t *doc)
 	json_array_foreach(json_object_get(doc, "groups"), i, g)
 		show_vips_of(&t, g);
 	table_print(&t);
+}
+
+/* Of groups with mode = single-host. */
+static void show_servers(const json_t *doc)
+{
+	const json_t *g, *s;
+	struct table t;
+	size_t i, k, n = 0;
+
+	table_open(&t, 6, "SERVER", "GROUP", "ROLE", "STATE", "PORT", "PID");
+	json_array_foreach(json_object_get(doc, "groups"), i, g)
+		json_array_foreach(json_object_get(g, "servers"), k, s) {
+			char port[LINE_CAP] = "", pid[LINE_CAP] = "", state[LINE_CAP] = "";
+
+			add(port, "%" JSON_INTEGER_FORMAT, num(s, "port"));
+			add(pid, "%" JSON_INTEGER_FORMAT, num(s, "pid"));
+			add(state, "%s%s%s", str(s, "service"), *str(s, "reason") ? ": " : "", str(s, "reason"));
+			table_add(&t, str(s, "name"), str(g, "name"), str(s, "role"), state, port, pid);
+			n++;
+		}
+	table_print(&t);
+	if (n)
+		puts("");
 }
 
 /* Most groups have none. */
@@ -258,6 +284,7 @@ static void show_status(const json_t *doc)
 	}
 	show_groups(doc);
 	puts("");
+	show_servers(doc);
 	show_vips(doc);
 	puts("");
 	show_ports(doc);

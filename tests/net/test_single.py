@@ -229,6 +229,10 @@ def test_a_hung_server_is_left(lab, probe):
 def test_two_servers_at_the_port_of_the_vip(lab, probe):
     """Both on 5060: whoever is active gets all, by its sockets alone; no datagram reaches the other."""
     single = Single(lab, ports={"a": PORT, "b": PORT}).start()
+    text = single.batond.cli("status").stdout
+    assert "Peer" not in text.splitlines()[0] and [line.split()[:4] for line in text.splitlines() if f" {PORT} " in line] == [
+        ["a", "sip", "active", "running"], ["b", "sip", "standby", "running"]], text
+    assert not single.batond.doctor("takeover"), single.batond.doctor("takeover")
     asked = probe()
     asked.wait_answered_by("a")
     single.batond.cli("switchover")
@@ -240,3 +244,6 @@ def test_two_servers_at_the_port_of_the_vip(lab, probe):
     seen = asked.stop()
     assert seen["holders"] == ["a", "b", "a"], seen["segments"]
     assert lost(seen) < QUEUED and not seen["answered_by_two"], seen
+    single.batond.stop()
+    assert "baton" not in lab.a.run("tc", "filter", "show", "dev", "lo", "egress").stdout
+    assert not os.path.isdir(single.batond.pin_dir) or not os.listdir(single.batond.pin_dir), os.listdir(single.batond.pin_dir)

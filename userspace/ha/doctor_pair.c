@@ -103,9 +103,18 @@ static const char *how_to_serve(const struct service_verdict *v)
 	}
 }
 
+static void doctor_takeover(struct ha *ha, const struct group *g, const struct judge_facts *f, const struct rows *r)
+{
+	const char *why = g->role == ROLE_PRIMARY ? judge_refusal(f) : BT_WORD_MODE(f->word) != BT_ARMED ? "not armed" :
+			  f->leased ? NULL : "the peer does not answer this host";
+	char text[HA_TEXT];
+
+	snprintf(text, sizeof(text), "%s: %s", g->conf->name, why ? why : "a takeover would work");
+	doctor_say(r, why ? "bad" : "ok", "takeover", text, why ? how_to_arm(ha, g, f) : "");
+}
+
 static void doctor_group(struct ha *ha, const struct group *g, const struct rows *r)
 {
-	const char *why;
 	struct judge_facts f;
 	uint32_t reserved;
 	char text[HA_TEXT], full[HA_TEXT];
@@ -116,10 +125,8 @@ static void doctor_group(struct ha *ha, const struct group *g, const struct rows
 		 g->service.reason[0] ? ", " : "", g->service.reason, g->service.detail[0] ? ": " : "", g->service.detail);
 	doctor_say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text,
 	    how_to_serve(&g->service));
-	why = g->role == ROLE_PRIMARY ? judge_refusal(&f) : BT_WORD_MODE(f.word) != BT_ARMED ? "not armed" :
-	      f.leased ? NULL : "the peer does not answer this host";
-	snprintf(text, sizeof(text), "%s: %s", g->conf->name, why ? why : "a takeover would work");
-	doctor_say(r, why ? "bad" : "ok", "takeover", text, why ? how_to_arm(ha, g, &f) : "");
+	if (!conf_is_alone(ha->conf))	/* of two servers on this host their own rows tell */
+		doctor_takeover(ha, g, &f, r);
 	reserved = store_reserved(ha->store, g->slot, &err);
 	snprintf(full, sizeof(full), "%s: make room in state-dir, or mend the disk", strerror(-err));
 	snprintf(text, sizeof(text), "%s: term %u of %u reserved on disk", g->conf->name, BT_WORD_TERM(f.word),
