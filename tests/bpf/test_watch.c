@@ -487,7 +487,7 @@ static void hear_no_more(struct state *s)
 static void test_the_timer(void **state)
 {
 	struct state s = alive();
-	uint64_t looks, fair;
+	uint64_t looks, fair, before;
 
 	(void)state;
 	s.own.generation = 0;
@@ -500,11 +500,12 @@ static void test_the_timer(void **state)
 	CHECK(rig_word(0) == ARMED, "opened while the peer is heard: %016lx", rig_word(0));
 
 	/* Armed anew: it goes on, and what it has seen stays, unless it stood still. */
+	before = rig_now();
 	fair = timer().fair_ns;
 	s.own.generation = 10;
 	set("ct_watch", 0, &s.own);
 	CHECK(!arm() && timer().generation == 10, "not armed anew");
-	CHECK(timer().fair_ns == fair || timer().late, "begins anew, though it was on time");
+	CHECK(timer().fair_ns == fair || timer().late || rig_now() - before > s.own.interval_ns / 2, "begins anew, though it was on time");
 	looks = timer().looks;
 	CHECK(comes(looked, looks + 5), "%llu looks, no more", timer().looks);
 
