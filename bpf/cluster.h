@@ -9,7 +9,8 @@
  * So around a move the new holder may meet a frame twice, directly and sent on. For some milliseconds behind the first that
  * its gate lets in it notes all, by a hash of the whole IP packet (relaying changes nothing in it), and the second ends. By the
  * whole, for neither an IPv4 id nor a checksum tells two apart: both may be 0, or left to a NIC. A packet that is really sent twice,
- * byte for byte, within these milliseconds loses its second: so may any network, and nothing repeats itself that fast.
+ * byte for byte, within these milliseconds loses its second: so may any network, and nothing repeats itself that fast. Where pulses
+ * are so slow that the window is longer than SIP waits before it repeats, it is the note that ends before that.
  * Time:    boot clock, passed in.
  * Cost:    one look-up; behind an opening a hash of up to TWIN_BYTES, 0.3 ns a byte.
  * Source:  protocol notes H29; kernel-notes/hear-another-address.md.
@@ -26,6 +27,7 @@
 
 #define TWIN_WORDS	192	/* of 8 bytes: what an Ethernet frame holds; a longer one is known by so much and its length */
 #define TWIN_BYTES	(8 * TWIN_WORDS)
+#define TWIN_APART_NS	400000000ULL	/* two copies at most: after T1 (RFC 3261, 500 ms) the same bytes are a repetition */
 
 /* A frame to the address that both hear gets the interface's own. 0, or -1: that is not known. */
 __noinline int cluster_address(struct xdp_md *ctx, __u64 heard_by)
@@ -99,6 +101,13 @@ static __always_inline __u64 twin_tail(struct xdp_md *ctx, const struct headers 
 	return tail;
 }
 
+static __always_inline bool twin_is_young(__u64 at, __u64 now)
+{
+	__u64 window = twin_window();
+
+	return (__s64)(now - at) < (__s64)(window < TWIN_APART_NS ? window : TWIN_APART_NS);
+}
+
 /* A function of its own: was this very packet let in a moment ago? Else it is noted. */
 __noinline int twin_is_second(struct xdp_md *ctx, const struct headers *h, __u64 now)
 {
@@ -117,7 +126,7 @@ __noinline int twin_is_second(struct xdp_md *ctx, const struct headers *h, __u64
 	if (!bpf_map_update_elem(&st_twin, &key, &now, BPF_NOEXIST))
 		return 0;
 	at = bpf_map_lookup_elem(&st_twin, &key);
-	if (at && (__s64)(now - READ_ONCE(*at)) < (__s64)twin_window())
+	if (at && twin_is_young(READ_ONCE(*at), now))
 		return 1;
 	bpf_map_update_elem(&st_twin, &key, &now, BPF_ANY);
 	return 0;

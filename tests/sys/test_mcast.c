@@ -72,6 +72,13 @@ static void a_thousand_of_each(void **state)
 	assert_int_equal(groups("239.255."), MANY);
 	mcast_leave(&m);
 	assert_int_equal(groups("239.255."), 0);
+	for (uint32_t i = 0; i < MANY; i++) {	/* by turns */
+		v4.s6_addr[14] = v6.s6_addr[14] = (uint8_t)(i >> 8);
+		v4.s6_addr[15] = v6.s6_addr[15] = (uint8_t)i;
+		assert_int_equal(mcast_join(&m, ifindex, &v6), 0);
+		assert_int_equal(mcast_join(&m, ifindex, &v4), 0);
+	}
+	mcast_leave(&m);
 }
 
 int main(void)

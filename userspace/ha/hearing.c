@@ -9,7 +9,7 @@
 #include "sys/hear.h"
 
 #define NETS_MAX	32	/* of one group that are looked for; its VIPs' own interfaces are besides */
-#define ASKED_AT_ONCE	16	/* VIPs that one look asks about; all when one was missing */
+#define ASKED_AT_ONCE	16	/* VIPs that one look asks about; all when one was missing, and the first time: an earlier life had others */
 
 /* ---- which doors ---------------------------------------------------------------------------------- */
 
@@ -130,14 +130,15 @@ static bool add_some(struct nl *nl, const struct conf *c, const struct conf_grou
 }
 
 static void look_group(struct nl *nl, const struct conf *c, const struct conf_group *g, uint32_t ifindex,
-		       const struct hear_link *link, struct hearing *h)
+		       const struct hear_link *link, bool known, struct hearing *h)
 {
 	int err = unheard(g->cluster_mac, link);
 
 	if (!err && is_bridge(link) && g->cluster_mac == CLUSTER_UNICAST)
 		err = link->told ? 0 : hear_all(nl, ifindex, true);
-	else if (!err && add_some(nl, c, g, ifindex, 1 + g->n_vips / ASKED_AT_ONCE, &err)) {
-		add_some(nl, c, g, ifindex, 1, &err);
+	else if (!err && add_some(nl, c, g, ifindex, known ? 1 + g->n_vips / ASKED_AT_ONCE : 1, &err)) {
+		if (known)
+			add_some(nl, c, g, ifindex, 1, &err);
 		h->times++;
 	}
 	if (err)
@@ -155,7 +156,8 @@ void hearing_look(struct nl *nl, const struct conf *conf, uint32_t ifindex, uint
 	h->err = hear_link(nl, ifindex, &link);
 	for (uint32_t i = 0; i < conf->n_groups && !h->err; i++)
 		if (groups & 1u << i)
-			look_group(nl, conf, &conf->groups[i], ifindex, &link, h);
+			look_group(nl, conf, &conf->groups[i], ifindex, &link, h->groups & 1u << i, h);
+	h->groups = h->err ? 0 : groups;
 	if (!hear_link(nl, ifindex, &link))
 		h->all = link.all;
 }

@@ -20,6 +20,7 @@
 /* Of one door. */
 struct hearing {
 	bool wanted;		/* it is on a cluster's network */
+	uint32_t groups;	/* whose VIPs were all asked about: bit i: conf->groups[i] */
 	bool all;		/* takes in every frame there is */
 	int err;		/* why it does not hear, or 0 */
 	uint32_t times;		/* how often something was missing, and put back */

@@ -30,7 +30,7 @@ struct replayer {
 	pthread_t thread;
 	pthread_mutex_t lock;		/* guards what follows */
 	pthread_cond_t work;
-	bool quit;
+	atomic_bool quit;		/* the thread asks it in between, too: a stop waits for nothing that is yet to be given */
 	uint32_t asked;			/* bit per slot */
 	struct replay_order order[BT_GROUPS_MAX];
 	struct replay_report report[BT_GROUPS_MAX];
@@ -140,16 +140,16 @@ static void pace(struct replayer *r)
 }
 
 /* Who has left the role meanwhile must not be given anything: the gate would send it on. */
-static bool is_open(struct replayer *r)
+static bool may_give(struct replayer *r)
 {
-	return BT_WORD_MODE(atomic_load(&dp_words(r->dp)[r->now.slot])) == BT_OPEN;
+	return !atomic_load(&r->quit) && BT_WORD_MODE(atomic_load(&dp_words(r->dp)[r->now.slot])) == BT_OPEN;
 }
 
 static void give(struct replayer *r)
 {
 	const struct replay_row *row;
 
-	while ((row = replay_next(r->core)) && is_open(r)) {
+	while (may_give(r) && (row = replay_next(r->core))) {
 		if (dp_replay_get(r->dp, row->number, &r->entry) || dp_replay_inject(r->dp, &r->entry))
 			r->done.failed++;
 		r->given++;

@@ -34,11 +34,13 @@ static int join_by(int fd, uint32_t ifindex, const struct in6_addr *group)
 	return setsockopt(fd, level, MCAST_JOIN_GROUP, &req, sizeof(req)) && errno != EADDRINUSE ? -errno : 0;
 }
 
-/* The last socket may be full, or of the other family. */
+/* A socket may be full, or of the other family: the newest first. */
 int mcast_join(struct mcast *m, uint32_t ifindex, const struct in6_addr *group)
 {
-	int err = m->n ? join_by(m->fd[m->n - 1], ifindex, group) : -ENOBUFS;
+	int err = -ENOBUFS;
 
+	for (uint32_t i = m->n; i && err; i--)
+		err = join_by(m->fd[i - 1], ifindex, group);
 	if (!err)
 		return 0;
 	err = another(m, IN6_IS_ADDR_V4MAPPED(group) ? AF_INET : AF_INET6);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Does a door hear every VIP of a cluster, whatever an earlier life, with fewer of them, had told its filter? */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/cluster_mac.h"
+#include "ha/hearing.h"
+#include "sys/hear.h"
+#include "vip_lab.h"
+
+#define VIPS 32
+
+static int fresh(void **state)
+{
+	(void)state;
+	vp_lab_fresh();
+	return 0;
+}
+
+static void make_conf(struct conf *c, struct conf_group *g, struct conf_vip *vips)
+{
+	for (uint32_t i = 0; i < VIPS; i++) {
+		vips[i].addr.ip = vp_ip("10.77.0.100");
+		vips[i].addr.ip.s6_addr[15] = (uint8_t)(100 + i);
+	}
+	g->mode = MODE_CLUSTER;
+	g->cluster_mac = CLUSTER_UNICAST;
+	g->n_vips = VIPS;
+	c->groups[0] = *g;
+	c->n_groups = 1;
+	memcpy(c->vips, vips, VIPS * sizeof(*vips));
+	c->n_vips = VIPS;
+}
+
+/* How many of its VIPs does it not hear? What is looked for is there afterwards. */
+static uint32_t missing(struct nl *nl, const struct conf *c, uint32_t ifindex)
+{
+	uint32_t n = 0;
+	uint8_t mac[6];
+
+	for (uint32_t i = 0; i < VIPS; i++) {
+		cluster_mac(CLUSTER_UNICAST, &c->vips[i].addr.ip, mac);
+		n += hear_add(nl, ifindex, mac) != -EEXIST;
+	}
+	return n;
+}
+
+static void a_vip_that_is_new(void **state)
+{
+	static struct conf_vip vips[VIPS];
+	static struct conf_group g;
+	static struct conf c;
+	uint32_t ifindex = if_nametoindex("vp-a");
+	struct hearing h = { .wanted = false };
+	uint8_t mac[6];
+	struct nl nl;
+
+	(void)state;
+	make_conf(&c, &g, vips);
+	assert_int_equal(nl_open(&nl, NETLINK_ROUTE, 0), 0);
+	assert_int_equal(missing(&nl, &c, ifindex), VIPS);
+	cluster_mac(CLUSTER_UNICAST, &c.vips[VIPS - 1].addr.ip, mac);
+	assert_int_equal(hear_del(&nl, ifindex, mac), 0);
+	hearing_look(&nl, &c, ifindex, 1, &h);
+	assert_int_equal(h.err, 0);
+	assert_int_equal(missing(&nl, &c, ifindex), 0);
+	hearing_forget(&nl, &c, ifindex, 1);
+	assert_int_equal(missing(&nl, &c, ifindex), VIPS);
+	nl_close(&nl);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(a_vip_that_is_new, fresh) };
+
+	return cmocka_run_group_tests_name("hearing", tests, NULL, NULL);
+}
