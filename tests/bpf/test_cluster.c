@@ -394,6 +394,78 @@ static void test_what_began_with_the_old_holder(void **state)
 	expect_out(&p, BT_X_VIP_KEPT, own, m, "drained: sent back");
 }
 
+/* ---- who says who has it ---------------------------------------------------------------------------- */
+
+#define ARP_SENDER_MAC	8	/* behind the Ethernet header and its tags */
+#define ND_OPTION	24	/* behind ICMPv6's beginning: reserved and target */
+
+static void make_arp(struct packet *p, int vlans, uint16_t op, const char *target, const uint8_t says[6])
+{
+	packet_arp(p, vlans, op, RIG_VIP4, target);
+	memcpy(p->data + 14 + 4 * vlans + ARP_SENDER_MAC, says, 6);
+}
+
+/* With the option that tells an Ethernet address, unless there is none to tell. */
+static void make_nd(struct packet *p, int vlans, uint8_t type, const char *from, const uint8_t *says)
+{
+	uint8_t body[ND_OPTION + 8] = { type };
+	struct in6_addr ip;
+
+	packet_ip(type == 135 ? CLIENT6 : RIG_VIP6, &ip);
+	memcpy(body + 8, &ip, 16);
+	body[ND_OPTION] = type == 135 ? 1 : 2;
+	body[ND_OPTION + 1] = 1;
+	memcpy(body + ND_OPTION + 2, says ? says : own, 6);
+	packet_make(p, &(struct packet_spec){ .vlans = vlans, .from = from, .to = type == 135 ? "ff02::1:ff00:50" : "ff02::1",
+					      .proto = IPPROTO_ICMPV6, .payload = body,
+					      .payload_len = says ? sizeof(body) : ND_OPTION });
+	p->data[p->l3 + 7] = 255;
+}
+
+static void expect_claim(const struct packet *p, uint32_t want, const char *what, const char *says)
+{
+	uint32_t exit = rig_tc(p, NULL);
+
+	CHECK(exit == want, "%s that says %s: %s, not %s", what, says, rig_tc_name(exit), rig_tc_name(want));
+}
+
+static void claim_all(int vlans, const uint8_t says[6], const char *name, uint32_t want)
+{
+	struct packet p;
+
+	make_arp(&p, vlans, 1, RIG_VIP4, says);
+	expect_claim(&p, want, "gratuitous ARP", name);
+	make_arp(&p, vlans, 2, CLIENT4, says);
+	expect_claim(&p, want, "ARP reply", name);
+	make_arp(&p, vlans, 1, CLIENT4, says);
+	expect_claim(&p, want, "ARP request in the VIP's name", name);
+	make_nd(&p, vlans, 136, RIG_VIP6, says);
+	expect_claim(&p, want, "NA", name);
+	make_nd(&p, vlans, 136, RIG_US6, says);
+	expect_claim(&p, want, "NA from another address", name);
+	make_nd(&p, vlans, 135, RIG_VIP6, says);
+	expect_claim(&p, want, "NS in the VIP's name", name);
+}
+
+/* The stack knows nothing of the cluster's address: what it says of a VIP would send everybody to one host alone. */
+static void test_nobody_says_another_address_than_the_clusters(void **state)
+{
+	static const uint64_t open = BT_WORD(7, 1, BT_OPEN), armed = BT_WORD(7, 2, BT_ARMED);
+	struct packet p;
+
+	(void)state;
+	for (int vlans = 0; vlans <= 2; vlans++) {
+		world(open, armed, 0);
+		claim_all(vlans, heard_by, "the cluster's address", BT_T_ARP_SENT);
+		claim_all(vlans, own, "the interface's own, open", BT_T_ARP_HELD);
+		claim_all(vlans, peer, "the peer's, open", BT_T_ARP_HELD);
+		make_nd(&p, vlans, 136, RIG_VIP6, NULL);
+		expect_claim(&p, BT_T_ARP_HELD, "NA", "none, so that of its frame, open");
+		world(armed, open, 0);
+		claim_all(vlans, heard_by, "the cluster's address, but armed", BT_T_ARP_HELD);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +481,7 @@ int main(void)
 		cmocka_unit_test(test_a_repetition_is_no_copy),
 		cmocka_unit_test(test_an_old_note_says_nothing),
 		cmocka_unit_test(test_what_began_with_the_old_holder),
+		cmocka_unit_test(test_nobody_says_another_address_than_the_clusters),
 	};
 
 	return cmocka_run_group_tests(tests, rig_open, rig_close);
