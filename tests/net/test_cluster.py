@@ -4,6 +4,7 @@ UDP and TCP over IPv4 and IPv6 at once.
 """
 
 import ipaddress
+import json
 import sys
 
 import pytest
@@ -136,3 +137,107 @@ def test_the_three_forms_serve_and_move(lab, probe, form):
     wait_until(lambda: pair.settled() == "b", 20, f"one holder: {[pair[h].group() for h in HOSTS]}")
     clients.all_answered_by("b")
     assert not [mac for mac in macs if learnt(lab, mac)], "the switch has learnt where the shared address is"
+
+
+# ---- what fails ---------------------------------------------------------------------------------------
+
+def serve_again(lab, host):
+    lab.tcp_servers[host] = lab.nodes[host].start("tcp-server", sys.executable, "-c", Tcp.SERVER, host, str(PORT))
+    traffic.answerer(lab, host, BOTH)
+
+
+def one_holder(pair, host):
+    wait_until(lambda: pair.settled() == host, 20, f"{host} alone to hold: {[pair[h].group() for h in HOSTS]}")
+
+
+@pytest.mark.parametrize("paths", [2])
+@pytest.mark.parametrize("form", ["unicast", "multicast", "igmp"])
+def test_a_dead_server_and_a_pulled_cable(lab, probe, form):
+    """The primary's server fails; then the guide's two NICs, where the cable of the primary's SIP NIC is pulled, and restored."""
+    pair = start(lab, form)
+    clients = Clients(lab, probe)
+    clients.all_answered_by("a")
+    # The server of host 1 is killed. Served by host 2; back again host 1 is the backup, and nobody is preempted.
+    lab.tcp_servers["a"].kill()
+    lab.crash("a")
+    clients.all_answered_by("b")
+    serve_again(lab, "a")
+    one_holder(pair, "b")
+    clients.all_answered_by("b")
+    # The cable of host 2's SIP NIC is pulled, the management NIC lives. In the guide both are primary once it is restored.
+    lab.link_down("b", 0)
+    clients.all_answered_by("a")
+    wait_until(lambda: (pair.a.role, pair.b.role) == ("primary", "backup"), 10,
+               f"the roles to move: {[pair[h].group() for h in HOSTS]}")
+    with pair.nothing_moves():
+        lab.link_up("b", 0)
+        one_holder(pair, "a")
+        clients.all_answered_by("a")
+    # Does the host whose cable was out still hear? It is asked to serve.
+    assert pair.a.cli("switchover").returncode == 0
+    clients.all_answered_by("b")
+    one_holder(pair, "b")
+    for udp in clients.udp:
+        twice = udp.stop()["answered_twice"]
+        assert not twice, f"{twice} requests were answered twice, with {form}"
+
+
+class Ports:
+    """How many frames to an address the switch gives to each of its ports."""
+
+    def __init__(self, lab, macs, ports):
+        self.switch = lab.switch
+        rules = "".join(f"    oifname {port} ether daddr {mac} counter comment \"{port} {mac}\"\n" for port in ports for mac in macs)
+        self.switch.run("nft", "-f", "-", stdin=(
+            "table bridge ports {\n  chain forward {\n    type filter hook forward priority 1;\n" f"{rules}  }}\n}}\n"))
+
+    def given(self):
+        told = json.loads(self.switch.run("nft", "-j", "list", "table", "bridge", "ports").stdout)["nftables"]
+        return {tuple(r["rule"]["comment"].split()): e["counter"]["packets"] for r in told if "rule" in r
+                for e in r["rule"]["expr"] if "counter" in e}
+
+
+def snoop(lab):
+    """The switch asks who is in which group. A Linux bridge goes by the IP address, which is no group's here: what is for the
+    hosts it gives to ports of routers (kernel-notes/hear-another-address.md)."""
+    lab.switch.sysctl(net__ipv6__conf__br0__disable_ipv6=0, net__ipv6__conf__br0__accept_dad=0)	# MLD is asked from an address
+    wait_until(lambda: any(a.startswith("fe80") for a in lab.switch.addresses("br0")), 5, "an address of the switch's own")
+    for host in HOSTS:
+        lab.switch.run("bridge", "link", "set", "dev", f"{host}0", "mcast_router", "2")
+    lab.switch.ip("link set br0 type bridge mcast_query_response_interval 100 mcast_startup_query_interval 100 mcast_query_interval 300",
+                  "link set br0 type bridge mcast_snooping 1", "link set br0 type bridge mcast_querier 1")
+
+
+def members(lab):
+    """Which ports have told the switch that they are in the groups of the VIPs?"""
+    groups = ("239.255.0.100", str(ipaddress.ip_address(0xff15 << 112 | fnv(ipaddress.ip_address(VIP6)) | 1 << 31)))
+    told = json.loads(lab.switch.run("bridge", "-j", "mdb", "show").stdout)[0]["mdb"]
+    return sorted((row["port"], row["grp"]) for row in told if row["grp"] in groups)
+
+
+def test_snooping_keeps_it_from_the_other_ports(lab, probe):
+    """cluster-mac = igmp: both hosts are members, so with snooping and a querier no third port is bothered."""
+    lab.add_nic("c")
+    macs = [shared_mac("igmp", address) for address in BOTH]
+    pair = start(lab, "igmp")
+    clients = Clients(lab, probe)
+    clients.all_answered_by("a")
+    ports = Ports(lab, macs, ("a0", "b0", "c-eth7"))
+    wait_until(lambda: min(ports.given().values()) > 0, 10, f"every port to get them, without snooping: {ports.given()}")
+    snoop(lab)
+    wait_until(lambda: [port for port, _ in members(lab)] == ["a0"] * 2 + ["b0"] * 2, 10,
+               f"both hosts to be in both groups: {members(lab)}")
+
+    def only_the_hosts():
+        """All of the hosts' ports get more, the third gets none meanwhile."""
+        before = ports.given()
+        wait_until(lambda: all(n >= before[key] + 20 for key, n in ports.given().items() if key[0] != "c-eth7"), 10,
+                   f"both hosts to hear: {before} {ports.given()}")
+        after = ports.given()
+        return all(after[key] == before[key] for key in before if key[0] == "c-eth7")
+    wait_until(only_the_hosts, 20, f"the third port to get none: {ports.given()}")
+    clients.all_answered_by("a")
+    assert pair.a.cli("switchover").returncode == 0
+    clients.all_answered_by("b")
+    wait_until(only_the_hosts, 20, f"the third port to get none after a move: {ports.given()}")
+    one_holder(pair, "b")

@@ -263,3 +263,33 @@ def test_without_the_rights_it_needs(lab, servers):
     a.stop()
     if os.path.basename(BUILD) != "san":	# ASan does not let a process lock its memory
         expect(Batond(lab, "b").start(), "ok", "memory")
+
+
+# ---- mode = cluster ----------------------------------------------------------------------------------
+
+def test_who_hears_the_clusters_address(lab, servers):
+    """veth has no filter for further unicast addresses, a macvlan gets no unicast but its own."""
+    a = Batond(lab, "a", {"group sip": {"mode": "cluster", "cluster-mac": "unicast"}}).start()
+    expect(a, "warn", "hearing", "eth0", "every other frame", "promiscuous")
+    wait_until(lambda: "promiscuous interface=eth0" in a.log(), 10, "a log line that eth0 is promiscuous")
+    lab.a.ip("link add mv0 link eth0 type macvlan mode bridge", "addr add 10.77.0.21/24 dev mv0", "link set mv0 up")
+
+    def unheard():
+        return "cluster-unheard mv0" in [row["id"] for row in a.json("alarms")["alarms"]]
+    wait_until(lambda: any(row["text"].startswith("mv0") for row in a.doctor("hearing")), 10, "a row about mv0")
+    expect(a, "bad", "hearing", "mv0", "does not take in", "macvlan", "cluster-mac")
+    wait_until(unheard, 10, "an alarm about mv0")
+    lab.a.ip("link del mv0")
+    wait_until(lambda: not unheard(), 10, "the alarm about mv0 to clear")
+    a.stop()
+    a.configure({"group sip": {"cluster-mac": "multicast"}})
+    a.start()
+    expect(a, "ok", "hearing", "eth0")
+    mac = "03:bf:0a:4d:00:64"
+    lab.a.run("bridge", "fdb", "del", mac, "dev", "eth0", "self")
+    wait_until(lambda: mac in lab.a.run("ip", "maddr", "show", "dev", "eth0").stdout, 10, "its address to be back in the filter")
+    wait_until(lambda: "hearing repaired interface=eth0" in a.log(), 10, "a log line about it")
+    a.stop()
+    a.configure({"interface eth0": {"xdp-mode": "native"}})
+    a.start(wait=False)
+    assert a.process.wait(30) == 1 and "eth0] xdp-mode = native on a veth" in a.log(), a.log()[-500:]

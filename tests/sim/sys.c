@@ -1049,6 +1049,13 @@ enum conf_xdp hearing_xdp(const struct conf *conf, const char *name)
 	return conf_xdp_of(conf, name);
 }
 
+bool hearing_is_deaf(const struct conf *conf, const char *name)
+{
+	(void)conf;
+	(void)name;
+	return false;
+}
+
 const char *fence_why(void)
 {
 	return "";

@@ -345,11 +345,18 @@ int datapath_ifaces(struct ha *ha, const struct ha_say *say)
 
 int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say)
 {
-	for (uint32_t i = 0; i < ha->n_ifaces; i++)
-		if (!if_nametoindex(ha->ifaces[i].name)) {
-			snprintf(say->why, say->len, "no interface %s on this host", ha->ifaces[i].name);
+	for (uint32_t i = 0; i < ha->n_ifaces; i++) {
+		const char *name = ha->ifaces[i].name;
+
+		if (!if_nametoindex(name)) {
+			snprintf(say->why, say->len, "no interface %s on this host", name);
 			return -ENODEV;
 		}
+		if (hearing_is_deaf(ha->conf, name)) {
+			snprintf(say->why, say->len, "[interface %s] xdp-mode = native on a " HEARING_VETH "; auto or generic", name);
+			return -EINVAL;
+		}
+	}
 	return 0;
 }
 

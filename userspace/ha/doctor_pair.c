@@ -2,6 +2,7 @@
 /* doctor_pair: how is it with the other host, the paths to it, the groups and their gates? What the main loop knows. */
 #include "ha/doctor_own.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -213,6 +214,27 @@ static void doctor_door(const struct door *door, const struct rows *r)
 	}
 }
 
+/* A cluster's frames come to an address that is not the interface's. */
+static void doctor_hearing(const struct door *door, const struct rows *r)
+{
+	const struct hearing *h = &door->hearing;
+	char text[HA_TEXT];
+
+	if (!h->wanted || !door->ifindex)
+		return;
+	if (h->err) {
+		snprintf(text, sizeof(text), "%s: does not take in frames to the cluster's address: %.90s", door->name, strerror(-h->err));
+		doctor_say(r, "bad", "hearing", text, h->err == -EOPNOTSUPP ?
+			   "a macvlan gets no unicast but to its own address: the interface below it, or cluster-mac = multicast or igmp" :
+			   "ip maddr and bridge fdb show its filters; cluster-mac on both hosts says which address");
+		return;
+	}
+	snprintf(text, sizeof(text), "%s: takes in frames to the cluster's address%s", door->name, h->all ? ", and every other frame" : "");
+	doctor_say(r, h->all ? "warn" : "ok", "hearing", text, h->all ?
+		   "it is promiscuous: without a filter for further addresses cluster-mac = multicast or igmp spares it that; or somebody "
+		   "else asked for it" : "");
+}
+
 /* Gates open without asking the backstop: an element must be there before. */
 static void doctor_elements(struct ha *ha, const struct group *g, const struct rows *r)
 {
@@ -232,8 +254,10 @@ void doctor_fence(struct ha *ha, const struct rows *r)
 	const struct fence_report *f = &ha->fence_told;
 	char text[HA_TEXT];
 
-	for (uint32_t i = 0; i < f->n_doors; i++)
+	for (uint32_t i = 0; i < f->n_doors; i++) {
 		doctor_door(&f->door[i], r);
+		doctor_hearing(&f->door[i], r);
+	}
 	if (f->nft_err) {
 		snprintf(text, sizeof(text), "no backstop: %.130s", f->nft_why);
 		doctor_say(r, "bad", "fence", text, "nftables' tables baton must be batond's alone: is nf_tables there, does another own them?");

@@ -41,6 +41,8 @@ static void alarm_door(struct ha *ha, const struct door *door, bool there)
 
 	snprintf(text, sizeof(text), "no gate on this interface, nftables alone holds it: %.90s", door->why);
 	alarm_set(&ha->alarms, there && door->err, "gate-missing", door->name, text, NULL, ha->turn_ns);
+	snprintf(text, sizeof(text), "frames to the cluster's address are not heard here: %.90s", strerror(-door->hearing.err));
+	alarm_set(&ha->alarms, there && door->hearing.wanted && door->hearing.err, "cluster-unheard", door->name, text, NULL, ha->turn_ns);
 	alarm_set(&ha->alarms, there && door->moved, "interface-moved", door->name,
 		  "it was renamed or made anew: the gate is on it, but addresses and heartbeat want a restart of batond", "",
 		  ha->turn_ns);
@@ -57,6 +59,19 @@ static void log_door(const struct door *door, const struct door *was)
 		log_event(LOG_WARNING, "gate repaired", "interface=%s xdp=%s times=%u", door->name, xdp_text(door), door->repairs);
 }
 
+/* The first time is no news: until then nothing was there. */
+static void log_hearing(const struct door *door, const struct door *was)
+{
+	const struct hearing *h = &door->hearing, *old = was ? &was->hearing : NULL;
+
+	if (!h->wanted)
+		return;
+	if (h->all && (!old || !old->all))
+		log_event(LOG_WARNING, "promiscuous", "interface=%s why=\"no filter for further addresses, or somebody asked for it\"", door->name);
+	if (old && old->times && h->times != old->times)
+		log_event(LOG_WARNING, "hearing repaired", "interface=%s times=%u", door->name, h->times - 1);
+}
+
 static void tell_doors(struct ha *ha, const struct fence_report *now, const struct fence_report *was)
 {
 	for (uint32_t i = 0; i < was->n_doors; i++)
@@ -66,6 +81,7 @@ static void tell_doors(struct ha *ha, const struct fence_report *now, const stru
 		}
 	for (uint32_t i = 0; i < now->n_doors; i++) {
 		log_door(&now->door[i], same_door(was, &now->door[i]));
+		log_hearing(&now->door[i], same_door(was, &now->door[i]));
 		alarm_door(ha, &now->door[i], true);
 	}
 	alarm_set(&ha->alarms, now->more, "gate-missing", NULL,

@@ -77,6 +77,20 @@ enum conf_xdp hearing_xdp(const struct conf *conf, const char *name)
 	return want == XDP_AUTO && cluster && is_veth(name) ? XDP_GENERIC : want;
 }
 
+static bool is_for_cluster(const struct conf *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->n_groups; i++)
+		for (uint32_t v = 0; v < c->groups[i].n_vips; v++)
+			if (c->groups[i].mode == MODE_CLUSTER && !strcmp(c->vips[c->groups[i].first_vip + v].dev, name))
+				return true;
+	return false;
+}
+
+bool hearing_is_deaf(const struct conf *conf, const char *name)
+{
+	return conf_xdp_of(conf, name) == XDP_NATIVE && is_for_cluster(conf, name) && is_veth(name);
+}
+
 /* ---- one VIP on one door -------------------------------------------------------------------------- */
 
 static int add(struct nl *nl, const struct conf_group *g, const struct in6_addr *vip, uint32_t ifindex)

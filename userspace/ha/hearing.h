@@ -33,6 +33,8 @@ uint32_t hearing_groups(struct nl *nl, const struct conf *conf, uint32_t ifindex
  * a frame is for before XDP gives it the new one (kernel-notes/hear-another-address.md).
  */
 enum conf_xdp hearing_xdp(const struct conf *conf, const char *name);
+/* A veth with xdp-mode = native where a cluster's VIPs are: its server would get none of the frames. */
+bool hearing_is_deaf(const struct conf *conf, const char *name);
 #define HEARING_VETH "veth, in mode = cluster: its driver keeps what it made of a frame's address before XDP changed it"
 /* @groups: bit i: the door is on the network of conf->groups[i], a cluster. Does it hear? What is missing is put back. */
 void hearing_look(struct nl *nl, const struct conf *conf, uint32_t ifindex, uint32_t groups, struct hearing *h);
