@@ -52,7 +52,7 @@ struct {
 	__type(value, struct bt_replay_own);
 } cfg_replay SEC(".maps");
 
-/* Written by XDP; read by batond. */
+/* Written by XDP, but for `done`, which is batond's; read by batond. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

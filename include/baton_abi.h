@@ -508,13 +508,14 @@ struct bt_replay_own {
 	__u64 window_ns;	/* what is younger when it is overwritten counts as lost */
 };
 
-/* Map st_replay_at, 1 entry, mmapable. Writer: kernel. */
+/* Map st_replay_at, 1 entry, mmapable. Writer: kernel; `done` batond. */
 struct bt_replay_at {
 	__u64 next;		/* number of the next entry, from 0: it goes to slot next % slots */
 	__u64 kept;
 	__u64 receipts;
 	__u64 too_long;		/* not kept: longer than BT_REPLAY_FRAME */
 	__u64 overrun;		/* overwritten while younger than the window */
+	__u64 done[BT_GROUPS_MAX];	/* what has a lower number is of before an opening: it is never replayed again */
 };
 
 enum bt_replay_kind { BT_REPLAY_REQUEST = 1, BT_REPLAY_RECEIPT };
@@ -853,7 +854,7 @@ enum bt_local_exit {
 	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 184) X(bt_follow, 8) X(bt_pool_seen, 16) \
 	X(bt_slow, 2080) X(bt_trace, 64) X(bt_door, 8) X(bt_rule, 8) X(bt_rules, 128) X(bt_watch_own, 96) X(bt_watch, 56) \
 	X(bt_local_key, 20) X(bt_local_way, 12) X(bt_local, 8) X(bt_local_row, 8) X(bt_local_seen, 56) \
-	X(bt_replay_own, 16) X(bt_replay_at, 40) X(bt_replay, 2048) X(bt_receipt, 24)
+	X(bt_replay_own, 16) X(bt_replay_at, 168) X(bt_replay, 2048) X(bt_receipt, 24)
 
 #define BT_ASSERT(type, size) \
 	_Static_assert(sizeof(struct type) == (size), "layout of " #type " changed: bump BT_ABI");

@@ -658,6 +658,28 @@ static void show_local(const json_t *rows)
 	puts("");
 }
 
+static void show_kept(const json_t *replay)
+{
+	static const char *const rows[][2] = {
+		{ "requests", "kept in case the holder dies" },
+		{ "receipts", "answers of the holder, shown to this host" },
+		{ "too_long", "requests too long to be kept" },
+		{ "overrun", "overwritten within the window: replay-memory is too small" },
+	};
+	struct table t;
+
+	table_open(&t, 3, "FOR REPLAY", "TIMES", "MEANING");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char times[LINE_CAP] = "";
+
+		add(times, "%" JSON_INTEGER_FORMAT, num(replay, rows[i][0]));
+		if (num(replay, rows[i][0]))
+			table_add(&t, rows[i][0], times, rows[i][1]);
+	}
+	table_print(&t);
+	puts("");
+}
+
 static bool any(const json_t *rows, const char *count)
 {
 	const json_t *r;
@@ -685,6 +707,8 @@ static void show_counters(const json_t *doc)
 		show_userspace(json_object_get(doc, "userspace"));
 	if (any(json_object_get(doc, "local"), "packets"))
 		show_local(json_object_get(doc, "local"));
+	if (json_object_get(doc, "replay"))
+		show_kept(json_object_get(doc, "replay"));
 	table_open(&t, 6, "VIP", "GROUP", "REQUESTS IN", "RESPONSES OUT", "REQUESTS OUT", "RESPONSES IN");
 	json_array_foreach(json_object_get(doc, "vips"), i, v) {
 		const json_t *in = json_object_get(v, "in"), *out = json_object_get(v, "out");

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A host dies in mode cluster: are the requests that it left unanswered answered by the other, and nothing is replayed that need not be?"""
 
+import json
+
 import pytest
 
 from controller import other
-from lab import wait_until
+from lab import _run, wait_until
 
 RATE = 300
 MISSES = {"pulse-misses": "30"}		# a silence in which requests come for certain, however late their sender is
@@ -51,12 +53,23 @@ def test_requests_of_the_silence_are_answered(lab, pair, probe):
     assert told["answered"] > 0, f"receipts were shown, and no request is known to be answered: {told}"
     assert told["lost"] == 0 and told["missing_us"] == 0, f"{told}"
     assert f"Replayed {told['replayed']} requests" in new.cli("explain").stdout
+    kept = new.json("counters")["replay"]
+    assert kept["requests"] >= told["replayed"] and kept["receipts"] >= told["answered"] and not kept["too_long"], f"{kept}; {told}"
 
 
-@pytest.mark.parametrize("settings", [cluster()])
+def kernel_goes_by(batond):
+    return json.loads(_run(["bpftool", "-j", "map", "dump", "pinned", f"{batond.pin_dir}/cfg_replay"]).stdout)[0]["formatted"]["value"]
+
+
+@pytest.mark.parametrize("settings", [cluster(**{"replay-memory": "64KiB"})])
 def test_no_replay(lab, pair, probe):
     asked = ask(pair, probe, "vip-copied")
     new = pair[pair.backup]
+    wait_until(lambda: new.json("counters")["replay"]["overrun"], 10, "32 entries not to be enough for a window")
+    assert "replay-memory is too small" in new.cli("counters").stdout, new.cli("counters").stdout
+    new.configure({"group sip": {"replay-window": "7s"}})
+    new.cli("reload")
+    assert kernel_goes_by(new)["window_ns"] == 7_000_000_000, kernel_goes_by(new)
     new.configure({"group sip": {"replay": "no"}})
     new.cli("reload")
     copied, heard = new.counter("vip-copied"), new.counter("vip-heard")

@@ -405,6 +405,11 @@ void replays_opened(struct ha *ha, struct group *g, uint64_t opened_ns)
 	(void)ha, (void)g, (void)opened_ns;
 }
 
+void replays_passed(struct ha *ha, struct group *g)
+{
+	(void)ha, (void)g;
+}
+
 void replays_turn(struct ha *ha)
 {
 	(void)ha;

@@ -26,6 +26,7 @@
 #include "ctl/ctl.h"
 #include "ctl_wire.h"
 #include "ha/ha_view.h"
+#include "ha/single.h"
 #include "steer/slow.h"
 #include "steer/steer.h"
 #include "sys/clock.h"
@@ -129,6 +130,20 @@ int ha_counts(struct ha *h, struct bt_count x[BT_X__N], struct bt_count t[BT_T__
 	memset(t, 0, BT_T__N * sizeof(*t));
 	x[BT_X_TOTAL].packets = x[BT_X_VIP_ACCEPTED].packets = 5;
 	t[BT_T_TOTAL].bytes = t[BT_T_VIP_SENT].bytes = 77;
+	return 0;
+}
+
+bool ha_replay_counts(const struct ha *h, struct bt_replay_at *ret)
+{
+	(void)h;
+	*ret = (struct bt_replay_at){ .kept = 4, .receipts = 3, .too_long = 2, .overrun = 1 };
+	return true;
+}
+
+bool ha_local_counts(const struct ha *h, struct bt_count ret[BT_L__N]) { (void)h; (void)ret; return false; }
+uint32_t ha_servers(const struct ha *h, uint32_t group, struct ha_server_view ret[BT_SERVERS])
+{
+	(void)h, (void)group, (void)ret;
 	return 0;
 }
 

@@ -327,6 +327,29 @@ static void test_pins_keep_their_size(void **state)
 	expect(1, 1);
 }
 
+/* A batond that is started again, whose gate opens once more within the window. */
+static void test_the_next_batond_gives_none_twice(void **state)
+{
+	bool found = false;
+
+	(void)state;
+	for (int i = 1; i <= 3; i++)
+		send_request(VIP, i);
+	open_gate(clock_now_ns(), 60 * NS_PER_S, 0);
+	expect(1, 3);
+	replay_close(replayer);
+	replayer = NULL;
+	dp_close(dp);
+	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	assert_true(found);
+	OK(replay_open(&replayer, dp, changed));
+	atomic_store(&dp_words(dp)[0], BT_WORD(6, 2, BT_ARMED));
+	send_request("10.77.0.101", 1000);
+	send_request(VIP, 4);
+	open_gate(clock_now_ns(), 60 * NS_PER_S, 0);
+	expect(4, 4);
+}
+
 /* Where XDP stands in the stack, what is put before it passes there once. */
 static void test_behind_the_driver(void **state)
 {
@@ -344,8 +367,7 @@ int main(void)
 	enum dp_mode generic = DP_GENERIC;
 	const struct CMUnitTest tests[] = {
 		TEST(given_in_order_and_once), TEST(after_the_last_pulse), TEST(not_too_late), TEST(a_ring_that_was_too_short),
-		TEST(a_stop_waits_for_nothing),
-		TEST(pins_keep_their_size),
+		TEST(a_stop_waits_for_nothing), TEST(pins_keep_their_size), TEST(the_next_batond_gives_none_twice),
 		{ "test_behind_the_driver", test_behind_the_driver, set_up, tear_down, &generic },
 	};
 

@@ -661,6 +661,22 @@ static void put_local(const struct ha *ha, json_t *doc)
 	put(doc, "local", a);
 }
 
+/* Mode cluster alone. */
+static void put_replay(const struct ha *ha, json_t *doc)
+{
+	struct bt_replay_at at;
+	json_t *o;
+
+	if (!ha_replay_counts(ha, &at))
+		return;
+	o = json_object();
+	put(o, "requests", number_u64(at.kept));
+	put(o, "receipts", number_u64(at.receipts));
+	put(o, "too_long", number_u64(at.too_long));
+	put(o, "overrun", number_u64(at.overrun));
+	put(doc, "replay", o);
+}
+
 json_t *doc_counters(struct ha *ha, int *ret_err)
 {
 	struct bt_count xdp[BT_X__N], tc[BT_T__N];
@@ -679,6 +695,7 @@ json_t *doc_counters(struct ha *ha, int *ret_err)
 	put(doc, "steering", steering);
 	put(doc, "userspace", doc_slow_counters(ha));
 	put_local(ha, doc);
+	put_replay(ha, doc);
 	put(doc, "vips", json_array());
 	return doc;
 }

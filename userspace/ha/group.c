@@ -396,6 +396,8 @@ static bool apply(struct ha *ha, struct group *g, const struct judge_facts *f, c
 		g->alone_ns = ha->turn_ns;
 	if (j->cause == WORD_OPEN_ALONE && f->peer == PEER_DOWN)
 		replays_opened(ha, g, clock_now_ns());
+	else if (BT_WORD_MODE(next) == BT_OPEN && BT_WORD_MODE(f->word) != BT_OPEN)
+		replays_passed(ha, g);
 	if (j->cause != WORD_OPEN_ALONE || !g->intent[0])	/* the claim's reason is the opening's */
 		snprintf(g->intent, sizeof(g->intent), "%s", j->why);
 	g->intent_number = j->cause == WORD_LEAVE ? 0 : BT_WORD_NUMBER(next);	/* the peer takes it further */

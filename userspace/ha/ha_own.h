@@ -322,6 +322,7 @@ int replays_fill(struct ha *ha);
 int replays_open(struct ha *ha, const struct ha_say *say);
 void replays_close(struct ha *ha);
 void replays_opened(struct ha *ha, struct group *g, uint64_t opened_ns);
+void replays_passed(struct ha *ha, struct group *g);
 void replays_turn(struct ha *ha);
 
 /* drains.c: drain and undrain */

@@ -200,6 +200,8 @@ int ha_calls(struct ha *ha, uint64_t *at, ha_call_fn *fn, void *arg);
  * Re-read the configuration. 0, and in @text what waits for a restart, if anything does; or -EINVAL with the first error in
  * @text (all are logged): nothing changed.
  */
+/* Requests kept for replay since the maps are; false: no group here is of mode cluster. */
+bool ha_replay_counts(const struct ha *ha, struct bt_replay_at *ret);
 int ha_reload(struct ha *ha, char *text, size_t len);
 
 /*

@@ -100,12 +100,16 @@ static void look(struct replayer *r)
 	struct replay_rule rule = {
 		.from_ns = from_ns(&r->now), .pulse_ns = r->now.pulse_ns, .doubt_ns = r->now.pulse_ns + r->now.interval_ns,
 	};
-	uint64_t at = find_first(r, top, &rule.shown);
+	uint64_t at = find_first(r, top, &rule.shown), done = dp_replay_done(r->dp, r->now.slot);
 
 	if (getrandom(rule.key, sizeof(rule.key), GRND_NONBLOCK) != sizeof(rule.key))
 		rule.key[0] = clock_now_ns();
 	replay_begin(r->core, &rule);
 	r->n_holes = 0;
+	if (at < done) {
+		at = done;
+		r->done.missing_us = 0;
+	}
 	for (; at < top; at++)
 		note(r, at);
 	r->next = top;
@@ -183,9 +187,11 @@ static void replay(struct replayer *r)
 	}
 	r->base = dp_replay_unanswered(r->dp, r->now.slot);
 	look(r);
+	dp_replay_set_done(r->dp, r->now.slot, r->next);	/* before the first is given: whoever goes on after us gives none twice */
 	give(r);
 	rest(SECOND_NS);
 	look_again(r);
+	dp_replay_set_done(r->dp, r->now.slot, r->next);
 	give(r);
 	publish(r);
 }

@@ -178,6 +178,20 @@ void replays_opened(struct ha *ha, struct group *g, uint64_t opened_ns)
 	replay_ask(ha->replayer, &order);
 }
 
+/* The gate opened for any other reason: what came before is not to be replayed when a peer dies later. */
+void replays_passed(struct ha *ha, struct group *g)
+{
+	if (ha->replayer)
+		dp_replay_set_done(ha->dp, g->slot, dp_replay_next(ha->dp));
+}
+
+bool ha_replay_counts(const struct ha *ha, struct bt_replay_at *ret)
+{
+	if (ha->replayer)
+		dp_replay_counts(ha->dp, ret);
+	return ha->replayer;
+}
+
 static void tell(struct ha *ha, struct group *g)
 {
 	struct history_replay done;

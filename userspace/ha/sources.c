@@ -48,6 +48,8 @@ static void on_kernel_event(void *arg, const struct bt_event *ev)
 		chronicle_kernel(ha, g, ev);
 	if (ev->kind == BT_EV_WORD && g->conf && ev->arg & BT_EV_BY_WATCH && BT_WORD_MODE(ev->to) == BT_OPEN)
 		replays_opened(ha, g, ev->at_ns);
+	else if (ev->kind == BT_EV_WORD && g->conf && BT_WORD_MODE(ev->to) == BT_OPEN && BT_WORD_MODE(ev->from) != BT_OPEN)
+		replays_passed(ha, g);
 	if (ev->kind == BT_EV_WORD && g->conf)
 		log_event(LOG_DEBUG, "word change", "group=%s by=kernel from=%#llx to=%#llx", g->conf->name, ev->from, ev->to);
 }

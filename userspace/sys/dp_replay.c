@@ -33,13 +33,13 @@ int dp_replay_size(struct bpf_object *obj)
 	return err ? dp_fail(err, "%u entries of st_replay", wanted) : 0;
 }
 
-static int view(struct dp_view *ret, int fd, size_t len)
+static int view(struct dp_view *ret, int fd, size_t len, int prot)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	void *at;
 
 	len = (len + page - 1) / page * page;
-	at = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+	at = mmap(NULL, len, prot, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
 		return dp_fail(-errno, "mmap of the replay ring");
 	*ret = (struct dp_view){ at, len };
@@ -54,9 +54,9 @@ int dp_replay_open(struct dp *dp)
 
 	if (bpf_obj_get_info_by_fd(dp->map[DP_st_replay], &is, &len) < 0)
 		return dp_fail(-errno, "map st_replay");
-	err = view(&dp->replay, dp->map[DP_st_replay], (size_t)is.max_entries * sizeof(struct bt_replay));
+	err = view(&dp->replay, dp->map[DP_st_replay], (size_t)is.max_entries * sizeof(struct bt_replay), PROT_READ);
 	if (!err)
-		err = view(&dp->replay_at, dp->map[DP_st_replay_at], sizeof(struct bt_replay_at));
+		err = view(&dp->replay_at, dp->map[DP_st_replay_at], sizeof(struct bt_replay_at), PROT_READ | PROT_WRITE);
 	dp->due = calloc((size_t)dp->n_cpus, sizeof(*dp->due));
 	if (!err && !dp->due)
 		err = dp_fail(-ENOMEM, "counters of %d CPUs", dp->n_cpus);
@@ -113,6 +113,20 @@ uint64_t dp_replay_next(const struct dp *dp)
 	const struct bt_replay_at *at = dp->replay_at.at;
 
 	return __atomic_load_n(&at->next, __ATOMIC_ACQUIRE);
+}
+
+uint64_t dp_replay_done(const struct dp *dp, uint32_t slot)
+{
+	const struct bt_replay_at *at = dp->replay_at.at;
+
+	return __atomic_load_n(&at->done[slot], __ATOMIC_ACQUIRE);
+}
+
+void dp_replay_set_done(struct dp *dp, uint32_t slot, uint64_t number)
+{
+	struct bt_replay_at *at = dp->replay_at.at;
+
+	__atomic_store_n(&at->done[slot], number, __ATOMIC_RELEASE);
 }
 
 /* Before and behind the copy the entry must have the same number: then nobody wrote to it meanwhile. */

@@ -23,6 +23,10 @@ int dp_set_receipt(struct dp *dp, uint32_t slot, const struct bt_receipt *way);
 uint64_t dp_replay_next(const struct dp *dp);
 void dp_replay_counts(const struct dp *dp, struct bt_replay_at *ret);
 
+/* Of a group: entries below the number belong to an opening that has been. Kept with the pins: the next batond knows it too. */
+uint64_t dp_replay_done(const struct dp *dp, uint32_t slot);
+void dp_replay_set_done(struct dp *dp, uint32_t slot, uint64_t number);
+
 /* A whole entry, or what stands before its frame. -ENOENT: overwritten by a later one; -EAGAIN: not written yet. */
 int dp_replay_get(const struct dp *dp, uint64_t number, struct bt_replay *ret);
 int dp_replay_look(const struct dp *dp, uint64_t number, struct bt_replay *ret);
