@@ -27,7 +27,7 @@ bpftool prog loadall build/bpf/baton_tc.bpf.o $PINS $shared
 # A VIP (10.78.0.100) of group 0. Its word is 0: the gate is shut.
 FILL = """
 PINS=/sys/fs/bpf/byhand
-bpftool map update pinned $PINS/cfg_vip4 key 10 78 0 100 value 0 0 0 0 0 0 0 0
+bpftool map update pinned $PINS/cfg_vip4 key 10 78 0 100 value 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 """
 
 ATTACH = """
