@@ -71,7 +71,7 @@ def test_healed_in_one_direction_only(lab, pair, deaf):
 
 
 def test_one_way_loss_from_the_start_makes_no_two(lab, pair):
-    """One direction of the only path dies: who is heard is not dead."""
+    """One direction of the only path dies: who is heard is not dead, and obeys the claim of who hears nothing, once it has come to him."""
     gates = Gates(lab, pair)
     for frm, to in (("a", "b"), ("b", "a")):
         lab.cut(frm, to)
@@ -80,7 +80,7 @@ def test_one_way_loss_from_the_start_makes_no_two(lab, pair):
         lab.uncut(frm, to)
         pair.settle()
     seen = gates.stop()
-    assert seen["both_times"] == 0, f"two accepting gates although one direction worked all the time: {seen}"
+    assert seen["both_longest_ns"] < OVERLAP_NS, f"two accepting gates although one direction worked all the time: {seen}"
 
 
 @pytest.mark.parametrize("settings", [{"peer": {"pulse-interval": "20ms"}}])

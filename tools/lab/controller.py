@@ -201,7 +201,7 @@ class Steerer(Batond):
     def _defaults(self):
         last = self.peer and {
             "peer": {"name": self.peer, "path": f"eth0 {self.lab.nodes[self.peer].ip4}"},
-            "group front": {"mode": "proxy", "interface": "eth0", "sip-address": f"{self.service}/24", "prefer": min(self.host, self.peer)},
+            "group front": {"mode": "proxy", "interface": "eth0", "sip-address": f"{self.service}/24", "prefer": max(self.host, self.peer)},
         }
         return {
             "node": {"name": self.host, "secret-file": self.peer and self.secret_file, "run-dir": self.run_dir,
