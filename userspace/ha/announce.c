@@ -445,6 +445,14 @@ static int look_at_ports(struct announce *a)
 	return err;
 }
 
+static uint64_t first_round(struct announce *a, uint64_t now_ns)
+{
+	if (a->helped)
+		tell_all(a);
+	return go_on(a, now_ns);
+}
+
+/* A cluster's VIPs are where they were: what is told is for who has just come, and takes no CPU from the first requests. */
 int announce_start(struct announce *a, uint64_t now_ns)
 {
 	int err = look_at_ports(a);
@@ -453,9 +461,7 @@ int announce_start(struct announce *a, uint64_t now_ns)
 	a->running = true;
 	a->start_ns = now_ns;
 	a->round = a->at = 0;
-	if (a->helped)
-		tell_all(a);
-	a->next_ns = go_on(a, now_ns);
+	a->next_ns = a->cluster ? next_round(a, now_ns) : first_round(a, now_ns);
 	for (uint32_t i = 0; i < a->n_ports && !err; i++)
 		err = a->ports[i].err;
 	return err;

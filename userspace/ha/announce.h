@@ -29,7 +29,7 @@ struct announce;
 int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, const struct in6_addr *routers,
 		  uint32_t n_routers, uint32_t rate);
 void announce_close(struct announce *a);
-/* The VIPs are a cluster's, @form stays the caller's: told is the address that both hosts hear, never from it. */
+/* The VIPs are a cluster's, @form stays the caller's: told is the address that both hosts hear, never from it, and from the second round on. */
 void announce_cluster(struct announce *a, const enum conf_cluster_mac *form);
 
 /* Where are the routers now? Done once by announce_open(); from one other thread every now and then. */
