@@ -127,7 +127,7 @@ mutants: all	## planted bugs: does some test notice each? root, ten minutes; M=w
 	@tests/mutants/run $(M)
 test: deps	## every test
 	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-fuzz check-net test-kernels
-demo: deps	## two hosts, real SIP calls, three outages, what the client saw
+demo: deps	## two hosts, real SIP calls, four outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance tables: keepalived, nftables DNAT and Kamailio measured in the same runs
 	@$(MAKE) --no-print-directory all $O/tests/bpf/bench_xdp $O/tests/bpf/bench_sip && tools/bench/run && tools/bench/cluster && tools/bench/many_vips.py && tools/bench/steering && $O/tests/bpf/bench_xdp && $O/tests/bpf/bench_sip
