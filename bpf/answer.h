@@ -14,8 +14,7 @@
 
 #include "maps_cluster.h"
 #include "mark.h"
-#include "packet.h"
-#include "pulse_answer.h"
+#include "packet_sum.h"
 #include "vip.h"
 
 #define ARP_REPLY	2
@@ -110,23 +109,6 @@ static __always_inline __u64 nd_pseudo_sum(struct xdp_md *ctx, __u32 l3)
 	return sum;
 }
 
-/* Sum of @len bytes, a multiple of 8. */
-__noinline __u64 nd_sum(struct xdp_md *ctx, __u32 off, __u32 len)
-{
-	__u64 sum = 0;
-	__u32 *half;
-
-	for (__u32 at = 0; at < ND_ASK_MAX; at += 8) {
-		if (at >= len)
-			break;
-		half = packet_at(ctx, off + at, 8);
-		if (!half)
-			return 0;
-		sum += (__u64)half[0] + half[1];
-	}
-	return sum;
-}
-
 static __always_inline bool ip6_is_any(const struct in6_addr *ip)
 {
 	return !(ip->s6_addr32[0] | ip->s6_addr32[1] | ip->s6_addr32[2] | ip->s6_addr32[3]);
@@ -157,7 +139,7 @@ static __always_inline bool nd_asked(struct xdp_md *ctx, const struct headers *h
 
 	if (h->l4 != h->l3 + sizeof(*ip) || len < sizeof(*nd) || len > ND_ASK_MAX || len % 8)
 		return false;
-	if (csum_fold(nd_pseudo_sum(ctx, h->l3) + nd_sum(ctx, h->l4, len)))
+	if (csum_fold(nd_pseudo_sum(ctx, h->l3) + packet_sum(ctx, h->l4, len)))
 		return false;
 	link = nd_source_link(ctx, first, h->end);
 	eth = packet_at(ctx, 0, sizeof(*eth));
@@ -222,7 +204,7 @@ static __always_inline bool answer_nd(struct xdp_md *ctx, const struct headers *
 		return false;
 	nd_head(eth, ip, a, &who, &target);
 	nd_body(na, a, &target, ip6_is_any(&who));
-	na->head.icmp6_cksum = csum_fold(nd_pseudo_sum(ctx, h->l3) + nd_sum(ctx, l4, sizeof(*na)));
+	na->head.icmp6_cksum = csum_fold(nd_pseudo_sum(ctx, h->l3) + packet_sum(ctx, l4, sizeof(*na)));
 	return true;
 }
 

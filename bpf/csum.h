@@ -36,4 +36,14 @@ static inline __attribute__((always_inline)) __u16 csum_udp_with(__u16 check, __
 	return csum_with(check, diff) ?: 0xffff;
 }
 
+/* The checksum over what was summed in words of any width. */
+static inline __attribute__((always_inline)) __u16 csum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
 #endif

@@ -7,35 +7,10 @@
 #ifndef PULSE_ANSWER_H
 #define PULSE_ANSWER_H
 
+#include "packet_sum.h"
 #include "pulse_check.h"
 
 #define MARKED_NS 10000000000ULL	/* a test mark this young shows that marks come through */
-
-static __always_inline __u16 csum_fold(__u64 sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
-/* Sum of the pulse, for the checksum that UDP over IPv6 must have. */
-__noinline __u64 pulse_sum(struct xdp_md *ctx, __u32 off, __u32 words)
-{
-	__u64 sum = 0;
-	__u32 *half;
-
-	for (__u32 i = 0; i < PULSE_WORDS_MAX; i++) {
-		if (i >= words)
-			break;
-		half = packet_at(ctx, off + i * 8, 8);
-		if (!half)
-			return 0;
-		sum += (__u64)half[0] + half[1];
-	}
-	return sum;
-}
 
 /* An unbelieved message shows nothing of the path: nobody knows whose it is. */
 static __always_inline __u32 answer_flags(const struct pulse *m)
@@ -94,11 +69,10 @@ static __always_inline bool answer_ip4(struct xdp_md *ctx, __u32 l3)
 	return true;
 }
 
-/* UDP over IPv4 may go without a checksum; the MAC guards more. */
-static __always_inline bool answer_udp(struct xdp_md *ctx, const struct pulse *m, __u64 pseudo,
-				       bool v6)
+/* Of the datagram whose @len bytes of payload begin at @at. Over IPv4 it may go without a checksum; the MAC guards more. */
+static __always_inline bool answer_udp(struct xdp_md *ctx, __u32 at, __u32 len, __u64 pseudo, bool v6)
 {
-	struct udphdr *udp = packet_at(ctx, m->at - sizeof(*udp), sizeof(*udp));
+	struct udphdr *udp = packet_at(ctx, at - sizeof(*udp), sizeof(*udp));
 	__be16 port;
 
 	if (!udp)
@@ -109,7 +83,7 @@ static __always_inline bool answer_udp(struct xdp_md *ctx, const struct pulse *m
 	udp->check = 0;
 	if (!v6)
 		return true;
-	pseudo += pulse_sum(ctx, m->at, PULSE_WORDS(m->groups));
+	pseudo += packet_sum(ctx, at, len);
 	pseudo += (__u64)udp->source + udp->dest + udp->len;
 	udp->check = csum_fold(pseudo);
 	if (!udp->check)
@@ -148,7 +122,7 @@ static __always_inline bool pulse_answer(struct xdp_md *ctx, const struct frame 
 	answer_macs(eth, m);
 	if (v6 ? !answer_ip6(ctx, f->h.l3, &pseudo) : !answer_ip4(ctx, f->h.l3))
 		return false;
-	return answer_udp(ctx, m, pseudo, v6);
+	return answer_udp(ctx, m->at, PULSE_HEAD_BYTES + m->groups * PULSE_GROUP_BYTES, pseudo, v6);
 }
 
 #endif

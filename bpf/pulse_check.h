@@ -15,8 +15,6 @@
 #include "pulse_wire.h"
 #include "siphash.h"
 
-#define PULSE_WORDS(groups) ((PULSE_HEAD_BYTES + (groups) * PULSE_GROUP_BYTES) / 8)
-#define PULSE_WORDS_MAX	PULSE_WORDS(PULSE_GROUPS_MAX)
 #define PULSE_TTL	64
 #define PULSE_HASHED	(PULSE_HEAD_BYTES - 8)	/* of the head */
 

@@ -94,9 +94,7 @@ static __always_inline void observe_tell(struct observe *q)
 static __always_inline bool observe_back(struct xdp_md *ctx, __u32 l3, __u32 at, __u32 v6)
 {
 	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
-	struct udphdr *udp;
 	__u64 sum = 0, mac;
-	__be16 port;
 
 	if (!eth)
 		return false;
@@ -105,22 +103,7 @@ static __always_inline bool observe_back(struct xdp_md *ctx, __u32 l3, __u32 at,
 	mark_write(eth->h_dest, mac);
 	if (v6 ? !answer_ip6(ctx, l3, &sum) : !answer_ip4(ctx, l3))
 		return false;
-	if (v6)
-		sum += pulse_sum(ctx, at, OBSERVE_BYTES / 8);
-	udp = packet_at(ctx, at - sizeof(*udp), sizeof(*udp));
-	if (!udp)
-		return false;
-	port = udp->source;
-	udp->source = udp->dest;
-	udp->dest = port;
-	udp->check = 0;
-	if (!v6)
-		return true;
-	sum += (__u64)udp->source + udp->dest + udp->len;
-	udp->check = csum_fold(sum);
-	if (!udp->check)
-		udp->check = 0xffff;
-	return true;
+	return answer_udp(ctx, at, OBSERVE_BYTES, sum, v6);
 }
 
 /* Verified once by itself. Returns the exit; OBSERVED: the frame has become the answer. */
