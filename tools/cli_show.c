@@ -622,37 +622,20 @@ static void show_steering(const json_t *rows)
 	puts("");
 }
 
-static void show_userspace(const json_t *rows)
+/* What happened at least once: how often is @key's number. */
+static void show_happened(const json_t *rows, const char *title, const char *unit, const char *key)
 {
 	const json_t *r;
 	struct table t;
 	size_t i;
 
-	table_open(&t, 3, "BY USERSPACE", "TIMES", "MEANING");
+	table_open(&t, 3, title, unit, "MEANING");
 	json_array_foreach(rows, i, r) {
 		char times[LINE_CAP] = "";
 
-		add(times, "%" JSON_INTEGER_FORMAT, num(r, "times"));
-		if (num(r, "times"))
+		add(times, "%" JSON_INTEGER_FORMAT, num(r, key));
+		if (num(r, key))
 			table_add(&t, str(r, "name"), times, str(r, "text"));
-	}
-	table_print(&t);
-	puts("");
-}
-
-static void show_local(const json_t *rows)
-{
-	const json_t *r;
-	struct table t;
-	size_t i;
-
-	table_open(&t, 3, "BOTH SERVERS", "PACKETS", "MEANING");
-	json_array_foreach(rows, i, r) {
-		char packets[LINE_CAP] = "";
-
-		add(packets, "%" JSON_INTEGER_FORMAT, num(r, "packets"));
-		if (num(r, "packets"))
-			table_add(&t, str(r, "name"), packets, str(r, "text"));
 	}
 	table_print(&t);
 	puts("");
@@ -704,9 +687,9 @@ static void show_counters(const json_t *doc)
 	if (any(json_object_get(doc, "steering"), "packets"))
 		show_steering(json_object_get(doc, "steering"));
 	if (any(json_object_get(doc, "userspace"), "times"))
-		show_userspace(json_object_get(doc, "userspace"));
+		show_happened(json_object_get(doc, "userspace"), "BY USERSPACE", "TIMES", "times");
 	if (any(json_object_get(doc, "local"), "packets"))
-		show_local(json_object_get(doc, "local"));
+		show_happened(json_object_get(doc, "local"), "BOTH SERVERS", "PACKETS", "packets");
 	if (json_object_get(doc, "replay"))
 		show_kept(json_object_get(doc, "replay"));
 	table_open(&t, 6, "VIP", "GROUP", "REQUESTS IN", "RESPONSES OUT", "REQUESTS OUT", "RESPONSES IN");
