@@ -98,11 +98,6 @@ int sim_pthread_cond_clockwait(pthread_cond_t *c, pthread_mutex_t *m, clockid_t 
 	return wait_until(c, m, (uint64_t)ts->tv_sec * NS_PER_S + (uint64_t)ts->tv_nsec);
 }
 
-int sim_pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *ts)
-{
-	return sim_pthread_cond_clockwait(c, m, CLOCK_MONOTONIC, ts);
-}
-
 int sim_pthread_cond_broadcast(pthread_cond_t *c)
 {
 	struct proc *p = task_proc();
@@ -126,6 +121,18 @@ int sim_pthread_join(pthread_t thread, void **ret)
 	while (!task_ended(t))
 		task_sleep(50000);
 	return 0;
+}
+
+int sim_pthread_clockjoin_np(pthread_t thread, void **ret, clockid_t id, const struct timespec *ts)
+{
+	struct task *t = (struct task *)thread;
+	uint64_t until_ns = (uint64_t)ts->tv_sec * NS_PER_S + (uint64_t)ts->tv_nsec;
+
+	(void)ret;
+	(void)id;
+	while (!task_ended(t) && host_now(task_proc()->host) < until_ns)
+		task_sleep(50000);
+	return task_ended(t) ? 0 : ETIMEDOUT;
 }
 
 int sim_pthread_detach(pthread_t thread)

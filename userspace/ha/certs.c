@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 
 #include "sys/cert.h"
 #include "sys/clock.h"
-#include "sys/thread.h"
+#include "sys/worker.h"
 
 #define PERIOD_S	60
 #define PATIENCE_NS	(30 * NS_PER_S)	/* that long a disk may take */
@@ -25,10 +24,8 @@ struct slot {			/* the thread's own, but for report */
 };
 
 struct certs {
-	pthread_t thread;
-	pthread_mutex_t lock;	/* guards what follows and the reports */
-	pthread_cond_t work;
-	bool quit, asked;
+	struct worker w;	/* its lock guards what follows and the reports */
+	bool asked;
 	uint64_t begun_ns;	/* since when a file is being read; 0: none is */
 	uint32_t reading;
 	uint64_t version;
@@ -68,19 +65,19 @@ static void publish(struct certs *all, struct slot *s, const struct cert_seen *s
 
 	now.level = cert_judge(seen, time(NULL), text, sizeof(text));
 	snprintf(now.text, sizeof(now.text), "the certificate %s (%s)", text, s->path);
-	pthread_mutex_lock(&all->lock);
+	worker_lock(&all->w);
 	if (!s->report.known || s->report.level != now.level || strcmp(s->report.text, now.text))
 		all->version++;
 	s->report = now;
-	pthread_mutex_unlock(&all->lock);
+	worker_unlock(&all->w);
 }
 
 static void note_reading(struct certs *all, uint32_t slot, uint64_t begun_ns)
 {
-	pthread_mutex_lock(&all->lock);
+	worker_lock(&all->w);
 	all->reading = slot;
 	all->begun_ns = begun_ns;
-	pthread_mutex_unlock(&all->lock);
+	worker_unlock(&all->w);
 }
 
 static void look(struct certs *all, uint32_t i)
@@ -103,11 +100,9 @@ static void look(struct certs *all, uint32_t i)
 /* With the lock held. */
 static void wait_for_work(struct certs *all)
 {
-	struct timespec until;
+	uint64_t until = worker_in(PERIOD_S * NS_PER_S);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PERIOD_S;
-	while (!all->quit && !all->asked && !pthread_cond_timedwait(&all->work, &all->lock, &until))
+	while (!all->w.quit && !all->asked && worker_wait(&all->w, until))
 		;
 	all->asked = false;
 }
@@ -116,17 +111,17 @@ static void *run(void *arg)
 {
 	struct certs *all = arg;
 
-	pthread_mutex_lock(&all->lock);
-	while (!all->quit) {
-		pthread_mutex_unlock(&all->lock);
+	worker_lock(&all->w);
+	while (!all->w.quit) {
+		worker_unlock(&all->w);
 		for (uint32_t i = 0; i < all->n; i++)
 			if (all->slot[i].path[0])
 				look(all, i);
-		pthread_mutex_lock(&all->lock);
-		if (!all->quit)
+		worker_lock(&all->w);
+		if (!all->w.quit)
 			wait_for_work(all);
 	}
-	pthread_mutex_unlock(&all->lock);
+	worker_unlock(&all->w);
 	return NULL;
 }
 
@@ -136,10 +131,10 @@ void certs_look(struct certs *c)
 {
 	if (!c)
 		return;
-	pthread_mutex_lock(&c->lock);
+	worker_lock(&c->w);
 	c->asked = true;
-	pthread_cond_signal(&c->work);
-	pthread_mutex_unlock(&c->lock);
+	worker_wake(&c->w);
+	worker_unlock(&c->w);
 }
 
 /* With the lock held. */
@@ -160,11 +155,11 @@ uint64_t certs_version(struct certs *c, uint64_t now_ns)
 
 	if (!c)
 		return 0;
-	pthread_mutex_lock(&c->lock);
+	worker_lock(&c->w);
 	if (c->begun_ns && now_ns > c->begun_ns + PATIENCE_NS)
 		note_hanging(c, &c->slot[c->reading]);
 	version = c->version;
-	pthread_mutex_unlock(&c->lock);
+	worker_unlock(&c->w);
 	return version;
 }
 
@@ -173,9 +168,9 @@ void certs_report(struct certs *c, uint32_t slot, struct certs_report *ret)
 	*ret = (struct certs_report){ 0 };
 	if (!c || slot >= c->n)
 		return;
-	pthread_mutex_lock(&c->lock);
+	worker_lock(&c->w);
 	*ret = c->slot[slot].report;
-	pthread_mutex_unlock(&c->lock);
+	worker_unlock(&c->w);
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */
@@ -215,7 +210,6 @@ static int copy(struct certs *c, const struct conf *conf)
 int certs_open(struct certs **ret, const struct conf *conf)
 {
 	struct certs *c;
-	pthread_condattr_t attr;
 	int err;
 
 	*ret = NULL;
@@ -224,13 +218,7 @@ int certs_open(struct certs **ret, const struct conf *conf)
 	c = calloc(1, sizeof(*c));
 	err = c ? copy(c, conf) : -ENOMEM;
 	if (!err)
-		err = thread_mutex(&c->lock);
-	if (!err) {
-		pthread_condattr_init(&attr);
-		pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-		pthread_cond_init(&c->work, &attr);
-		err = thread_start(&c->thread, "certs", 0, run, c, NULL);
-	}
+		err = worker_start(&c->w, "certs", 0, run, c);
 	if (!err)
 		*ret = c;
 	else if (c)
@@ -241,16 +229,10 @@ int certs_open(struct certs **ret, const struct conf *conf)
 /* One that hangs is left behind with what it holds: this process is about to end. Before another start leases wait for us. */
 void certs_close(struct certs *c, bool hurry)
 {
-	struct timespec until;
-
 	if (!c)
 		return;
-	pthread_mutex_lock(&c->lock);
-	c->quit = true;
-	pthread_cond_signal(&c->work);
-	pthread_mutex_unlock(&c->lock);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += LEAVE_S;
-	if (!hurry && !pthread_clockjoin_np(c->thread, NULL, CLOCK_MONOTONIC, &until))
+	if (hurry)
+		worker_quit(&c->w);
+	else if (worker_stop_within(&c->w, LEAVE_S * NS_PER_S))
 		destroy(c);
 }

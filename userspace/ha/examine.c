@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "sys/clock.h"
-#include "sys/thread.h"
+#include "sys/worker.h"
 
 #define ROWS_MAX	160
 #define PATIENCE_NS	(4 * NS_PER_S)	/* tools/baton.c waits 5 s for an answer */
@@ -47,15 +47,12 @@ struct waiting {
 };
 
 struct examiner {
-	pthread_t thread;
 	struct src src;
 	uint64_t key_in[2];
 	struct waiting waiting[ASKERS_MAX];
 	bool hangs;			/* the last one that was waited for did not end */
 
-	pthread_mutex_t lock;		/* guards what follows */
-	pthread_cond_t work;
-	bool quit;
+	struct worker w;		/* its lock guards what follows */
 	uint64_t asked, finished;	/* numbers of examinations */
 	struct exam_in next;
 	struct list found;
@@ -94,22 +91,22 @@ static void *run(void *arg)
 	struct examiner *e = arg;
 	uint64_t number, one = 1;
 
-	pthread_mutex_lock(&e->lock);
-	while (!e->quit) {
+	worker_lock(&e->w);
+	while (!e->w.quit) {
 		if (e->finished == e->asked) {
-			pthread_cond_wait(&e->work, &e->lock);
+			worker_wait(&e->w, WORKER_EVER);
 			continue;
 		}
 		number = e->asked;
 		e->in = e->next;
-		pthread_mutex_unlock(&e->lock);
+		worker_unlock(&e->w);
 		look(e);
-		pthread_mutex_lock(&e->lock);
+		worker_lock(&e->w);
 		e->found = e->fresh;
 		e->finished = number;
 		(void)!write(e->src.fd, &one, sizeof(one));
 	}
-	pthread_mutex_unlock(&e->lock);
+	worker_unlock(&e->w);
 	return NULL;
 }
 
@@ -215,11 +212,11 @@ void ha_examine(struct ha *ha, void (*done)(void *arg), void *arg)
 		return;
 	}
 	pulse_report(ha->pulse, &ha->report);
-	pthread_mutex_lock(&e->lock);
+	worker_lock(&e->w);
 	copy(ha, &e->next);
 	*w = (struct waiting){ done, arg, ++e->asked, clock_now_ns() + PATIENCE_NS };
-	pthread_cond_signal(&e->work);
-	pthread_mutex_unlock(&e->lock);
+	worker_wake(&e->w);
+	worker_unlock(&e->w);
 }
 
 void examine_forget(struct ha *ha, const void *arg)
@@ -235,9 +232,9 @@ uint64_t examine_turn(struct ha *ha)
 	struct examiner *e = ha->examiner;
 	uint64_t next = LOOP_NEVER, finished;
 
-	pthread_mutex_lock(&e->lock);
+	worker_lock(&e->w);
 	finished = e->finished;
-	pthread_mutex_unlock(&e->lock);
+	worker_unlock(&e->w);
 	for (int i = 0; i < ASKERS_MAX; i++) {
 		struct waiting *w = &e->waiting[i];
 		void (*done)(void *arg) = w->done;
@@ -264,10 +261,10 @@ void examine_rows(struct ha *ha, const struct rows *r)
 			   "a disk that hangs, or somebody who holds the kernel's rtnl lock: look for tasks in state D (ps -eLo stat,comm)");
 		return;
 	}
-	pthread_mutex_lock(&e->lock);
+	worker_lock(&e->w);
 	for (uint32_t i = 0; i < e->found.n; i++)
 		doctor_say(r, e->found.row[i].level, e->found.row[i].check, e->found.row[i].text, e->found.row[i].fix);
-	pthread_mutex_unlock(&e->lock);
+	worker_unlock(&e->w);
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */
@@ -284,11 +281,9 @@ static int begin(struct ha *ha, struct examiner *e)
 	e->src = (struct src){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .name = "examined", .ready = on_done };
 	if (e->src.fd < 0)
 		return -errno;
-	thread_mutex(&e->lock);
-	pthread_cond_init(&e->work, NULL);
 	err = loop_add(ha->loop, &e->src, EPOLLIN);
 	if (!err)
-		err = thread_start(&e->thread, "examiner", 0, run, e, NULL);
+		err = worker_start(&e->w, "examiner", 0, run, e);
 	if (err)
 		close(e->src.fd);
 	return err;
@@ -311,19 +306,12 @@ int examine_open(struct ha *ha)
 void examine_close(struct ha *ha)
 {
 	struct examiner *e = ha->examiner;
-	struct timespec until;
-
 	if (!e)
 		return;
 	ha->examiner = NULL;
-	pthread_mutex_lock(&e->lock);
-	e->quit = true;
-	pthread_cond_signal(&e->work);
-	pthread_mutex_unlock(&e->lock);
+	worker_quit(&e->w);
 	loop_del(ha->loop, &e->src);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec++;
-	if (ha->leaving || pthread_clockjoin_np(e->thread, NULL, CLOCK_MONOTONIC, &until))
+	if (ha->leaving || !worker_stop_within(&e->w, NS_PER_S))
 		return;
 	close(e->src.fd);
 	explicit_bzero(e, sizeof(*e));

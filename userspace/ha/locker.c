@@ -2,16 +2,14 @@
 #include "ha/locker.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sys/clock.h"
 #include "sys/etcd.h"
-#include "sys/thread.h"
+#include "sys/worker.h"
 
 #define LOOK_NS		NS_PER_S
 #define FAILURES	2	/* in a row: one may have been a lost packet */
@@ -27,10 +25,7 @@ struct locker {
 	char node[BT_NAME_MAX];
 	uint64_t boot;
 	int changed;
-	pthread_t thread;
-	pthread_mutex_t mutex;	/* guards what follows */
-	pthread_cond_t work;
-	bool quit;
+	struct worker w;	/* its lock guards what follows */
 	bool alone;		/* nobody will join the thread: it cleans up itself */
 	struct slot slot[BT_GROUPS_MAX];
 	uint32_t n, turn;
@@ -122,9 +117,9 @@ static void work_on(struct locker *l, struct slot *s, enum lock_step step)
 	struct lock_answer a = { 0 };
 	int err;
 
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->w);
 	err = step_of(l, &before, step, &a, other);
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->w);
 	lock_done(&s->lock, step, &a, clock_now_ns());
 	if (step == LOCK_TAKE || step == LOCK_DROP)
 		memcpy(s->other, other, sizeof(other));
@@ -139,9 +134,9 @@ static void look(struct locker *l)
 	int err;
 
 	memcpy(key, l->slot[0].key, sizeof(key));
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->w);
 	err = etcd_look(l->etcd, key, &seen);
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->w);
 	note_answer(l, err);
 }
 
@@ -173,14 +168,9 @@ static uint64_t next_ns(const struct locker *l)
 
 static void wait_until(struct locker *l, uint64_t at_ns)
 {
-	uint64_t now = clock_now_ns(), left = at_ns > now ? at_ns - now : 0;
-	struct timespec ts;
+	uint64_t now = clock_now_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	left += (uint64_t)ts.tv_nsec;
-	ts.tv_sec += (time_t)(left / NS_PER_S);
-	ts.tv_nsec = (long)(left % NS_PER_S);
-	pthread_cond_timedwait(&l->work, &l->mutex, &ts);
+	worker_wait(&l->w, worker_in(at_ns > now ? at_ns - now : 0));
 }
 
 static void dispose(struct locker *l)
@@ -194,8 +184,8 @@ static void *run(void *arg)
 	struct locker *l = arg;
 	bool alone;
 
-	pthread_mutex_lock(&l->mutex);
-	while (!l->quit) {
+	worker_lock(&l->w);
+	while (!l->w.quit) {
 		if (work_once(l))
 			continue;
 		if (clock_now_ns() >= l->look_ns)
@@ -204,7 +194,7 @@ static void *run(void *arg)
 			wait_until(l, next_ns(l));
 	}
 	alone = l->alone;
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->w);
 	if (alone)
 		dispose(l);
 	return NULL;
@@ -214,17 +204,17 @@ static void *run(void *arg)
 
 void locker_want(struct locker *l, uint32_t slot, uint64_t number)
 {
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->w);
 	if (number != l->slot[slot].lock.wanted) {
 		lock_want(&l->slot[slot].lock, number);
-		pthread_cond_signal(&l->work);
+		worker_wake(&l->w);
 	}
-	pthread_mutex_unlock(&l->mutex);
+	worker_unlock(&l->w);
 }
 
 void locker_report(struct locker *l, uint64_t now_ns, struct locker_report *ret)
 {
-	pthread_mutex_lock(&l->mutex);
+	worker_lock(&l->w);
 	ret->asked = l->asked;
 	ret->up = l->asked && l->failures < FAILURES;
 	ret->cluster = l->cluster;
@@ -234,18 +224,7 @@ void locker_report(struct locker *l, uint64_t now_ns, struct locker_report *ret)
 		ret->group[i].until_ns = ret->group[i].number ? l->slot[i].lock.until_ns : 0;
 		memcpy(ret->group[i].other, l->slot[i].other, sizeof(ret->group[i].other));
 	}
-	pthread_mutex_unlock(&l->mutex);
-}
-
-static int open_wait(struct locker *l)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->work, &attr);
-	pthread_condattr_destroy(&attr);
-	return thread_mutex(&l->mutex);
+	worker_unlock(&l->w);
 }
 
 int locker_open(struct locker **ret, const struct conf *conf, uint64_t boot, int changed)
@@ -263,9 +242,7 @@ int locker_open(struct locker **ret, const struct conf *conf, uint64_t boot, int
 		lock_key(l->slot[i].key, conf->pair_id, conf->groups[i].name);
 	err = etcd_open(&l->etcd, conf->arbiter_url);
 	if (!err)
-		err = open_wait(l);
-	if (!err)
-		err = thread_start(&l->thread, "locker", 0, run, l, NULL);
+		err = worker_start(&l->w, "locker", 0, run, l);
 	if (err) {
 		etcd_close(l->etcd);
 		free(l);
@@ -289,17 +266,16 @@ void locker_close(struct locker *l, bool release)
 {
 	if (!l)
 		return;
-	if (!release)		/* the process ends or is replaced, perhaps in a hurry: an etcd that hangs must not hold it up */
-		pthread_detach(l->thread);
-	pthread_mutex_lock(&l->mutex);
-	l->quit = true;
+	worker_lock(&l->w);
 	l->alone = !release;
 	l->changed = -1;
-	pthread_cond_signal(&l->work);
-	pthread_mutex_unlock(&l->mutex);
-	if (!release)
+	worker_unlock(&l->w);
+	if (!release) {		/* the process ends or is replaced, perhaps in a hurry: an etcd that hangs must not hold it up */
+		pthread_detach(l->w.thread);
+		worker_quit(&l->w);
 		return;
-	pthread_join(l->thread, NULL);
+	}
+	worker_stop(&l->w);
 	release_all(l);
 	dispose(l);
 }

@@ -2,12 +2,10 @@
 #include "ha/placer.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/fault.h"
@@ -16,7 +14,7 @@
 #include "sys/diag.h"
 #include "sys/clock.h"
 #include "sys/raw.h"
-#include "sys/thread.h"
+#include "sys/worker.h"
 
 #define PRIORITY	30	/* below the main loop; a takeover is not finished without us */
 #define RETRY_NS	(100 * NS_PER_MS)
@@ -46,11 +44,8 @@ struct placer {
 	struct dp *dp;
 	struct vip_script *script;
 	int done;
-	bool quit, look;
-	pthread_t thread;
-	bool running;
-	pthread_mutex_t lock;
-	pthread_cond_t work;
+	struct worker w;
+	bool look;
 	struct slot slot[BT_GROUPS_MAX];
 	uint32_t n;
 	bool present[CONF_VIPS_MAX];	/* slots have slices of it */
@@ -233,7 +228,7 @@ static void work(struct placer *p, struct slot *s, bool repair)
 
 	s->asked = false;
 	s->repairs |= repair;
-	pthread_mutex_unlock(&p->lock);
+	worker_unlock(&p->w);
 	if (lets)
 		end_connections(p, s, &r);
 	/* A link that was down has lost its IPv6 routes; there already costs nothing. */
@@ -243,7 +238,7 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	reopen_if_late(p, err);
 	sight = see_result(p, s, want, &err, &r);
 	under_way = err == -EINPROGRESS;
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
 	s->is = want;
 	if (!under_way && (err || (repair && sight == SIGHT_WRONG)))
@@ -273,14 +268,14 @@ static void look(struct placer *p, struct slot *s, bool routine)
 	const char *trouble;
 	enum sight sight;
 
-	pthread_mutex_unlock(&p->lock);
+	worker_unlock(&p->w);
 	if (!is_resident(s))
 		vip_route_add(&p->nl, s->vips, s->conf->n_vips);
 	if (routine)
 		announce_learn(s->announce);
 	sight = see(p, s, is, p->found);
 	trouble = routine ? gate_trouble(p, s, is) : "";
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
 	if (s->asked)
 		return;
@@ -310,34 +305,19 @@ static bool look_is_due(struct slot *s, bool everything, uint64_t now, bool *rou
 	return true;
 }
 
-static void wait_for_work(struct placer *p, uint64_t until_ns)
-{
-	struct timespec ts = { (time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S) };
-
-	pthread_cond_clockwait(&p->work, &p->lock, CLOCK_MONOTONIC, &ts);
-}
-
-static uint64_t monotonic_in(uint64_t ns)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);	/* what condition variables wait by */
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec + ns;
-}
-
 /* Every group that was asked for something; true when one has to be tried again. */
 static bool round_of_work(struct placer *p, bool everything)
 {
 	bool again = false, routine;
 
-	for (uint32_t i = 0; i < p->n && !p->quit; i++) {
+	for (uint32_t i = 0; i < p->n && !p->w.quit; i++) {
 		struct slot *s = &p->slot[i];
 
 		if (!s->told)
 			continue;
 		if (s->asked)
 			work(p, s, false);
-		else if (look_is_due(s, everything, monotonic_in(0), &routine))
+		else if (look_is_due(s, everything, worker_in(0), &routine))
 			look(p, s, routine);
 		s->report.often = often_is(&s->often, clock_now_ns());
 		again |= s->asked;
@@ -358,9 +338,9 @@ static uint64_t next_look(const struct placer *p)
 /* Announcements pause or have ended: nobody is to wait for their socket when this process is killed. */
 static void rest(struct placer *p)
 {
-	pthread_mutex_unlock(&p->lock);
+	worker_unlock(&p->w);
 	raw_rest(REST_NS / 2);
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 }
 
 static bool has_news(const struct placer *p)
@@ -376,25 +356,17 @@ static void *run(void *arg)
 	struct placer *p = arg;
 	bool again, everything;
 
-	pthread_mutex_lock(&p->lock);
-	while (!p->quit) {
+	worker_lock(&p->w);
+	while (!p->w.quit) {
 		everything = p->look;
 		p->look = false;
 		again = round_of_work(p, everything);
 		rest(p);
-		if (!p->quit && !p->look && (again || !has_news(p)))
-			wait_for_work(p, earlier(next_look(p), monotonic_in(again ? RETRY_NS : REST_NS)));
+		if (!p->w.quit && !p->look && (again || !has_news(p)))
+			worker_wait(&p->w, earlier(next_look(p), worker_in(again ? RETRY_NS : REST_NS)));
 	}
-	pthread_mutex_unlock(&p->lock);
+	worker_unlock(&p->w);
 	return NULL;
-}
-
-static int start(struct placer *p)
-{
-	int err = thread_start(&p->thread, "placer", PRIORITY, run, p, NULL);
-
-	p->running = !err;
-	return err;
 }
 
 int placer_open(struct placer **ret, const struct conf *conf, struct dp *dp, struct vip_script *script, int done)
@@ -412,17 +384,14 @@ int placer_open(struct placer **ret, const struct conf *conf, struct dp *dp, str
 		p->slot[i].conf = &conf->groups[i];
 		p->slot[i].present = &p->present[conf->groups[i].first_vip];
 		p->slot[i].every_ns = conf->groups[i].opt.network_monitoring_timeout_s * NS_PER_S;
-		p->slot[i].next = monotonic_in(p->slot[i].every_ns);
+		p->slot[i].next = worker_in(p->slot[i].every_ns);
 		p->slot[i].at_once = AT_ONCE_MAX;
 	}
-	pthread_cond_init(&p->work, NULL);
-	err = thread_mutex(&p->lock);
-	if (!err)
-		err = nl_open(&p->nl, NETLINK_ROUTE, 0);
+	err = nl_open(&p->nl, NETLINK_ROUTE, 0);
 	if (!err && diag_open(&p->diag))
 		memset(&p->diag, 0, sizeof(p->diag));	/* connections then end by themselves, later */
 	if (!err)
-		err = start(p);
+		err = worker_start(&p->w, "placer", PRIORITY, run, p);
 	if (err) {
 		placer_close(p);
 		return err;
@@ -435,13 +404,7 @@ void placer_close(struct placer *p)
 {
 	if (!p)
 		return;
-	if (p->running) {
-		pthread_mutex_lock(&p->lock);
-		p->quit = true;
-		pthread_cond_signal(&p->work);
-		pthread_mutex_unlock(&p->lock);
-		pthread_join(p->thread, NULL);
-	}
+	worker_stop(&p->w);
 	if (p->nl.sock)
 		nl_close(&p->nl);
 	if (p->diag.sock)
@@ -451,67 +414,67 @@ void placer_close(struct placer *p)
 
 void placer_know(struct placer *p, uint32_t slot, const struct vip *vips, struct announce *announce)
 {
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	p->slot[slot].vips = vips;
 	p->slot[slot].announce = announce;
-	pthread_mutex_unlock(&p->lock);
+	worker_unlock(&p->w);
 }
 
 void placer_ask(struct placer *p, uint32_t slot, enum place want)
 {
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	p->slot[slot].want = want;
 	p->slot[slot].repairs = false;
 	p->slot[slot].asked = p->slot[slot].told = true;
 	p->slot[slot].report.settled = false;
 	fault_anew(&p->slot[slot].fault);
-	pthread_cond_signal(&p->work);
-	pthread_mutex_unlock(&p->lock);
+	worker_wake(&p->w);
+	worker_unlock(&p->w);
 }
 
 void placer_look(struct placer *p)
 {
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	p->look = true;
-	pthread_cond_signal(&p->work);
-	pthread_mutex_unlock(&p->lock);
+	worker_wake(&p->w);
+	worker_unlock(&p->w);
 }
 
 void placer_news(struct placer *p, uint32_t slot)
 {
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	p->slot[slot].news = true;
-	pthread_cond_signal(&p->work);
-	pthread_mutex_unlock(&p->lock);
+	worker_wake(&p->w);
+	worker_unlock(&p->w);
 }
 
 void placer_retime(struct placer *p)
 {
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct slot *s = &p->slot[i];
 
 		s->every_ns = s->conf->opt.network_monitoring_timeout_s * NS_PER_S;
-		s->next = earlier(s->next, monotonic_in(s->every_ns));
+		s->next = earlier(s->next, worker_in(s->every_ns));
 	}
-	pthread_cond_signal(&p->work);
-	pthread_mutex_unlock(&p->lock);
+	worker_wake(&p->w);
+	worker_unlock(&p->w);
 }
 
 void placer_report(struct placer *p, uint32_t slot, struct place_report *ret)
 {
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	*ret = p->slot[slot].report;
-	pthread_mutex_unlock(&p->lock);
+	worker_unlock(&p->w);
 }
 
 bool placer_present(struct placer *p, uint32_t slot, uint32_t i)
 {
 	bool present;
 
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	present = p->slot[slot].present[i];
-	pthread_mutex_unlock(&p->lock);
+	worker_unlock(&p->w);
 	if (is_resident(&p->slot[slot]))
 		present &= gate_serves(p, &p->slot[slot]);
 	return present;
@@ -520,8 +483,8 @@ bool placer_present(struct placer *p, uint32_t slot, uint32_t i)
 void placer_again(struct placer *p, uint32_t slot)
 {
 	vip_script_again(p->script, slot);
-	pthread_mutex_lock(&p->lock);
+	worker_lock(&p->w);
 	p->slot[slot].asked = p->slot[slot].told;
-	pthread_cond_signal(&p->work);
-	pthread_mutex_unlock(&p->lock);
+	worker_wake(&p->w);
+	worker_unlock(&p->w);
 }

@@ -3,16 +3,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sys/clock.h"
 #include "sys/socks.h"
-#include "sys/thread.h"
+#include "sys/worker.h"
 
 #define LOOK_NS		(100 * NS_PER_MS)	/* a worker that comes or goes is found by this alone */
 #define SOON_NS		(20 * NS_PER_MS)	/* a process has none yet: it is about to start */
@@ -41,11 +39,8 @@ struct sockets {
 	const struct conf *conf;
 	struct dp_local *l;
 	int changed;
-	pthread_t thread;
-	bool running;
-	pthread_mutex_t lock;		/* of these two */
-	pthread_cond_t work;
-	bool quit, news;
+	struct worker w;		/* its lock: of the next two */
+	bool news;
 	struct asked asked[BT_GROUPS_MAX][BT_SERVERS];
 	struct server server[BT_GROUPS_MAX][BT_SERVERS];
 	uint32_t first_row[BT_GROUPS_MAX];
@@ -185,10 +180,10 @@ static void set_report(struct sockets *s, uint32_t slot, uint32_t server, const 
 	uint64_t one = 1;
 	bool news;
 
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	news = told->pid != r->pid || told->n != r->n || strcmp(told->why, r->why);
 	*told = *r;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	if (news)
 		(void)!write(s->changed, &one, sizeof(one));
 }
@@ -230,9 +225,9 @@ static bool look(struct sockets *s)
 		for (uint32_t k = 0; k < BT_SERVERS; k++) {
 			pid_t pid;
 
-			pthread_mutex_lock(&s->lock);
+			worker_lock(&s->w);
 			pid = s->asked[slot][k].pid;
-			pthread_mutex_unlock(&s->lock);
+			worker_unlock(&s->w);
 			if (pid)
 				soon |= look_at(s, slot, k, pid);
 		}
@@ -241,19 +236,15 @@ static bool look(struct sockets *s)
 
 static bool wait_for(struct sockets *s, uint64_t ns)
 {
-	struct timespec until;
+	uint64_t until = worker_in(ns);
 	bool quit;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	ns += (uint64_t)until.tv_nsec;
-	until.tv_sec += (time_t)(ns / NS_PER_S);
-	until.tv_nsec = (long)(ns % NS_PER_S);
-	pthread_mutex_lock(&s->lock);
-	while (!s->quit && !s->news && !pthread_cond_timedwait(&s->work, &s->lock, &until))
+	worker_lock(&s->w);
+	while (!s->w.quit && !s->news && worker_wait(&s->w, until))
 		;
 	s->news = false;
-	quit = s->quit;
-	pthread_mutex_unlock(&s->lock);
+	quit = s->w.quit;
+	worker_unlock(&s->w);
 	return !quit;
 }
 
@@ -276,18 +267,18 @@ void sockets_watch(struct sockets *s, uint32_t slot, uint32_t server, pid_t pid)
 
 	if (a->pid == pid)	/* nobody else writes it */
 		return;
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	a->pid = pid;
 	s->news = true;
-	pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->lock);
+	worker_wake(&s->w);
+	worker_unlock(&s->w);
 }
 
 void sockets_report(struct sockets *s, uint32_t slot, uint32_t server, struct sockets_report *ret)
 {
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	*ret = s->asked[slot][server].report;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 }
 
 static int set_server_ways(struct sockets *s, const struct conf_group *g, const struct in6_addr *vip)
@@ -346,21 +337,6 @@ static int set_all_ways(struct sockets *s)
 	return err;
 }
 
-static int start(struct sockets *s)
-{
-	pthread_condattr_t attr;
-	int err = thread_mutex(&s->lock);
-
-	if (err)
-		return err;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->work, &attr);
-	err = thread_start(&s->thread, "sockets", 0, run, s, NULL);
-	s->running = !err;
-	return err;
-}
-
 int sockets_open(struct sockets **ret, const struct conf *conf, struct dp_local *l, int changed)
 {
 	struct sockets *s = calloc(1, sizeof(*s));
@@ -373,7 +349,7 @@ int sockets_open(struct sockets **ret, const struct conf *conf, struct dp_local 
 	s->changed = changed;
 	err = set_all_ways(s);
 	if (!err)
-		err = start(s);
+		err = worker_start(&s->w, "sockets", 0, run, s);
 	if (err) {
 		free(s);
 		return err;
@@ -386,11 +362,6 @@ void sockets_close(struct sockets *s)
 {
 	if (!s)
 		return;
-	pthread_mutex_lock(&s->lock);
-	s->quit = true;
-	pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->lock);
-	if (s->running)
-		pthread_join(s->thread, NULL);
+	worker_stop(&s->w);
 	free(s);
 }

@@ -2,17 +2,15 @@
 #include "ha/store.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sys/file.h"
-#include "sys/thread.h"
+#include "sys/worker.h"
 
 struct slot {
 	char name[BT_NAME_MAX];
@@ -30,11 +28,8 @@ struct slot {
 struct store {
 	char dir[CONF_PATH_MAX];
 	int done;
-	bool quit;
 	bool untried;		/* whether the directory takes anything is not known yet */
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t work;
+	struct worker w;
 	struct slot slot[BT_GROUPS_MAX];
 	uint32_t n;
 	size_t history_waits;		/* bytes, 0: none */
@@ -86,9 +81,9 @@ static void fence_one(struct store *s, struct slot *slot)
 	int err;
 
 	slot->fence_waits = false;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	err = write_fence(s, slot->name, on);
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	slot->fence_err = err;
 	if (!err)
 		slot->fenced = on;
@@ -100,9 +95,9 @@ static void term_one(struct store *s, struct slot *slot)
 	int err;
 
 	slot->waits = false;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	err = write_one(s, slot->name, &rec);
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	slot->err = err;
 	if (!err && rec.reserved > slot->reserved)
 		slot->reserved = rec.reserved;
@@ -127,9 +122,9 @@ static void history_one(struct store *s)
 
 	memcpy(s->writing, s->history, len);
 	s->history_waits = 0;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	(void)file_replace(s->dir, "history", s->writing, len, 0600);
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 }
 
 /* The same: without it a restart raises them anew. */
@@ -139,9 +134,9 @@ static void alarms_one(struct store *s)
 
 	memcpy(s->writing, s->alarms, len);
 	s->alarms_wait = 0;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	(void)file_replace(s->dir, "alarms", s->writing, len, 0600);
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 }
 
 static int probe(const struct store *s)
@@ -154,10 +149,10 @@ static void try_now(struct store *s)
 {
 	int err = s->untried ? probe(s) : 0;
 
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	for (uint32_t i = 0; i < s->n && err; i++)
 		s->slot[i].err = err;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 }
 
 static void *run(void *arg)
@@ -166,7 +161,7 @@ static void *run(void *arg)
 	struct slot *slot;
 
 	try_now(s);
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	for (;;) {
 		while ((slot = next_waiting(s)) || s->history_waits || s->alarms_wait) {
 			if (slot)
@@ -176,11 +171,11 @@ static void *run(void *arg)
 			else
 				history_one(s);
 		}
-		if (s->quit)
+		if (s->w.quit)
 			break;
-		pthread_cond_wait(&s->work, &s->lock);
+		worker_wait(&s->w, WORKER_EVER);
 	}
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	return NULL;
 }
 
@@ -236,9 +231,7 @@ int store_open(struct store **ret, const struct conf *conf, bool hurry, int done
 		memcpy(s->slot[i].name, conf->groups[i].name, sizeof(s->slot[i].name));
 		load(s, &s->slot[i]);
 	}
-	thread_mutex(&s->lock);
-	pthread_cond_init(&s->work, NULL);
-	err = thread_start(&s->thread, "store", 0, run, s, NULL);
+	err = worker_start(&s->w, "store", 0, run, s);
 	if (err) {
 		snprintf(why, sizeof(why), "no thread for state-dir: %s", strerror(-err));
 		free(s);
@@ -252,11 +245,7 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
-	pthread_mutex_lock(&s->lock);
-	s->quit = true;
-	pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->lock);
-	pthread_join(s->thread, NULL);
+	worker_stop(&s->w);
 	free(s);
 }
 
@@ -269,59 +258,59 @@ int store_loaded(const struct store *s, uint32_t slot, struct term_record *ret)
 
 void store_ask(struct store *s, uint32_t slot, const struct term_record *rec)
 {
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	s->slot[slot].wanted = *rec;
 	s->slot[slot].waits = true;
-	pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->lock);
+	worker_wake(&s->w);
+	worker_unlock(&s->w);
 }
 
 uint32_t store_reserved(struct store *s, uint32_t slot, int *ret_err)
 {
 	uint32_t reserved;
 
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	reserved = s->slot[slot].reserved;
 	*ret_err = s->slot[slot].err;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	return reserved;
 }
 
 void store_ask_fence(struct store *s, uint32_t slot, bool on)
 {
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	s->slot[slot].fence_wanted = on;
 	s->slot[slot].fence_waits = true;
 	s->slot[slot].fence_err = 0;
-	pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->lock);
+	worker_wake(&s->w);
+	worker_unlock(&s->w);
 }
 
 bool store_fenced(struct store *s, uint32_t slot, int *ret_err)
 {
 	bool fenced;
 
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	fenced = s->slot[slot].fenced;
 	*ret_err = s->slot[slot].fence_err;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	return fenced;
 }
 
 void store_ask_history(struct store *s, const void *data, size_t len)
 {
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	memcpy(s->history, data, len);
 	s->history_waits = len;
-	pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->lock);
+	worker_wake(&s->w);
+	worker_unlock(&s->w);
 }
 
 void store_ask_alarms(struct store *s, const void *data, size_t len)
 {
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	memcpy(s->alarms, data, len);
 	s->alarms_wait = len;
-	pthread_cond_signal(&s->work);
-	pthread_mutex_unlock(&s->lock);
+	worker_wake(&s->w);
+	worker_unlock(&s->w);
 }

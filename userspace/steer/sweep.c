@@ -2,48 +2,38 @@
 #include "steer/sweep.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <sys/random.h>
 
 #include "sys/clock.h"
 #include "sys/dp_steer.h"
-#include "sys/thread.h"
+#include "sys/worker.h"
 
 #define PERIOD_NS	NS_PER_S
 #define SLICE_NS	NS_PER_MS	/* between two slices: others want the CPU, and the table's locks */
 
 struct sweep {
 	struct dp *dp;
-	pthread_t thread;
-	bool running;
 	struct dp_walk walk;
 	struct sweep_report now;	/* the walk under way; both are the thread's own */
 	_Atomic uint64_t of_group[BT_GROUPS_MAX];	/* term << 8 | server */
-	pthread_mutex_t lock;		/* guards what follows */
-	pthread_cond_t end;
-	bool quit;
+	struct worker w;		/* its lock guards what follows */
 	struct sweep_report report;
 };
 
 /* False: the sweeper is to end. */
 static bool rest(struct sweep *s, uint64_t ns)
 {
-	struct timespec until;
+	uint64_t until = worker_in(ns);
 	bool go_on;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	ns += (uint64_t)until.tv_nsec;
-	until.tv_sec += (time_t)(ns / NS_PER_S);
-	until.tv_nsec = (long)(ns % NS_PER_S);
-	pthread_mutex_lock(&s->lock);
-	while (!s->quit && pthread_cond_timedwait(&s->end, &s->lock, &until) != ETIMEDOUT)
+	worker_lock(&s->w);
+	while (!s->w.quit && worker_wait(&s->w, until))
 		;
-	go_on = !s->quit;
-	pthread_mutex_unlock(&s->lock);
+	go_on = !s->w.quit;
+	worker_unlock(&s->w);
 	return go_on;
 }
 
@@ -116,23 +106,11 @@ static void *run(void *arg)
 		if (!walk(s, true) || !walk(s, false))
 			continue;
 		s->now.rounds++;
-		pthread_mutex_lock(&s->lock);
+		worker_lock(&s->w);
 		s->report = s->now;
-		pthread_mutex_unlock(&s->lock);
+		worker_unlock(&s->w);
 	} while (rest(s, PERIOD_NS));
 	return NULL;
-}
-
-static int make_cond(pthread_cond_t *ret)
-{
-	pthread_condattr_t attr;
-	int err;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	err = pthread_cond_init(ret, &attr);
-	pthread_condattr_destroy(&attr);
-	return -err;
 }
 
 /* For the maps' life, whoever comes first: Call-IDs that hash alike must not be found by those who send them. */
@@ -155,12 +133,7 @@ int sweep_open(struct sweep **ret, struct dp *dp)
 	s->dp = dp;
 	err = give_key(dp);
 	if (!err)
-		err = thread_mutex(&s->lock);
-	if (!err)
-		err = make_cond(&s->end);
-	if (!err)
-		err = thread_start(&s->thread, "sweeper", 0, run, s, NULL);
-	s->running = !err;
+		err = worker_start(&s->w, "sweeper", 0, run, s);
 	if (err) {
 		sweep_close(s);
 		return err;
@@ -173,31 +146,25 @@ void sweep_close(struct sweep *s)
 {
 	if (!s)
 		return;
-	if (s->running) {
-		pthread_mutex_lock(&s->lock);
-		s->quit = true;
-		pthread_cond_signal(&s->end);
-		pthread_mutex_unlock(&s->lock);
-		pthread_join(s->thread, NULL);
-	}
+	worker_stop(&s->w);
 	free(s);
 }
 
 void sweep_report(struct sweep *s, struct sweep_report *ret)
 {
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	*ret = s->report;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 }
 
 uint32_t sweep_left(struct sweep *s, uint32_t slot, uint8_t server, struct sweep_left *ret)
 {
 	uint32_t rounds;
 
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	*ret = s->report.left[slot][server - 1];
 	rounds = s->report.rounds;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	return rounds;
 }
 
@@ -210,9 +177,9 @@ uint32_t sweep_group(struct sweep *s, uint32_t group, struct sweep_left *ret)
 {
 	uint32_t rounds;
 
-	pthread_mutex_lock(&s->lock);
+	worker_lock(&s->w);
 	*ret = s->report.group[group];
 	rounds = s->report.rounds;
-	pthread_mutex_unlock(&s->lock);
+	worker_unlock(&s->w);
 	return rounds;
 }
