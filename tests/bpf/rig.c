@@ -69,15 +69,22 @@ static struct bpf_object *load(const char *which, struct bpf_object *maps)
 	snprintf(path, sizeof(path), "build/bpf/baton_%s.bpf.o", which);
 	obj = bpf_object__open(path);
 	CHECK(obj, "%s: %s (run from the top, after make)", path, strerror(errno));
-	bpf_object__for_each_map(map, obj)
-		if (maps && !bpf_map__is_internal(map))
-			CHECK(!bpf_map__reuse_fd(map, map_of(maps, bpf_map__name(map))), "reuse %s",
-			      bpf_map__name(map));
+	bpf_object__for_each_map(map, obj) {
+		struct bpf_map *same = maps ? bpf_object__find_map_by_name(maps, bpf_map__name(map)) : NULL;
+
+		if (same && !bpf_map__is_internal(map))
+			CHECK(!bpf_map__reuse_fd(map, bpf_map__fd(same)), "reuse %s", bpf_map__name(map));
+	}
 	map = bpf_object__find_map_by_name(obj, "st_replay");
 	if (map)
 		CHECK(!bpf_map__set_max_entries(map, RIG_REPLAY_SLOTS), "st_replay");
 	CHECK(!bpf_object__load(obj), "%s does not load: %s", path, strerror(errno));
 	return obj;
+}
+
+struct bpf_object *rig_object(const char *which)
+{
+	return load(which, xdp);
 }
 
 static int keep_event(void *arg, void *data, size_t size)
@@ -330,7 +337,7 @@ int rig_prog(const char *which)
 	return bpf_program__fd(prog);
 }
 
-static uint32_t run(int fd, const struct packet *in, struct packet *out)
+uint32_t rig_run(int fd, const struct packet *in, struct packet *out)
 {
 	struct packet scratch = *in;
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = in->len,
@@ -355,7 +362,7 @@ uint32_t rig_xdp(const struct packet *in, struct packet *out, uint32_t *ret_verd
 	uint32_t verdict, exit;
 
 	counts("st_count", before, BT_X__N);
-	verdict = run(rig_prog("xdp"), in, out);
+	verdict = rig_run(rig_prog("xdp"), in, out);
 	counts("st_count", after, BT_X__N);
 	exit = moved(before, after, BT_X__N, in->len);
 	CHECK(verdict == verdicts[exit], "verdict %u at %s", verdict, rig_xdp_name(exit));
@@ -366,7 +373,7 @@ uint32_t rig_xdp(const struct packet *in, struct packet *out, uint32_t *ret_verd
 
 uint32_t rig_verdict(const struct packet *in, struct packet *out)
 {
-	return run(rig_prog("xdp"), in, out);
+	return rig_run(rig_prog("xdp"), in, out);
 }
 
 void rig_xdp_counts(uint64_t ret[BT_X__N])
@@ -387,6 +394,15 @@ void rig_tc_counts(uint64_t ret[BT_T__N])
 		ret[i] = both[2 * i];
 }
 
+void rig_local_counts(uint64_t ret[BT_L__N])
+{
+	uint64_t both[2 * BT_L__N];
+
+	counts("st_local_count", both, BT_L__N);
+	for (uint32_t i = 0; i < BT_L__N; i++)
+		ret[i] = both[2 * i];
+}
+
 uint32_t rig_tc(const struct packet *in, int *ret_verdict)
 {
 	return rig_tc_frame(in, NULL, ret_verdict);
@@ -404,7 +420,7 @@ uint32_t rig_tc_frame(const struct packet *in, struct packet *out, int *ret_verd
 	int verdict;
 
 	counts("st_count_tc", before, BT_T__N);
-	verdict = run(rig_prog("tc"), in, out);
+	verdict = rig_run(rig_prog("tc"), in, out);
 	counts("st_count_tc", after, BT_T__N);
 	exit = moved(before, after, BT_T__N, in->len);
 	CHECK(verdict == verdicts[exit], "verdict %d at %s", verdict, rig_tc_name(exit));

@@ -78,10 +78,13 @@ uint32_t rig_xdp(const struct packet *in, struct packet *out, uint32_t *verdict)
 uint32_t rig_verdict(const struct packet *in, struct packet *out);
 void rig_xdp_counts(uint64_t ret[BT_X__N]);
 void rig_tc_counts(uint64_t ret[BT_T__N]);
+void rig_local_counts(uint64_t ret[BT_L__N]);
 uint32_t rig_tc(const struct packet *in, int *verdict);
 uint32_t rig_tc_frame(const struct packet *in, struct packet *out, int *verdict);	/* @out (may be NULL) gets the frame as it left */
 const char *rig_xdp_name(uint32_t exit);
 const char *rig_tc_name(uint32_t exit);
+uint32_t rig_run(int prog, const struct packet *in, struct packet *out);	/* any program, no look at counters: what it returned */
+struct bpf_object *rig_object(const char *which);	/* one more, on the rig's maps and its own; the caller closes it */
 int rig_prog(const char *which);	/* "xdp", "tc", or a stage of XDP: "watch" */
 
 /* A pulse from the peer in host order; rig_pulse() gives a sound probe about group "sip". */
