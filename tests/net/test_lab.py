@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import conftest
 import lab as room
 import traffic
 from lab import BPFFS, BUILD, ROOT, VIP, VIP6, Lab, LabError, wait_until
@@ -285,5 +286,70 @@ def test_a_machine_that_stood_still_is_known(request):
     stalls.process.send_signal(signal.SIGSTOP)
     time.sleep(0.1)
     stalls.process.send_signal(signal.SIGCONT)
-    wait_until(lambda: stalls.worst_ms(since) >= 50, 5, f"a stall of 0.1 s to be told, not {stalls.worst_ms(since)} ms")
-    assert stalls.worst_ms(time.monotonic_ns() + 10**9) == 0
+    wait_until(lambda: stalls.worst_ms(since, time.monotonic_ns()) >= 50, 5, "a stall of 0.1 s to be told")
+    assert stalls.worst_ms(time.monotonic_ns() + 10**9, time.monotonic_ns() + 2 * 10**9) == 0, "nothing can have been yet"
+    assert stalls.worst_ms(since, since + 1) == 0, "a stall behind the failure explains nothing"
+
+
+@pytest.mark.parametrize("told, proven_ms", [
+    ("0 100000000 40000000 0", 0),					# one CPU was busy in the kernel: whoever's work that is
+    ("0 100000000 40000000 10", 0),					# a quarter of it the hypervisor's doing
+    ("0 100000000 40000000 20", 40),
+    ("0 100000000 40000000 0\n1 110000000 40000000 0", 30),	# both at once
+    ("0 100000000 40000000 0\n1 130000000 40000000 0", 0),		# for less than counts
+    ("0 100000000 40000000 0\n0 110000000 40000000 0", 0),		# the same CPU twice
+])
+def test_a_stall_is_proven(told, proven_ms):
+    """What the product keeps one CPU busy with must not excuse its failures."""
+    assert conftest.proven_ns([conftest.Stall(line) for line in told.split("\n")], (0, 1), 15000000) == proven_ms * 1000000
+
+
+FAILS = """
+import conftest, json, os, time
+TRIES = []
+def test_it():
+    TRIES.append(1)
+    print("try", len(TRIES))
+    assert len(TRIES) > 1, "the first fails"
+"""
+
+
+def pytest_run(path, test, *plugins):
+    """A run of its own, with our conftest.py."""
+    with open(f"{path}/test_inner.py", "w") as f:
+        f.write(test)
+    env = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
+    return subprocess.Popen([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", f"{path}/test_inner.py"],
+                            env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=path)
+
+
+@pytest.mark.parametrize("stood_ms, code", [(0, 1), (40, 0)])
+def test_what_failed_is_run_again_behind_a_stall_alone(tmp_path, stood_ms, code):
+    """And the end of the run tells it."""
+    run = pytest_run(tmp_path, FAILS + f"\nconftest.Stalls.worst_ms = lambda *_: {stood_ms}\n")
+    text = run.communicate(timeout=60)[0]
+    assert run.returncode == code, text
+    assert ("run again: test_inner.py::test_it: before it failed the machine had stood still for 40 ms" in text) == (stood_ms > 0), text
+    assert "the first fails" in text, "it is not told why it had failed"
+
+
+ENDLESS = """
+import time
+def test_it(lab):
+    with open("id", "w") as f:
+        f.write(lab.id)
+    time.sleep(600)
+
+def test_next():
+    open("next", "w").close()
+"""
+
+
+def test_a_run_that_is_asked_to_end_takes_its_lab_along(tmp_path):
+    run = pytest_run(tmp_path, ENDLESS)
+    made = wait_until(lambda: os.path.exists(tmp_path / "id") and (tmp_path / "id").read_text(), 20, "the lab of a run")
+    run.terminate()
+    text = run.communicate(timeout=60)[0]
+    assert run.returncode == 143 and "SIGTERM" in text, (run.returncode, text)
+    assert not os.path.exists(tmp_path / "next"), "the run went on to its next test"
+    assert not leftovers(made), f"namespaces stay of {made}"
