@@ -241,24 +241,18 @@ static __always_inline void follow(struct __sk_buff *skb, struct headers *h, con
 	}
 	if (exit == BT_T_VIP_SENT || exit == BT_T_VIP_LINGER || exit == BT_T_VIP_RESET || exit == BT_T_VIP_KEPT)
 		mark_frame(skb, h, leaving->group);
-	if (leaving->receipt)
-		receipt_send(skb, leaving->group);
 }
 
 SEC("tc")
 int baton_tc(struct __sk_buff *skb)
 {
-	struct bt_receipt *receipt = receipt_way(skb);
+	__u32 len = skb->len, known = receipt_known(skb), exit;
 	struct leaving leaving = {};
-	__u32 len = skb->len, exit;
 	struct frame f = {};
 
+	if (known)
+		return known == RECEIPT_ANSWER ? TC_ACT_UNSPEC : receipt_counted(BT_T_RECEIPT_SENT, len);
 	count_exit(&st_count_tc, BT_T_TOTAL, len);
-	if (receipt) {
-		exit = receipt_leaves(skb, receipt);
-		count_exit(&st_count_tc, exit, len);
-		return verdicts[exit];
-	}
 	pull(skb, HEADERS);	/* headers may lie in page fragments; what cannot be pulled is read as far as it goes */
 	read_frame(skb, &f.h);
 	f.data = (void *)(long)skb->data;
@@ -268,6 +262,8 @@ int baton_tc(struct __sk_buff *skb)
 		exit = BT_T_VIP_HELD;
 	count_exit(&st_count_tc, exit, len);
 	follow(skb, &f.h, &leaving, exit);
+	if (exit == BT_T_VIP_SENT && leaving.receipt)
+		return receipt_send(skb, leaving.group);
 	return exit < BT_T__N ? verdicts[exit] : TC_ACT_SHOT;
 }
 

@@ -6,13 +6,19 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
 #include <net/ethernet.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,7 +30,9 @@
 #define OPTIONS "OPTIONS sip:x@10.77.0.100 SIP/2.0\r\nVia: SIP/2.0/UDP c\r\n\r\n"
 #define ANSWER "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP c\r\n\r\n"
 #define LOOPBACK 1		/* test runs arrive there */
-#define COPY	0x42545243u	/* the first word of a copy's control block, receipt.h */
+#define ANSWERED 0x4254414eu	/* the first word of an answer's control block when it was judged, */
+#define COPY	0x42545243u	/* and of a receipt's: receipt.h */
+#define MARK	0x123456789a02ULL
 
 static const uint8_t peer_mac[6] = { 0, 0x16, 0x3e, 0, 0, 2 };
 static struct bt_replay entry;
@@ -355,102 +363,200 @@ static void show_to(uint32_t group, uint64_t from, uint32_t ifindex)
 	set("ct_receipt", group, &way);
 }
 
-/* The answer leaves as it came; does a copy? The program that would readdress it does not stand on the loopback. */
-static void expect_copy(const struct packet_spec *spec, uint32_t exit, bool want, const char *what)
+/* What became of one frame on its way out. */
+struct went {
+	uint64_t total, exits[BT_T__N];
+	int verdict;
+	struct packet out;
+};
+
+static struct went run_tc(const struct packet *in, const uint32_t cb[4])
 {
+	struct __sk_buff ctx = { .cb = { cb[0], cb[1], cb[2], cb[3] } };
+	uint64_t before[BT_T__N], after[BT_T__N];
+	struct went w = {};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = in->len, .data_out = w.out.data,
+		    .data_size_out = PACKET_MAX, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = 1);
+
+	rig_tc_counts(before);
+	CHECK(!bpf_prog_test_run_opts(rig_prog("tc"), &opts), "test run: %s", strerror(errno));
+	rig_tc_counts(after);
+	w.out.len = opts.data_size_out;
+	w.verdict = (int)opts.retval;
+	for (uint32_t i = 0; i < BT_T__N; i++)
+		w.exits[i] = after[i] - before[i];
+	w.total = w.exits[BT_T_TOTAL];
+	return w;
+}
+
+/* Only the addresses differ: to the peer, from the mark. */
+static bool is_receipt(const struct packet *p, const struct packet *of, uint64_t mark)
+{
+	uint8_t want[12];
+
+	memcpy(want, peer_mac, 6);
+	mark_write(want + 6, mark);
+	return p->len == of->len && !memcmp(p->data, want, 12) && !memcmp(p->data + 12, of->data + 12, p->len - 12);
+}
+
+static bool is_same(const struct packet *p, const struct packet *of)
+{
+	return p->len == of->len && !memcmp(p->data, of->data, p->len);
+}
+
+/* Shown: before the program is done with the frame the answer has left, by the loopback here; what is left in hand is the receipt. */
+static void expect_shown(const struct packet_spec *spec, uint32_t exit, bool want, const char *what)
+{
+	static const uint32_t fresh_cb[4];
 	int fd = listen_on_loopback();
-	struct packet p, out;
-	uint32_t got;
+	struct packet p;
+	struct went w;
 	bool is;
 
 	packet_make(&p, spec);
-	got = rig_tc_frame(&p, &out, NULL);
-	CHECK(got == exit, "%s: %s, not %s", what, rig_tc_name(got), rig_tc_name(exit));
-	CHECK(out.len == p.len && !memcmp(out.data, p.data, p.len), "%s: the answer itself was changed", what);
+	w = run_tc(&p, fresh_cb);
+	CHECK(w.exits[exit] == 1, "%s: %s was counted %d times", what, rig_tc_name(exit), (int)w.exits[exit]);
+	CHECK(w.total == 1u + want && w.exits[BT_T_RECEIPT_SENT] == want && w.verdict == TC_ACT_UNSPEC,
+	      "%s: %d frames, %d receipts, verdict %d", what, (int)w.total, (int)w.exits[BT_T_RECEIPT_SENT], w.verdict);
+	CHECK(want ? is_receipt(&w.out, &p, MARK) : is_same(&w.out, &p), "%s: %s", what,
+	      want ? "what goes on is not the receipt" : "the answer itself was changed");
 	is = left(fd, &p, want ? 5000 : 20);
-	CHECK(is == want, "%s: %s", what, want ? "no copy left" : "a copy left");
+	CHECK(is == want, "%s: %s", what, want ? "no answer left before the receipt" : "it left twice");
 	close(fd);
 }
 
-static void test_copies(void **state)
+static void test_shown(void **state)
 {
 	struct packet_spec spec = { .from = RIG_VIP4, .to = CLIENT4, .text = ANSWER };
 
 	(void)state;
 	fresh(RIG_REPLAY_SLOTS, 0);
 	rig_open_gate(0);
-	expect_copy(&spec, BT_T_VIP_SENT, false, "nobody to be shown it");
-	show_to(0, 0x123456789a02, LOOPBACK);
-	expect_copy(&spec, BT_T_VIP_SENT, true, "a response");
+	expect_shown(&spec, BT_T_VIP_SENT, false, "nobody to be shown it");
+	show_to(0, MARK, LOOPBACK);
+	expect_shown(&spec, BT_T_VIP_SENT, true, "a response");
 	spec.text = OPTIONS;
-	expect_copy(&spec, BT_T_VIP_SENT, false, "a request");
+	expect_shown(&spec, BT_T_VIP_SENT, false, "a request");
 	spec.text = ANSWER;
 	spec.to = RIG_OTHER4;
-	expect_copy(&spec, BT_T_VIP_SENT, false, "to another VIP of ours");
+	expect_shown(&spec, BT_T_VIP_SENT, false, "to another VIP of ours");
 	spec.to = CLIENT4;
 	spec.proto = IPPROTO_TCP;
-	expect_copy(&spec, BT_T_VIP_SENT, false, "over TCP");
+	expect_shown(&spec, BT_T_VIP_SENT, false, "over TCP");
 	spec.proto = 0;
-	show_to(0, 0x123456789a02, 0x7ffffff0);
-	expect_copy(&spec, BT_T_VIP_SENT, false, "no such interface: the answer does not suffer");
-	show_to(0, 0x123456789a02, LOOPBACK);
 	rig_set_word(0, BT_WORD(7, 2, BT_RELAY));
 	rig_set_linger(0, rig_now() + 60 * RIG_SEC);
-	expect_copy(&spec, BT_T_VIP_LINGER, false, "a gate that has let go");
+	expect_shown(&spec, BT_T_VIP_LINGER, false, "a gate that has let go");
 	rig_open_gate(0);
 	spec.from = RIG_VIP6;
 	spec.to = CLIENT6;
-	expect_copy(&spec, BT_T_VIP_SENT, true, "IPv6");
+	expect_shown(&spec, BT_T_VIP_SENT, true, "IPv6");
 }
 
-static uint32_t run_tc(const struct packet *in, const uint32_t cb[4], struct packet *out, int *ret_verdict)
+/* By another interface: readdressed here, and known there by its control block. */
+static void test_shown_elsewhere(void **state)
 {
-	struct __sk_buff ctx = { .cb = { cb[0], cb[1], cb[2], cb[3] } };
-	uint64_t before[BT_T__N], after[BT_T__N];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = in->len, .data_out = out->data,
-		    .data_size_out = PACKET_MAX, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = 1);
-	uint32_t exit = 0;
-
-	rig_tc_counts(before);
-	CHECK(!bpf_prog_test_run_opts(rig_prog("tc"), &opts), "test run: %s", strerror(errno));
-	rig_tc_counts(after);
-	out->len = opts.data_size_out;
-	*ret_verdict = (int)opts.retval;
-	for (uint32_t i = 1; i < BT_T__N; i++)
-		if (after[i] != before[i])
-			exit = i;
-	return exit;
-}
-
-/* The copy comes by once more, with a word in its control block: it alone gets other addresses. */
-static void test_copy_leaves(void **state)
-{
-	const uint64_t mark = 0x123456789a02;
-	const uint32_t right[4] = { COPY, 0, (uint32_t)mark, (uint32_t)(mark >> 32) };
-	struct packet p, out;
-	uint8_t want[12];
-	int verdict;
-	uint32_t exit;
+	static const uint32_t fresh_cb[4];
+	int fd = listen_on_loopback();
+	struct packet p;
+	struct went w;
 
 	(void)state;
 	fresh(RIG_REPLAY_SLOTS, 0);
 	rig_open_gate(0);
-	show_to(0, mark, LOOPBACK);
+	show_to(0, MARK, 0x7ffffff0);
 	packet_make(&p, &(struct packet_spec){ .from = RIG_VIP4, .to = CLIENT4, .text = ANSWER });
-	exit = run_tc(&p, right, &out, &verdict);
-	CHECK(exit == BT_T_RECEIPT_SENT && verdict == -1, "%s, verdict %d", rig_tc_name(exit), verdict);
-	memcpy(want, peer_mac, 6);
-	mark_write(want + 6, mark);
-	CHECK(!memcmp(out.data, want, 12), "it is not addressed to the peer with the mark");
-	CHECK(out.len == p.len && !memcmp(out.data + 12, p.data + 12, p.len - 12), "more was changed");
-	for (int i = 0; i < 4; i++) {
-		uint32_t cb[4] = { right[0], right[1], right[2], right[3] };
+	w = run_tc(&p, fresh_cb);
+	CHECK(w.verdict == TC_ACT_REDIRECT && w.total == 1 && w.exits[BT_T_VIP_SENT] == 1 && !w.exits[BT_T_RECEIPT_SENT],
+	      "verdict %d, %d frames, %d receipts", w.verdict, (int)w.total, (int)w.exits[BT_T_RECEIPT_SENT]);
+	CHECK(is_receipt(&w.out, &p, MARK), "it is not addressed to the peer with the mark, or more was changed");
+	CHECK(left(fd, &p, 5000), "the answer has not left");
+	close(fd);
+}
 
-		cb[i] ^= 1;
-		show_to(0, mark, 0);	/* so that no copy of it is made */
-		exit = run_tc(&p, cb, &out, &verdict);
-		CHECK(exit == BT_T_VIP_SENT, "word %d is another: %s", i, rig_tc_name(exit));
-		CHECK(!memcmp(out.data, p.data, p.len), "word %d is another, and the frame was changed", i);
+static void set_up(const char *dev)
+{
+	struct ifreq req = { .ifr_flags = IFF_UP };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", dev);
+	CHECK(fd >= 0 && !ioctl(fd, SIOCSIFFLAGS, &req), "%s up: %s", dev, strerror(errno));
+	close(fd);
+}
+
+/* A filter behind which nothing leaves by the loopback. */
+static void drop_all(void)
+{
+	static const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = LOOPBACK, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = 1, .priority = 1);
+
+	filter.prog_fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "drop_all", "GPL", insns, N(insns), NULL);
+	CHECK(filter.prog_fd >= 0 && !bpf_tc_hook_create(&hook) && !bpf_tc_attach(&hook, &filter), "a filter: %s", strerror(errno));
+	close(filter.prog_fd);
+}
+
+/* In a namespace whose loopback is down; @up: up, but it drops all. */
+static void expect_no_clone(bool up, int verdict)
+{
+	static const uint32_t fresh_cb[4];
+	const char *what = up ? "it was refused: the answer is in hand still" : "perhaps it left: there is no receipt of it";
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct packet p;
+	struct went w;
+
+	packet_make(&p, &(struct packet_spec){ .from = RIG_VIP4, .to = CLIENT4, .text = ANSWER });
+	CHECK(home >= 0 && !unshare(CLONE_NEWNET), "a namespace of its own: %s", strerror(errno));
+	if (up) {
+		set_up("lo");
+		drop_all();
+	}
+	w = run_tc(&p, fresh_cb);
+	CHECK(!setns(home, CLONE_NEWNET), "back: %s", strerror(errno));
+	close(home);
+	CHECK(w.verdict == verdict && w.total == 1 && w.exits[BT_T_VIP_SENT] == 1 && !w.exits[BT_T_RECEIPT_SENT],
+	      "%s: verdict %d, %d frames, %d receipts", what, w.verdict, (int)w.total, (int)w.exits[BT_T_RECEIPT_SENT]);
+	CHECK(is_same(&w.out, &p), "%s: the frame was changed", what);
+}
+
+static void test_no_clone(void **state)
+{
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	rig_open_gate(0);
+	show_to(0, MARK, LOOPBACK);
+	expect_no_clone(true, TC_ACT_UNSPEC);
+	expect_no_clone(false, TC_ACT_STOLEN);
+}
+
+/* The clone comes by once more, and a receipt on another interface, with words in the control block that nobody else can write. */
+static void test_known(void **state)
+{
+	uint32_t right[4] = { ANSWERED, 0, (uint32_t)MARK, (uint32_t)(MARK >> 32) };
+	struct packet p;
+	struct went w;
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	rig_set_word(0, BT_WORD(7, 2, BT_SHUT));	/* so that nothing leaves that is judged anew */
+	show_to(0, MARK, LOOPBACK);
+	packet_make(&p, &(struct packet_spec){ .from = RIG_VIP4, .to = CLIENT4, .text = ANSWER });
+	w = run_tc(&p, right);
+	CHECK(w.verdict == TC_ACT_UNSPEC && !w.total, "an answer that was judged: verdict %d, counted %d times", w.verdict, (int)w.total);
+	CHECK(is_same(&w.out, &p), "an answer that was judged was changed");
+	right[0] = COPY;
+	w = run_tc(&p, right);
+	CHECK(w.verdict == TC_ACT_UNSPEC && w.total == 1 && w.exits[BT_T_RECEIPT_SENT] == 1, "a receipt: verdict %d, %d frames, %d receipts",
+	      w.verdict, (int)w.total, (int)w.exits[BT_T_RECEIPT_SENT]);
+	for (int i = 0; i < 8; i++) {
+		uint32_t cb[4] = { i < 4 ? COPY : ANSWERED, right[1], right[2], right[3] };
+
+		cb[i % 4] ^= 1;
+		w = run_tc(&p, cb);
+		CHECK(w.verdict == TC_ACT_SHOT && w.exits[BT_T_VIP_HELD] == 1, "word %d is another: verdict %d", i % 4, w.verdict);
 	}
 }
 
@@ -459,8 +565,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kept), cmocka_unit_test(test_not_kept), cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_too_long), cmocka_unit_test(test_wrap), cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_receipt), cmocka_unit_test(test_forged), cmocka_unit_test(test_copies),
-		cmocka_unit_test(test_copy_leaves),
+		cmocka_unit_test(test_receipt), cmocka_unit_test(test_forged), cmocka_unit_test(test_shown),
+		cmocka_unit_test(test_shown_elsewhere), cmocka_unit_test(test_no_clone), cmocka_unit_test(test_known),
 	};
 
 	return cmocka_run_group_tests_name("replay", tests, rig_open, rig_close);
