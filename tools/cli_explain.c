@@ -56,6 +56,7 @@ static const char *cause_text(const char *cause)
 		{ "peer-stalled",	"the peer's controller had stopped renewing its lease" },
 		{ "vip-silent",		"the peer could not be believed, and nobody answered for the VIP" },
 		{ "switchover",		"an operator asked for it" },
+		{ "drain",		"an operator drained its holder" },
 		{ "fence",		"an operator fenced this host" },
 		{ "stop",		"this host's controller was stopped" },
 		{ "first-start",	"both hosts were new, and this one is preferred" },
@@ -74,7 +75,7 @@ static const char *cause_text(const char *cause)
 	return cause;
 }
 
-/* "core-dump" and "core-dump: what the monitor says" are one trouble. */
+/* "core-dump" and "core-dump: what the monitor says" are one trouble. NULL: of none that is known here. */
 static const char *trouble_text(const char *reason)
 {
 	static const struct {
@@ -89,7 +90,18 @@ static const char *trouble_text(const char *reason)
 	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++)
 		if (strlen(troubles[i].word) == len && !strncmp(reason, troubles[i].word, len))
 			return troubles[i].text;
-	return cause_text("service-unavailable");
+	return NULL;
+}
+
+static bool is_alone(const json_t *c)
+{
+	return is(json_object_get(json_object_get(c, "then"), "peer"), "state", "none");
+}
+
+/* Two servers on one host: what moves is not the role. */
+static bool is_of_servers(const json_t *c)
+{
+	return is_alone(c) && is(c, "from", "primary") && is(c, "to", "primary");
 }
 
 /* Why it let go only the peer knows: the reader is sent there. */
@@ -106,12 +118,16 @@ static void let_go_text(const json_t *c, const json_t *then, char *to, size_t le
 static void say_cause(const json_t *c, char *to, size_t len)
 {
 	const json_t *then = json_object_get(c, "then");
+	const char *trouble = trouble_text(is_of_servers(c) ? str(c, "cause") : str(then, "service_reason"));
 
 	if (is(c, "cause", "peer-let-go"))
 		let_go_text(c, then, to, len);
+	else if (is_alone(c) && is(c, "cause", "alone"))
+		snprintf(to, len, "no other host can have it");
+	else if (is_of_servers(c) && trouble)
+		snprintf(to, len, "%s", trouble);
 	else
-		snprintf(to, len, "%s", is(c, "cause", "service-unavailable") ? trouble_text(str(then, "service_reason")) :
-			 cause_text(str(c, "cause")));
+		snprintf(to, len, "%s", is(c, "cause", "service-unavailable") && trouble ? trouble : cause_text(str(c, "cause")));
 }
 
 static const char *head(const json_t *c)
@@ -145,15 +161,18 @@ static void say_peer(const json_t *p)
 	    json_is_true(json_object_get(p, "stopping")) ? ", stopping" : "");
 }
 
-static void say_then(const json_t *then)
+static void say_then(const json_t *c)
 {
-	const json_t *p;
+	const json_t *then = json_object_get(c, "then"), *p;
 	size_t i;
 
+	if (is_of_servers(c))		/* the cause has said it */
+		return;
 	say("What was known then:");
 	json_array_foreach(json_object_get(then, "paths"), i, p)
 		say_path(p);
-	say_peer(json_object_get(then, "peer"));
+	if (!is_alone(c))
+		say_peer(json_object_get(then, "peer"));
 	say("  this host's SIP server was %s%s%s", str(then, "service"), *str(then, "service_reason") ? ": " : "",
 	    str(then, "service_reason"));
 }
@@ -172,11 +191,27 @@ static void say_steps(const json_t *steps)
 		    is(s, "by", "watchdog") ? "its watchdog found the peer dead" : "");
 }
 
+/* One store moved it; the gate, the addresses and the network were not touched. */
+static void say_move(const json_t *steps)
+{
+	const json_t *s;
+	size_t i;
+
+	say("What happened:");
+	json_array_foreach(steps, i, s)
+		if (is(s, "step", "asked"))
+			say("  %+10.3f ms  %s", (double)num(s, "at_us") / 1e3, str(s, "text"));
+		else if (is(s, "step", "opened"))
+			say("  %+10.3f ms  the other server got the traffic%s", (double)num(s, "at_us") / 1e3,
+			    is(s, "by", "controller") ? "" : ", by the kernel: no socket of the active one was left");
+}
+
 static void say_outage(const json_t *c, const json_t *o)
 {
 	if (json_is_true(json_object_get(o, "measured")))
-		say("Outage: %.3f ms from the last frame that the old holder let in to the first that this one did%s.",
-		    (double)num(o, "outage_us") / 1e3, num(o, "outage_us") <= 0 ? ": none" : "");
+		say("Outage: %.3f ms from the last frame that the old %s to the first that this one did%s.",
+		    (double)num(o, "outage_us") / 1e3, is_of_servers(c) ? "server got" : "holder let in",
+		    num(o, "outage_us") <= 0 ? ": none" : "");
 	else if (is(c, "from", "primary") && !is(c, "to", "primary"))
 		say("Outage: measured by the new holder: ask `baton explain %" JSON_INTEGER_FORMAT "` there.", num(c, "term"));
 	else
@@ -214,11 +249,17 @@ static void show_change(const json_t *c, const char *node)
 	char cause[LINE_CAP / 2];
 
 	say_cause(c, cause, sizeof(cause));
-	say("%s: the role %s %s because %s.", str(c, "group"), head(c), node, cause);
+	if (is_of_servers(c))
+		say("%s: server %s on %s got the traffic because %s.", str(c, "group"), str(c, "owner"), node, cause);
+	else
+		say("%s: the role %s %s because %s.", str(c, "group"), head(c), node, cause);
 	say("Term %" JSON_INTEGER_FORMAT "%s%s, %s; here %s -> %s (%s).", num(c, "term"), *str(c, "owner") ? " of " : "",
 	    str(c, "owner"), str(c, "time"), str(c, "from"), str(c, "to"), str(c, "cause"));
-	say_then(json_object_get(c, "then"));
-	say_steps(json_object_get(c, "steps"));
+	say_then(c);
+	if (is_of_servers(c))
+		say_move(json_object_get(c, "steps"));
+	else
+		say_steps(json_object_get(c, "steps"));
 	say_outage(c, json_object_get(c, "outage"));
 	say_replay(json_object_get(c, "replay"));
 }

@@ -60,6 +60,23 @@ static bool colour(void)
 
 enum holder { HOLDER_US, HOLDER_PEER, HOLDER_PEER_ONCE, HOLDER_NOBODY };
 
+/* Of a group with mode = single-host: the server that gets its requests and takes them; NULL: none does. */
+static const json_t *serving(const json_t *group)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach(json_object_get(group, "servers"), i, s)
+		if (is(s, "role", "active") && is(s, "service", "running"))
+			return s;
+	return NULL;
+}
+
+static bool is_single(const json_t *group)
+{
+	return json_array_size(json_object_get(group, "servers"));
+}
+
 /* What a peer that is not heard said last is no news of who holds. */
 static enum holder holder(const json_t *doc, const json_t *group)
 {
@@ -78,7 +95,7 @@ static bool all_held(const json_t *doc)
 	size_t i;
 
 	json_array_foreach(json_object_get(doc, "groups"), i, group)
-		if (holder(doc, group) > HOLDER_PEER)
+		if (holder(doc, group) > HOLDER_PEER || (is_single(group) && !serving(group)))
 			return false;
 	return true;
 }
@@ -99,7 +116,11 @@ static void headline(const json_t *doc, char line[LINE_CAP])
 	line[0] = '\0';
 	json_array_foreach(json_object_get(doc, "groups"), i, group) {
 		add(line, "%s%s: ", i ? ", " : "", str(group, "name"));
-		if (holder(doc, group) == HOLDER_US)
+		if (is_single(group) && !serving(group))
+			add(line, "SERVED BY NOBODY on %s", str(doc, "node"));
+		else if (is_single(group) && holder(doc, group) == HOLDER_US)
+			add(line, "served here (%s) by %s", str(doc, "node"), str(serving(group), "name"));
+		else if (holder(doc, group) == HOLDER_US)
 			add(line, "held here (%s)", str(doc, "node"));
 		else if (holder(doc, group) == HOLDER_PEER)
 			add(line, "held by the peer (%s)", str(peer, "name"));
@@ -140,9 +161,15 @@ static void add_group(struct table *t, const json_t *doc, const json_t *g)
 	char service[LINE_CAP] = "", term[LINE_CAP] = "", there[LINE_CAP] = "", lease[LINE_CAP] = "", go[LINE_CAP] = "";
 
 	add(term, "%" JSON_INTEGER_FORMAT "%s%s", num(g, "term"), *str(g, "owner") ? " of " : "", str(g, "owner"));
-	add(lease, "%" JSON_INTEGER_FORMAT " ms", num(g, "lease_left_ms"));
+	if (is_single(g))		/* nobody else could have it: it does not end */
+		add(lease, "-");
+	else
+		add(lease, "%" JSON_INTEGER_FORMAT " ms", num(g, "lease_left_ms"));
 	add(service, "%s%s%s", str(g, "service"), *str(g, "service_reason") ? ": " : "", str(g, "service_reason"));
-	add(there, "%s%s, %s", is(json_object_get(doc, "peer"), "state", "down") ? "last heard: " : "", str(peer, "role"), str(peer, "gate"));
+	if (is_single(g))
+		add(there, "-");
+	else
+		add(there, "%s%s, %s", is(json_object_get(doc, "peer"), "state", "down") ? "last heard: " : "", str(peer, "role"), str(peer, "gate"));
 	add(go, "%s%s", is_true(ready, "switchover") ? "yes" : "no: ",
 	    is_true(ready, "switchover") ? "" : str(ready, "reason"));
 	table_add(t, str(g, "name"), str(g, "role"), *str(g, "reason") ? str(g, "reason") : "-",
@@ -169,7 +196,8 @@ static void show_vips_of(struct table *t, const json_t *g)
 
 	json_array_foreach(vips, i, v) {
 		if (i < VIPS_SHOWN)
-			table_add(t, str(v, "address"), str(g, "name"), is_true(v, "present") ? "yes" : "no");
+			table_add(t, str(v, "address"), str(g, "name"), is_true(v, "present") ? "yes" :
+				  is(g, "mode", "cluster") ? "on lo, not served" : "no");
 		else
 			more++, missing += !is_true(v, "present");
 	}
@@ -192,6 +220,15 @@ static void show_vips(const json_t *doc)
 	table_print(&t);
 }
 
+/* An alarm must name the server; here its name stands beside it. */
+static const char *unnamed_reason(const json_t *server)
+{
+	size_t len = strlen(str(server, "name"));
+	const char *reason = str(server, "reason");
+
+	return !strncmp(reason, str(server, "name"), len) && !strncmp(reason + len, ": ", 2) ? reason + len + 2 : reason;
+}
+
 /* Of groups with mode = single-host. */
 static void show_servers(const json_t *doc)
 {
@@ -205,14 +242,21 @@ static void show_servers(const json_t *doc)
 			char port[LINE_CAP] = "", pid[LINE_CAP] = "", state[LINE_CAP] = "";
 
 			add(port, "%" JSON_INTEGER_FORMAT, num(s, "port"));
-			add(pid, "%" JSON_INTEGER_FORMAT, num(s, "pid"));
-			add(state, "%s%s%s", str(s, "service"), *str(s, "reason") ? ": " : "", str(s, "reason"));
-			table_add(&t, str(s, "name"), str(g, "name"), str(s, "role"), state, port, pid);
+			if (num(s, "pid"))
+				add(pid, "%" JSON_INTEGER_FORMAT, num(s, "pid"));
+			add(state, "%s%s%s", str(s, "service"), *str(s, "reason") ? ": " : "", unnamed_reason(s));
+			table_add(&t, str(s, "name"), str(g, "name"), str(s, "role"), state, port, *pid ? pid : "-");
 			n++;
 		}
 	table_print(&t);
 	if (n)
 		puts("");
+}
+
+/* What operators want of a port rule, by the verb. */
+static const char *rule_text(const json_t *p)
+{
+	return is(p, "wanted", "enabled") ? "-" : is(p, "wanted", "stopped") ? "disabled" : "draining";
 }
 
 /* Most groups have none. */
@@ -230,8 +274,7 @@ static void show_ports(const json_t *doc)
 			add(range, "%" JSON_INTEGER_FORMAT, num(p, "from"));
 			if (num(p, "to") != num(p, "from"))
 				add(range, "-%" JSON_INTEGER_FORMAT, num(p, "to"));
-			table_add(&t, range, str(p, "transport"), str(g, "name"), str(p, "state"),
-				  is(p, "wanted", "enabled") ? "-" : is(p, "wanted", "stopped") ? "disabled" : "draining");
+			table_add(&t, range, str(p, "transport"), str(g, "name"), str(p, "state"), rule_text(p));
 			n++;
 		}
 	table_print(&t);
@@ -249,7 +292,8 @@ static void show_paths(const json_t *doc)
 	json_array_foreach(json_object_get(json_object_get(doc, "peer"), "paths"), i, p)
 		table_add(&t, str(p, "interface"), str(p, "address"), str(p, "state"));
 	table_print(&t);
-	puts("");
+	if (i)
+		puts("");
 	table_open(&t, 3, "GATE ON", "GROUP", "XDP");
 	json_array_foreach(json_object_get(doc, "groups"), i, g)
 		json_array_foreach(json_object_get(g, "interfaces"), k, x)
@@ -259,16 +303,16 @@ static void show_paths(const json_t *doc)
 
 static void show_node(const json_t *doc)
 {
-	const json_t *arbiter = json_object_get(doc, "arbiter");
+	const json_t *arbiter = json_object_get(doc, "arbiter"), *peer = json_object_get(doc, "peer");
 	json_int_t up = num(doc, "uptime_s");
 	char line[LINE_CAP] = "";
 
 	add(line, "node %s, batond %s, pid %" JSON_INTEGER_FORMAT ", up %" JSON_INTEGER_FORMAT " d %02d:%02d:%02d",
 	    str(doc, "node"), str(doc, "version"), num(doc, "pid"), up / 86400, (int)(up / 3600 % 24),
 	    (int)(up / 60 % 60), (int)(up % 60));
-	if (!steers_only(doc))
+	if (!steers_only(doc) && !is(peer, "state", "none"))
 		add(line, "; round trip %" JSON_INTEGER_FORMAT " us; real-time %s; arbiter %s%s%s",
-		    num(json_object_get(doc, "peer"), "rtt_us"), is_true(doc, "realtime") ? "yes" : "no",
+		    num(peer, "rtt_us"), is_true(doc, "realtime") ? "yes" : "no",
 		    str(arbiter, "type"), is(arbiter, "type", "none") ? "" : " ", is(arbiter, "type", "none") ? "" : str(arbiter, "state"));
 	put_clean(line);
 	puts("");
@@ -298,15 +342,22 @@ static void show_watch(const json_t *doc)
 {
 	static char last[LINE_CAP];
 	char line[LINE_CAP];
-	const json_t *g;
-	size_t i;
+	const json_t *g, *s;
+	size_t i, k;
 	time_t now = time(NULL);
 	char at[16] = "";
 
 	headline(doc, line);
-	json_array_foreach(json_object_get(doc, "groups"), i, g)
-		add(line, " [%s %s %s term=%" JSON_INTEGER_FORMAT " why=%s server=%s]", str(g, "name"), str(g, "role"),
+	json_array_foreach(json_object_get(doc, "groups"), i, g) {
+		add(line, " [%s %s %s term=%" JSON_INTEGER_FORMAT " why=%s server=%s", str(g, "name"), str(g, "role"),
 		    str(g, "gate"), num(g, "term"), *str(g, "reason") ? str(g, "reason") : "-", str(g, "service"));
+		json_array_foreach(json_object_get(g, "servers"), k, s)
+			add(line, " %s=%s/%s", str(s, "name"), str(s, "role"), str(s, "service"));
+		json_array_foreach(json_object_get(g, "ports"), k, s)
+			if (!is(s, "wanted", "enabled"))
+				add(line, " port %" JSON_INTEGER_FORMAT "=%s", num(s, "from"), rule_text(s));
+		add(line, "]");
+	}
 	if (!strcmp(line, last))
 		return;
 	strcpy(last, line);

@@ -309,6 +309,7 @@ def explained(cause, to, reason="", **peer):
     (explained("service-unavailable", "backup", "core-dump: pid 7"), "left a because the SIP server has crashed and writes its core."),
     (explained("service-unavailable", "backup", "management-nic-failed: no address"), "left a because the NIC of the management path has failed."),
     (explained("service-unavailable", "backup", "word-of-tomorrow"), "left a because the SIP server here was unavailable."),
+    (explained("drain", "primary"), "came to a because an operator drained its holder."),
     (explained("peer-let-go", "primary"), "came to a because the peer let go: `baton explain 8` there says why."),
     (explained("peer-let-go", "primary", service="unavailable"),
      "came to a because the peer was unavailable and let go: `baton explain 8` there says why."),
@@ -318,6 +319,48 @@ def explained(cause, to, reason="", **peer):
 def test_explain_names_the_cause_or_where_it_is_known(doc, first, cardboard):
     text = cardboard({"exit": 0, "doc": doc}).ask("explain").stdout
     assert text.splitlines()[0] == f"sip: the role {first}", text
+
+
+def single(one="active/running", two="standby/running", **more):
+    """Two servers on one host: {name: role/service}."""
+    doc = status(lease=2591999999)
+    doc["peer"] = {"name": "", "state": "none", "rtt_us": 0, "paths": []}
+    servers = [{"name": name, "role": told.split("/")[0], "service": told.split("/")[1], "port": 5061, "sockets": 1, "answers": "unknown",
+                "reason": "" if told.endswith("/running") else f"{name}: it has ended", "pid": 7 if told.endswith("/running") else 0}
+               for name, told in (("one", one), ("two", two))]
+    doc["groups"][0].update(mode="single-host", servers=servers, ports=[], peer={"role": "unknown", "term": 0, "gate": "unknown"}, **more)
+    return check(doc, "status")
+
+
+@pytest.mark.parametrize("doc, first", [
+    (single(), "sip: served here (a) by one. No alarms."),
+    (single("standby/unavailable", "active/running"), "sip: served here (a) by two. No alarms."),
+    (single("active/unavailable", "standby/unavailable"), "sip: SERVED BY NOBODY on a. No alarms."),
+    (single("none/unavailable", "none/running"), "sip: SERVED BY NOBODY on a. No alarms."),
+])
+def test_status_of_two_servers_on_one_host(doc, first, cardboard):
+    daemon = cardboard({"exit": 0, "doc": doc})
+    text = daemon.ask("status").stdout
+    assert text.splitlines()[0] == first
+    assert not any(word in text for word in ("2591999999", "unknown, unknown", "round trip", "one: it has ended")), \
+        f"what only a pair has, or a server's name twice: {text}"
+    assert "\n\n\n" not in text, text
+    assert ("unavailable: it has ended" in text) == ("unavailable" in json.dumps(doc)), text
+    watched = daemon.ask("watch").stdout
+    assert f" one={doc['groups'][0]['servers'][0]['role']}/" in watched, watched
+
+
+@pytest.mark.parametrize("cause, why", [("process-gone", "the SIP server's process has ended"), ("switchover", "an operator asked for it"),
+                                        ("word-of-tomorrow", "word-of-tomorrow")])
+def test_explain_of_two_servers_on_one_host(cause, why, cardboard):
+    doc = explained(cause, "primary", state="none")
+    change = doc["changes"][0]
+    change.update({"from": "primary", "owner": "two"})
+    change["steps"] = [{"step": "opened", "at_us": 0, "by": "listener", "text": "this host's gate opened"},
+                       {"step": "held", "at_us": 9, "by": "controller", "text": "the addresses were on the interfaces"}]
+    text = cardboard({"exit": 0, "doc": doc}).ask("explain").stdout
+    assert text.splitlines()[0] == f"sip: server two on a got the traffic because {why}."
+    assert "got the traffic, by the kernel" in text and "peer" not in text and "addresses" not in text, text
 
 
 def test_status_counts_many_vips(cardboard):

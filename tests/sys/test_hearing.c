@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
 #include "core/cluster_mac.h"
 #include "ha/hearing.h"
 #include "sys/hear.h"
@@ -72,9 +74,61 @@ static void a_vip_that_is_new(void **state)
 	nl_close(&nl);
 }
 
+static bool takes_all(struct nl *nl, uint32_t ifindex)
+{
+	struct hear_link link = { .kind = "" };
+
+	assert_int_equal(hear_link(nl, ifindex, &link), 0);
+	assert_string_equal(link.kind, "bridge");
+	return link.told;
+}
+
+/* One life of batond, or of two where the first was killed: it looks, it stops. */
+static bool takes_all_afterwards(struct nl *nl, const struct conf *c, uint32_t ifindex, int lives)
+{
+	struct hearing h;
+
+	while (lives--) {
+		h = (struct hearing){ .wanted = false };
+		hearing_look(nl, c, ifindex, 1, &h);
+		if (h.err || !takes_all(nl, ifindex))
+			fail_msg("a cluster's bridge does not take in everything: error %d", h.err);
+	}
+	hearing_forget(nl, c, ifindex, 1);
+	return takes_all(nl, ifindex);
+}
+
+static void a_bridge_is_left_as_it_was_found(void **state)
+{
+	static struct conf_vip vips[VIPS];
+	static struct conf_group g;
+	static struct conf c;
+	uint32_t ifindex;
+	struct nl nl;
+
+	(void)state;
+	make_conf(&c, &g, vips);
+	snprintf(c.run_dir, sizeof(c.run_dir), "/tmp/baton-hearing.%d", getpid());
+	assert_int_equal(mkdir(c.run_dir, 0700), 0);
+	vp_run("ip link add vp-br type bridge");
+	ifindex = if_nametoindex("vp-br");
+	assert_int_equal(nl_open(&nl, NETLINK_ROUTE, 0), 0);
+	if (takes_all_afterwards(&nl, &c, ifindex, 1) || takes_all_afterwards(&nl, &c, ifindex, 2))
+		fail_msg("a bridge that batond made promiscuous is so when batond has stopped");
+	vp_run("ip link set vp-br promisc on");
+	if (!takes_all_afterwards(&nl, &c, ifindex, 1))
+		fail_msg("a bridge that somebody else had made promiscuous is not so any more when batond has stopped");
+	nl_close(&nl);
+	if (rmdir(c.run_dir))
+		fail_msg("a note is left in %s: %s", c.run_dir, strerror(errno));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(a_vip_that_is_new, fresh) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_vip_that_is_new, fresh),
+		cmocka_unit_test_setup(a_bridge_is_left_as_it_was_found, fresh),
+	};
 
 	return cmocka_run_group_tests_name("hearing", tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/when.h"
 #include "core/word.h"
 #include "sys/clock.h"
 #include "sys/file.h"
@@ -102,12 +103,14 @@ static uint32_t age_us(uint64_t at_ns, uint64_t now_ns)
 	return !at_ns || us >= HISTORY_NEVER ? HISTORY_NEVER : (uint32_t)us;
 }
 
+/* The kernel hears while the prober stands still; but of two paths it does not say by which. */
 static void know_path(const struct ha *ha, uint32_t i, uint64_t now_ns, struct history_path *p)
 {
 	const struct pulse_path_report *r = &ha->report.path[i];
+	uint64_t heard = ha->report.n_paths == 1 ? facts_heard_ns(ha) : 0;
 
 	memcpy(p->dev, ha->conf->paths[i].dev, sizeof(p->dev));
-	p->heard_us = age_us(r->heard_ns, now_ns);
+	p->heard_us = age_us(later(r->heard_ns, heard), now_ns);
 	p->detect_us = (uint32_t)(r->detect_ns / NS_PER_US);
 	p->loss_ppm = r->loss_ppm;
 	p->link_up = health_link_up(ha->health, ha->conf->paths[i].dev);
@@ -258,6 +261,14 @@ static int64_t wall_ns(uint64_t at_ns)
 	return (int64_t)wall.tv_sec * (int64_t)NS_PER_S + wall.tv_nsec - (int64_t)(clock_now_ns() - at_ns);
 }
 
+/* When what was done was decided: by us in this turn, or by the kernel's watchdog, perhaps long before we could look. */
+static uint64_t known_ns(const struct ha *ha, const struct past *p)
+{
+	const struct history_at *at = &p->kernel[HISTORY_OPENED];
+
+	return at->by == HISTORY_BY_WATCH && at->ns > p->told_ns ? at->ns : ha->turn_ns;
+}
+
 static struct history_change *begin(struct ha *ha, struct group *g, enum role from)
 {
 	struct history_change *c = history_add(&ha->chronicle->history);
@@ -271,7 +282,7 @@ static struct history_change *begin(struct ha *ha, struct group *g, enum role fr
 	if (decided_now(ha, p))
 		c->then = p->then;
 	else
-		know(ha, g, ha->turn_ns, &c->then);
+		know(ha, g, known_ns(ha, p), &c->then);
 	if (p->asked_ns && p->asked_ns + GOES_ON_NS > ha->turn_ns)
 		history_note(c, HISTORY_ASKED, p->asked_ns, HISTORY_BY_CONTROLLER);
 	p->asked_ns = 0;
@@ -441,7 +452,7 @@ static void turn_group(struct ha *ha, struct group *g)
 	if (p->announced_ns && c->to == ROLE_PRIMARY)
 		note(ha, c, HISTORY_ANNOUNCED, p->announced_ns, HISTORY_BY_CONTROLLER);
 	p->announced_ns = 0;
-	if (g->held && at_rest(g->role))
+	if (g->held && at_rest(g->role) && !conf_is_resident(g->conf))
 		note(ha, c, g->role == ROLE_PRIMARY ? HISTORY_HELD : HISTORY_RELEASED, clock_now_ns(), HISTORY_BY_CONTROLLER);
 	if (is_of_servers(g, c))
 		measure_servers(ha, g, c);

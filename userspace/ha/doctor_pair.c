@@ -124,9 +124,10 @@ static void doctor_group(struct ha *ha, const struct group *g, const struct rows
 	facts_of(ha, g, &f);
 	snprintf(text, sizeof(text), "%s: %s%s%s%s%s", g->conf->name, g->service.running ? "running" : "unavailable",
 		 g->service.reason[0] ? ", " : "", g->service.reason, g->service.detail[0] ? ": " : "", g->service.detail);
-	doctor_say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text,
-	    how_to_serve(&g->service));
-	if (!conf_is_alone(ha->conf))	/* of two servers on this host their own rows tell */
+	if (g->conf->mode != MODE_SINGLE_HOST || !g->service.running)	/* of two servers on this host their own rows tell */
+		doctor_say(r, g->service.running ? g->service.reason[0] ? "warn" : "ok" : "bad", "service", text,
+		    how_to_serve(&g->service));
+	if (!conf_is_alone(ha->conf))
 		doctor_takeover(ha, g, &f, r);
 	reserved = store_reserved(ha->store, g->slot, &err);
 	snprintf(full, sizeof(full), "%s: make room in state-dir, or mend the disk", strerror(-err));

@@ -19,7 +19,8 @@
 #define SETTLE_NS	NS_PER_S		/* of health, before arming after a move */
 #define UNAUTH_NS	NS_PER_S		/* a wrong MAC younger than this explains a silence */
 #define UNSURE_NS	NS_PER_S		/* a path that flaps must not take and leave the lock each time */
-#define MUTE_NS		(3 * NS_PER_S)		/* no probe so long, and the peer's controller is gone: intervals end at 1 s */
+#define MUTE_NS		(2 * NS_PER_S)		/* no probe so long: intervals end at 1 s ... */
+#define MUTE_SEEN_NS	NS_PER_S		/* ... and seen so for so long, and the peer's controller is gone */
 #define PATIENCE	10			/* intervals a role may lie on the ground */
 
 /* The prober's report may be a beat old; the kernel notes at once what each group was told. */
@@ -167,11 +168,8 @@ bool facts_peer_hears_us(const struct ha *ha)
 	return newest->peer_heard_ms < UNHEARD_MS;
 }
 
-/*
- * Its kernel answers, its controller asks nothing: dead, stopped or starved. No role moves by this: who is open
- * is judged by his lease, which ends much earlier. It is what a person must know of the other host.
- */
-bool facts_peer_is_mute(const struct ha *ha)
+/* A link that was away, or a controller of ours that stood still, makes its last question old, too. */
+static bool asks_nothing(const struct ha *ha)
 {
 	uint64_t asked = ha->started_ns;
 
@@ -181,6 +179,19 @@ bool facts_peer_is_mute(const struct ha *ha)
 		if (ha->report.path[i].asked_ns > asked)
 			asked = ha->report.path[i].asked_ns;
 	return ha->turn_ns > asked + MUTE_NS;
+}
+
+/*
+ * Its kernel answers, its controller asks nothing: dead, stopped or starved. No role moves by this: who is open
+ * is judged by his lease, which ends much earlier. It is what a person must know of the other host.
+ */
+bool facts_peer_is_mute(struct ha *ha)
+{
+	if (!asks_nothing(ha))
+		ha->silent_asker_ns = 0;
+	else if (!ha->silent_asker_ns)
+		ha->silent_asker_ns = ha->turn_ns;
+	return ha->silent_asker_ns && ha->turn_ns - ha->silent_asker_ns >= MUTE_SEEN_NS;
 }
 
 /* When a cut heals, whoever is heard first has not heard us yet: it gets the time to. */

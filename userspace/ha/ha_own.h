@@ -220,6 +220,7 @@ struct ha {
 	uint64_t peer_since_ns;	/* when it became that */
 	bool mute;		/* it is up, but its controller asks nothing */
 	uint64_t found_dead_ns;	/* when the kernel's watchdog last found it dead, and opened a gate */
+	uint64_t silent_asker_ns;	/* since when it was seen so, turn by turn; 0: it asks */
 	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
 	bool leaving;		/* another start follows at once */
 	bool stopping;
@@ -277,7 +278,7 @@ void facts_note_links(struct ha *ha);	/* once a turn, before facts_peer() */
 bool facts_unconfirmed(const struct ha *ha, const struct group *g);
 /* The moment from which on it will be so, if no more is answered. */
 uint64_t facts_unconfirmed_ns(const struct ha *ha, const struct group *g);
-bool facts_peer_is_mute(const struct ha *ha);
+bool facts_peer_is_mute(struct ha *ha);
 bool facts_peer_hears_us(const struct ha *ha);	/* by its newest message; that may be older than ours to it */
 
 /* group.c: what one group does */

@@ -2,10 +2,12 @@
 #include "ha/hearing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/cluster_mac.h"
 #include "ha/doors.h"
+#include "sys/file.h"
 #include "sys/hear.h"
 
 #define NETS_MAX	32	/* of one group that are looked for; its VIPs' own interfaces are besides */
@@ -128,6 +130,49 @@ static bool is_bridge(const struct hear_link *link)
 	return !strcmp(link->kind, "bridge");
 }
 
+/*
+ * A bridge that takes in everything may do so for somebody else: what was told here is noted, beyond a kill -9, before it is told.
+ * The note has the interface's number: another one of that name is not meant.
+ */
+static void note_name(uint32_t ifindex, char name[32])
+{
+	snprintf(name, 32, "promiscuous.%u", ifindex);
+}
+
+static bool is_noted(const struct conf *c, uint32_t ifindex)
+{
+	char path[CONF_PATH_MAX + 40], name[32], byte;
+
+	note_name(ifindex, name);
+	snprintf(path, sizeof(path), "%s/%s", c->run_dir, name);
+	return file_read(path, &byte, sizeof(byte)) >= 0;
+}
+
+static int tell_all(struct nl *nl, const struct conf *c, uint32_t ifindex)
+{
+	char name[32];
+	int err;
+
+	note_name(ifindex, name);
+	err = file_replace(c->run_dir, name, "1", 1, 0600);
+	if (err)
+		return err;
+	err = hear_all(nl, ifindex, true);
+	if (err)
+		(void)file_remove(c->run_dir, name);
+	return err;
+}
+
+static void untell_all(struct nl *nl, const struct conf *c, uint32_t ifindex)
+{
+	char name[32];
+
+	if (!is_noted(c, ifindex) || hear_all(nl, ifindex, false))
+		return;
+	note_name(ifindex, name);
+	(void)file_remove(c->run_dir, name);
+}
+
 /* Every @step-th of a group's VIPs. True: one was missing. */
 static bool add_some(struct nl *nl, const struct conf *c, const struct conf_group *g, uint32_t ifindex, uint32_t step, int *err)
 {
@@ -149,7 +194,7 @@ static void look_group(struct nl *nl, const struct conf *c, const struct conf_gr
 	int err = unheard(g->cluster_mac, link);
 
 	if (!err && is_bridge(link) && g->cluster_mac == CLUSTER_UNICAST)
-		err = link->told ? 0 : hear_all(nl, ifindex, true);
+		err = link->told ? 0 : tell_all(nl, c, ifindex);
 	else if (!err && add_some(nl, c, g, ifindex, known ? 1 + g->n_vips / ASKED_AT_ONCE : 1, &err)) {
 		if (known)
 			add_some(nl, c, g, ifindex, 1, &err);
@@ -188,7 +233,7 @@ void hearing_forget(struct nl *nl, const struct conf *conf, uint32_t ifindex, ui
 		if (!(groups & 1u << i))
 			continue;
 		if (is_bridge(&link) && g->cluster_mac == CLUSTER_UNICAST)
-			(void)hear_all(nl, ifindex, false);
+			untell_all(nl, conf, ifindex);
 		for (uint32_t v = 0; v < g->n_vips; v++)
 			del(nl, g, &conf->vips[g->first_vip + v].addr.ip, ifindex);
 	}

@@ -136,8 +136,8 @@ int ha_port(struct ha *ha, const char *group, uint16_t port, enum bt_rule_state 
 	if (!n) {
 		if (port)
 			snprintf(which, sizeof(which), " that names port %u", port);
-		snprintf(text, len, "%s%s has no port rule%s; `baton status` shows them", group ? "group " : "no group",
-			 group ? group : "", which);
+		snprintf(text, len, "%s%s has %s port rule%s; `baton status` shows them", group ? "group " : "no group",
+			 group ? group : "", group ? "no" : "a", which);
 		return -ENOENT;
 	}
 	rules_text(&last, rule);

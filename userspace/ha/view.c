@@ -12,6 +12,7 @@
 #include "core/opts.h"
 #include "core/ready.h"
 #include "core/word.h"
+#include "ha/single.h"
 #include "steer/slow.h"
 #include "steer/steer.h"
 #include "steer/sweep.h"
@@ -80,6 +81,22 @@ static void view_ready(const struct ha *ha, const struct group *g, const struct 
 	snprintf(v->unready_upgrade, sizeof(v->unready_upgrade), "%s", upgrade ? upgrade : "");
 }
 
+/* Of two servers on this host the group's is the one that gets its requests. */
+static void view_server_of(const struct ha *ha, const struct group *g, struct ha_group_view *v)
+{
+	struct ha_server_view servers[BT_SERVERS];
+	uint32_t n = ha_servers(ha, g->slot, servers), k = 0;
+
+	if (!n || !g->service.running)
+		return;
+	while (k < n && strcmp(servers[k].role, "active"))
+		k++;
+	if (k < n && !strcmp(servers[k].service, "running"))
+		return;
+	v->service = "unavailable";
+	snprintf(v->service_reason, sizeof(v->service_reason), "%s", k < n ? servers[k].reason : "no server is active yet");
+}
+
 static void view_group(struct ha *ha, const struct group *g, struct ha_group_view *v)
 {
 	uint64_t until = dp_leases(ha->dp)[g->slot], now = clock_now_ns();
@@ -93,6 +110,7 @@ static void view_group(struct ha *ha, const struct group *g, struct ha_group_vie
 	v->service = g->service.running ? "running" : "unavailable";
 	snprintf(v->service_reason, sizeof(v->service_reason), "%s%s%s", g->service.reason, g->service.detail[0] ? ": " : "",
 		 g->service.detail);
+	view_server_of(ha, g, v);
 	v->gate = word_mode_text(f.word);
 	v->term = BT_WORD_TERM(f.word);
 	snprintf(v->owner, sizeof(v->owner), "%s", owner_name(ha, f.word));
