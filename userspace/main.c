@@ -136,8 +136,8 @@ static void restart(struct life *life)
 		log_event(LOG_ERR, "restart refused", "file=%s why=\"%s\"", life->self, strerror(errno));
 	else if (!ha_restart(life->ha))
 		life->again = true;
-	if (life->again)
-		loop_stop(&life->loop);
+	if (life->again)	/* what else is asked of it waits for the next */
+		loop_del(&life->loop, &life->signals);
 }
 
 static void on_signal(struct src *src, uint32_t events)
@@ -147,7 +147,7 @@ static void on_signal(struct src *src, uint32_t events)
 	char text[256];
 
 	(void)events;
-	while (read(src->fd, &si, sizeof(si)) == sizeof(si)) {
+	while (!life->again && read(src->fd, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGUSR1) {
 			restart(life);
 		} else if (si.ssi_signo == SIGHUP) {
@@ -181,7 +181,7 @@ static uint64_t turn(void *arg)
 	uint64_t now = clock_now_ns(), next = ha_turn(life->ha, now), at = ctl_turn(life->ctl, now);
 	uint64_t http = http_turn(life->http, now);
 
-	if (ha_stopped(life->ha))
+	if (ha_stopped(life->ha) || ha_left(life->ha))
 		loop_stop(&life->loop);
 	if (life->watchdog_ns && now >= life->watchdog_at_ns) {
 		sd_notify(0, "WATCHDOG=1");

@@ -5,7 +5,7 @@
  * S1 S2  Two gates open and leased, only where one was opened alone by a host that could hear nothing, and never for
  *        more than 300 ms once a way between them works again, be it in one direction, and both kernels run. A
  *        host whose life the other has not learnt of yet, because it cannot be heard, hears nothing either.
- * S3     No gate serves longer than a lease after its controller's main loop last began a turn; none that was stopped
+ * S3     No gate serves longer than a lease after its controller's main loop last began a turn, or 2 s after it left for a restart; none that was stopped
  *        lives again before the peer was heard; an armed one lives by the peer's answers alone.
  * S4     When quiet: one host serves; there role, address and gate agree, and on the other one, too.
  * S5     The address that both hosts of a cluster hear is nobody's source, or a switch would learn where it lives; and no stack
@@ -16,7 +16,7 @@
  * L1     (Where no stranger makes the peer seem unauthentic.) Somebody serves within 700 ms of the last change for the worse or better, if a host is fit to; once all faults have
  *        ended the client is answered.
  * L3     In mode cluster the kernel answers the peer's death, whether its controller runs or not: within 200 ms, or as soon as
- *        nobody can hold a lease any more if nobody asks.
+ *        nobody can hold a lease any more if nobody asks. None watches while it is being stopped in order.
  * L2     No more moves of the role than faults; none when there is nothing to move for.
  * G4     Nothing is lost nor accepted by both hosts in a planned switchover.
  */
@@ -33,6 +33,7 @@
 #define GAP_WITNESS_NS	(60 * NS_PER_S)		/* without a lock it may be as long as the faults are */
 #define WATCH_NS	(200 * NS_PER_MS)	/* as long as detection may take, and a little */
 #define UNASKED_NS	(450 * NS_PER_MS)	/* a lease more */
+#define RESTART_NS	(2 * NS_PER_S)		/* design G3: the lease of a planned restart */
 #define DETECT_NS	(150 * NS_PER_MS)	/* what a verdict goes by is no older than this: 4 x 10 x 3 ms, and a little */
 
 uint32_t moves;
@@ -270,6 +271,12 @@ static uint64_t newest_heard(struct host *h)
 	return newest;
 }
 
+/* Before it began anew in place a batond has given its gate so much, once. */
+static bool is_extended(const struct host *h)
+{
+	return h->again_at && host_now(h) < h->again_at + RESTART_NS;
+}
+
 /* The lease was renewed, from @was: was that anybody's right? */
 static void lease_renewed(struct host *h, uint64_t was)
 {
@@ -277,7 +284,7 @@ static void lease_renewed(struct host *h, uint64_t was)
 
 	if (watch_at && until == watch_at + h->conf.lease_ns)
 		return;		/* what the watchdog may give, once */
-	if (until > h->proc.turn_at + h->conf.lease_ns)
+	if (until > h->proc.turn_at + h->conf.lease_ns && !(is_extended(h) && until <= h->again_at + RESTART_NS))
 		violated("S3", "host %s: a lease that ends %llu us later than one counted from the start of the turn", h->name,
 			 (unsigned long long)(until - h->proc.turn_at - h->conf.lease_ns) / 1000);
 	if (!(profile->flags & P_WITNESS) &&	/* there the lock gives that right, too */
@@ -296,7 +303,7 @@ static void check_lease(struct host *h)
 	if (until != st[i].lease)
 		lease_renewed(h, st[i].lease);
 	st[i].lease = until;
-	if (host_serves(h) && now > since + h->conf.lease_ns)
+	if (host_serves(h) && now > since + h->conf.lease_ns && !is_extended(h))
 		violated("S3", "host %s serves %llu ms after its main loop last began a turn, or its watchdog opened; the lease is %llu ms", h->name,
 			 (unsigned long long)(now - since) / NS_PER_MS,
 			 (unsigned long long)h->conf.lease_ns / NS_PER_MS);
@@ -305,7 +312,7 @@ static void check_lease(struct host *h)
 	    now - h->proc.turn_at < 30 * NS_PER_MS)
 		violated("L1", "host %s opened its gate alone %llu ms ago and has no lease", h->name,
 			 (unsigned long long)(sim_now - st[i].opened_at) / NS_PER_MS);
-	if (BT_WORD_MODE(host_word(h)) == BT_ARMED && !h->frozen && now + NS_PER_MS < until &&
+	if (BT_WORD_MODE(host_word(h)) == BT_ARMED && !h->frozen && !is_extended(h) && now + NS_PER_MS < until &&
 	    sim_now - st[i].way_at > h->conf.lease_ns + 80 * NS_PER_MS)
 		violated("S3", "host %s is armed and leased, %llu ms after the peer had a way to it", h->name,
 			 (unsigned long long)(sim_now - st[i].way_at) / NS_PER_MS);
@@ -378,6 +385,8 @@ static void check_watch(struct host *h)
 {
 	bool asks = h->proc.alive && !h->proc.stopped && h->proc.ha && !h->starved_ppm;
 
+	if (h->proc.ha && h->proc.ha->stopping && ((const struct bt_watch_own *)kernel_map(h, "ct_watch"))->generation)
+		violated("L3", "host %s is being stopped in order, and its watchdog could still open the gate", h->name);
 	if (stranger_is_there() || !watch_is_due(h))
 		st[h->port].due_at = sim_now;
 	else if (sim_now - st[h->port].due_at > (asks ? WATCH_NS : UNASKED_NS))

@@ -15,6 +15,7 @@ enum kind {
 	F_SWIZZLE, F_FENCE, F__N,
 	F_ETCD_CUT = F__N, F_ETCD_HANGS,	/* only where there is one */
 	F_LATE_TIMERS,				/* only in cluster mode */
+	F_RESTART,				/* of one profile */
 	F__ALL
 };
 
@@ -25,7 +26,7 @@ static const char *const text[F__ALL] = {
 	"host's cable out at the switch", "loss", "delay", "flapping path", "carrier gone", "host frozen",
 	"host frozen, its clock too", "host rebooted", "host rebooted, disk lost", "CPU starved", "slow disk",
 	"disk fails", "slow rtnl", "swizzle", "fenced by hand",
-	"cut from etcd", "etcd hangs", "late timers"
+	"cut from etcd", "etcd hangs", "late timers", "batond restarted in place"
 };
 
 const struct profile profiles[] = {
@@ -38,6 +39,7 @@ const struct profile profiles[] = {
 	{ "host", "freezes, reboots, lost disks", 4, P_NO_LIMIT },
 	{ "chaos", "everything at once", 6, P_NO_LIMIT },
 	{ "flip", "a host dies while the other's controller stands still", 0, P_NO_LIMIT },
+	{ "restart", "batond restarted in place while the other's stands still, and messages are lost", 0, P_NO_LIMIT },
 	{ "witness", "arbiter etcd, and everything but clocks that stand: two holders never", 0, P_NO_LIMIT | P_WITNESS },
 };
 uint32_t n_profiles = sizeof(profiles) / sizeof(profiles[0]);
@@ -123,6 +125,11 @@ static void begin_proc(struct fault *f, struct host *h)
 	case F_FENCE:
 		h->proc.fence = h->proc.alive;
 		h->proc.force = f->x & 1;
+		proc_poke(h);
+		break;
+	case F_RESTART:
+		h->exec_ns = f->x;
+		h->proc.renew = h->proc.alive;
 		proc_poke(h);
 		break;
 	case F_TERM:
@@ -317,7 +324,7 @@ static void on_end(void *arg, uint64_t unused)
 
 	(void)unused;
 	check_disturbed();
-	if (f->kind != F_SWITCHOVER && f->kind != F_STOP_MID && f->kind != F_NAP && f->kind != F_STOP_STORE)
+	if (f->kind != F_SWITCHOVER && f->kind != F_RESTART && f->kind != F_STOP_MID && f->kind != F_NAP && f->kind != F_STOP_STORE)
 		tell(&host[f->h], "end of: %s", text[f->kind]);
 	trace(1000 + f->kind);
 	end_fault(f, &host[f->h]);
@@ -400,6 +407,10 @@ static void draw(struct fault *f, enum kind kind, uint64_t from, uint64_t to)
 	case F_STARVE:
 	case F_LATE_TIMERS:
 		f->x = (uint32_t)rng_between(&plan, NS_PER_MS, 60 * NS_PER_MS);
+		break;
+	case F_RESTART:
+		f->x = (uint32_t)some_ms(1, 600);
+		f->for_ns = NS_PER_MS;
 		break;
 	case F_DISK:
 		f->x = (uint32_t)some_ms(10, 800);
@@ -489,6 +500,28 @@ static void flip(uint64_t from, uint64_t to)
 	death->h = dies;
 }
 
+/* The newest that is heard of the one that begins anew may be what it sent last. */
+static void restart(uint64_t from, uint64_t to)
+{
+	uint32_t h = (uint32_t)rng_below(&plan, HOSTS);
+	struct fault *stop = &fault[n_faults], *again;
+
+	add(F_STOP, from, to);
+	stop->h = !h;
+	stop->for_ns = some_ms(200, 1500);
+	again = &fault[n_faults];
+	add(F_RESTART, stop->at, stop->at + 100 * NS_PER_MS);
+	again->h = h;
+	for (uint32_t i = (uint32_t)rng_below(&plan, 3); i > 0; i--) {
+		struct fault *lost = &fault[n_faults];
+
+		add(F_LOSS, from, stop->at);
+		lost->x %= 400000;
+		lost->for_ns = stop->at + stop->for_ns - lost->at;
+	}
+	faults_end = stop->at + 2 * stop->for_ns;
+}
+
 #define SOME_OF(kinds, most) some_of(kinds, sizeof(kinds) / sizeof(kinds[0]), most, from, to)
 
 void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
@@ -522,6 +555,8 @@ void faults_plan(const struct profile *p, uint64_t from, uint64_t to)
 		SOME_OF(witness, 14);
 	else if (!strcmp(p->name, "flip"))
 		flip(from, to);
+	else if (!strcmp(p->name, "restart"))
+		restart(from, to);
 	else if (!strcmp(p->name, "chaos"))
 		for (uint32_t i = 0, n = (uint32_t)rng_between(&plan, 2, 14); i < n; i++)
 			add((enum kind)rng_below(&plan, F__N), 300 * NS_PER_MS, to);

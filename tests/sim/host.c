@@ -407,6 +407,7 @@ void host_reset(uint32_t paths)
 		h->rtnl_ns = 200000;
 		h->disk_fails = false;
 		h->restarts = true;
+		h->exec_ns = h->again_at = 0;
 		h->drift_ppm = 0;
 		make_conf(h, paths);
 	}

@@ -56,6 +56,8 @@ static void asked_done(void *arg, int code, const char *text)
 
 static void take_requests(struct proc *p)
 {
+	if (p->again)
+		return;
 	if (p->term)
 		ha_stop(p->ha);
 	if (p->ask) {
@@ -66,12 +68,18 @@ static void take_requests(struct proc *p)
 		ha_fence(p->ha, "sip", p->force, asked_done, p);
 	if (p->unfence)
 		ha_unfence(p->ha, "sip", asked_done, p);
-	p->fence = p->unfence = false;
+	if (p->renew && !ha_restart(p->ha)) {
+		p->again = true;
+		p->host->again_at = host_now(p->host);
+	}
+	p->fence = p->unfence = p->renew = false;
 }
 
 static bool has_requests(const struct proc *p)
 {
-	return p->ask || p->fence || p->unfence || (p->term && p->ha && !p->ha->stopping);
+	if (p->again)
+		return false;
+	return p->ask || p->fence || p->unfence || p->renew || (p->term && p->ha && !p->ha->stopping);
 }
 
 /* As loop_run() of userspace/sys/loop.c does it: turn, wait, handlers. */
@@ -83,7 +91,7 @@ static void run_loop(struct proc *p)
 	for (;;) {
 		p->turn_at = host_now(p->host);
 		next = ha_turn(p->ha, p->turn_at);
-		if (ha_stopped(p->ha))
+		if (ha_stopped(p->ha) || ha_left(p->ha))
 			return;
 		if (!ready_fd(p) && !has_requests(p) && host_now(p->host) < next)
 			task_block(next);
@@ -151,13 +159,13 @@ void proc_kill(struct host *h)
 		over(&h->proc);
 }
 
-/* By itself: as systemd has it, it is started again if it must be. */
+/* By itself: as systemd has it, it is started again if it must be; or it has begun anew. */
 void proc_end(struct proc *p)
 {
-	uint64_t life = p->life;
+	uint64_t life = p->life, ns = p->again ? p->host->exec_ns : 200 * NS_PER_MS;
 
 	over(p);
-	sched_at(sim_now + 200 * NS_PER_MS, restart, p->host, life);
+	sched_at(sim_now + ns, restart, p->host, life);
 }
 
 void proc_stop(struct host *h)

@@ -111,7 +111,8 @@ struct proc {
 	struct ha *ha;
 	struct dp *dp;
 	struct health *health;
-	bool term, ask, force, fence, unfence;	/* what its operator wants */
+	bool term, ask, force, fence, unfence, renew;	/* what its operator wants */
+	bool again;			/* it leaves to be started once more, in place */
 	uint64_t turn_at;		/* when its main loop last ran, host's clock */
 	char *arena;
 	size_t used;
@@ -200,6 +201,8 @@ struct host {
 	uint64_t disk_ns, rtnl_ns;	/* how slow these are */
 	bool disk_fails;
 	bool restarts;			/* systemd starts batond again */
+	uint64_t exec_ns;		/* that takes so long in place */
+	uint64_t again_at;		/* when its batond last left for that, host's clock */
 	uint32_t boots;
 	struct disk_file file[FILES_MAX];
 	struct frame *queue[NIC_QUEUE];	/* what came while frozen */

@@ -32,6 +32,7 @@ check-sim: $O/sim/sim	## two hosts on a virtual clock, SIM_SEEDS=1-2000 seeds of
 	@$O/sim/sim -q -c 1-400
 	@$O/sim/sim -q -c -p flip 1-200
 	@$O/sim/sim -q -c -p planned 1-100
+	@$O/sim/sim -q -c -p restart 1-100
 	@$O/sim/sim -q -c -p witness 1-50
 sim: $O/sim/sim	## the same, SEEDS=FROM-TO
 	@tests/sim/run $O/sim/sim tests/sim/regressions $(SEEDS)

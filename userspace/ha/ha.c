@@ -190,7 +190,7 @@ static void turn_group(struct ha *ha, struct group *g)
 static uint64_t group_deadline(const struct ha *ha, const struct group *g)
 {
 	uint64_t word = group_word(ha, g);
-	bool moving = word_is_claim(word, ha->me) || BT_WORD_MODE(word) == BT_RELAY || g->nobody_ns || ha->unheard_ns ||
+	bool moving = word_is_claim(word, ha->me) || BT_WORD_MODE(word) == BT_RELAY || g->nobody_ns || ha->unheard_ns || ha->leaving ||
 		      (BT_WORD_MODE(word) == BT_ARMED && dp_leases(ha->dp)[g->slot] <= ha->turn_ns) || ha->stopping;
 	/* The peer claims at half a lease: ten steps leave it room for a stall of two fifths. */
 	uint64_t step = moving ? ha->conf->pulse_interval_ns : ha->conf->lease_ns / 10;

@@ -42,6 +42,7 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns);
  * could not go on with it; the log says why, and nothing has changed.
  */
 int ha_restart(struct ha *ha);
+bool ha_left(const struct ha *ha);	/* and may go: the peer knows how long its gates live */
 
 /* Begin an orderly stop: hand the role to a healthy peer first (the guide's rule). */
 void ha_stop(struct ha *ha);

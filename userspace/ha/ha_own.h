@@ -222,7 +222,8 @@ struct ha {
 	uint64_t found_dead_ns;	/* when the kernel's watchdog last found it dead, and opened a gate */
 	uint64_t silent_asker_ns;	/* since when it was seen so, turn by turn; 0: it asks */
 	uint64_t unheard_ns;	/* since when the peer, heard here, says that it does not hear us; 0: it does */
-	bool leaving;		/* another start follows at once */
+	bool leaving;		/* another start follows at once, */
+	uint64_t leaving_ns;	/* since when the kernel says so */
 	bool stopping;
 	uint64_t stop_ns;
 	void (*changed)(void *arg);

@@ -5,6 +5,9 @@
  * Pins, programs, addresses and settings stay. Without an arbiter open gates get one lease of RESTART_NS, once; the
  * kernel's answers go on saying PULSE_F_RESTART (it stands in the group's row) until the next controller has
  * looked at its server. Should none come, the peer claims when less than half of an ordinary lease is left.
+ *
+ * Nor may it go before the peer's kernel knows of that lease. Whoever asks nothing hears nothing of one whose controller is away,
+ * and goes by what was told last: two that are started again at once would be two holders (bpf/watch.h).
  * Source:  design §2 G3; protocol.md H17.
  */
 #include "ha/ha_own.h"
@@ -18,6 +21,7 @@
 #include "sys/log.h"
 
 #define RESTART_NS	(2 * NS_PER_S)
+#define TOLD_NS		(200 * NS_PER_MS)	/* so long it is said again and again; then the peer is no better off for our staying */
 
 /* Where XDP is off batond itself answers pulses: without it the peer hears nothing at once. */
 static const char *answers_by_hand(const struct ha *ha)
@@ -50,6 +54,25 @@ static void extend(struct ha *ha, struct group *g, uint64_t now)
 		atomic_store(lease, now + RESTART_NS);
 }
 
+/* An interval later, for what left with the lease may have been put together before. */
+static bool is_told(const struct ha *ha, const struct group *g)
+{
+	return BT_WORD_MODE(group_word(ha, g)) != BT_OPEN || atomic_load(&dp_leases(ha->dp)[g->slot]) <= ha->turn_ns ||
+	       facts_answered_ns(ha, g) > ha->leaving_ns + ha->conf->pulse_interval_ns;
+}
+
+bool ha_left(const struct ha *ha)
+{
+	if (!ha->leaving)
+		return false;
+	if (ha->peer != PEER_UP || ha->turn_ns > ha->leaving_ns + TOLD_NS)
+		return true;
+	for (uint32_t i = 0; i < ha->n_groups; i++)
+		if (!is_told(ha, &ha->group[i]))
+			return false;
+	return true;
+}
+
 int ha_restart(struct ha *ha)
 {
 	uint64_t now = clock_now_ns();
@@ -64,6 +87,7 @@ int ha_restart(struct ha *ha)
 		group_say(ha, &ha->group[i]);
 		extend(ha, &ha->group[i], now);
 	}
+	ha->leaving_ns = clock_now_ns();
 	pulse_kick(ha->pulse);
 	log_event(LOG_INFO, "restarting", "node=%s", ha->conf->name);
 	return 0;
