@@ -40,6 +40,11 @@ uint64_t detect_departure_ns(const struct detect *d, uint64_t seq)
 	return d->sent_ns[seq % DETECT_PROBES];
 }
 
+uint64_t detect_asking_since(uint64_t since, uint64_t asked_ns, uint64_t now_ns, uint64_t interval_ns, bool punctual)
+{
+	return since && punctual && now_ns - asked_ns <= 2 * interval_ns ? since : now_ns;
+}
+
 /* Probes (from, to] have an answer or never will: @bits, as of @to, tell which. */
 static void note_loss(struct detect *d, uint64_t from, uint64_t to, uint64_t bits)
 {

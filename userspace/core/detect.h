@@ -54,6 +54,12 @@ bool detect_is_silent(const struct detect *d, uint64_t heard_ns, uint64_t now_ns
 /* Has as much as one punctual probe gone unanswered, and nothing been heard since it left? */
 bool detect_missed_one(const struct detect *d, uint64_t heard_ns, uint64_t now_ns);
 
+/*
+ * Since when has every probe left on time? @since: what this said at the last beat, 0: nothing yet. @asked_ns: when that one's
+ * probes had left. Whoever is stopped between looking and sending has begun on time, and asked nothing meanwhile.
+ */
+uint64_t detect_asking_since(uint64_t since, uint64_t asked_ns, uint64_t now_ns, uint64_t interval_ns, bool punctual);
+
 /* When probe @seq left; 0 when that is forgotten or it was never sent. */
 uint64_t detect_departure_ns(const struct detect *d, uint64_t seq);
 

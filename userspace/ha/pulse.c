@@ -61,7 +61,8 @@ struct pulse {
 	struct observed observed;
 	uint64_t due_ns;
 	uint64_t late;
-	uint64_t asking_ns;		/* since when every probe has left on time */
+	uint64_t asking_ns;		/* since when every probe has left on time, */
+	uint64_t asked_ns;		/* and when the newest had */
 	struct pulse_say say;
 	struct bt_group group[BT_GROUPS_MAX];
 };
@@ -281,8 +282,8 @@ static void tell_watchdog(struct pulse *p, bool punctual)
 	volatile struct bt_watch_own *own = dp_watch_own(p->dp);
 	uint64_t now = clock_now_ns();
 
-	if (!punctual || !p->asking_ns)
-		p->asking_ns = now;
+	p->asking_ns = detect_asking_since(p->asking_ns, p->asked_ns, now, atomic_load(&p->interval_ns), punctual);
+	p->asked_ns = now;
 	for (uint32_t i = 0; i < p->n_paths; i++)
 		__atomic_store_n(&own->detect_ns[i], detect_time_ns(&p->path[i].detect), __ATOMIC_RELAXED);
 	__atomic_store_n(&own->asking_ns, p->asking_ns, __ATOMIC_RELEASE);
