@@ -94,11 +94,28 @@ static void it_never_shrinks_nor_grows_when_shut(void **state)
 	assert_int_equal(lease_next(&f), 1100 * MS);
 }
 
+/* Stopped in its turn for less than a lease: what it would give is not past yet, but what it had has ended meanwhile. */
+static void whoever_was_stopped_in_its_turn_revives_nothing(void **state)
+{
+	struct lease_facts f = open_at(1000 * MS);
+
+	(void)state;
+	f.until_ns = 1225 * MS;
+	f.heard_ns = 998 * MS;
+	f.now_ns = 1224 * MS;
+	assert_int_equal(lease_next(&f), 1250 * MS);
+	f.now_ns = 1225 * MS;
+	assert_int_equal(lease_next(&f), 1225 * MS);
+	f.heard_ns = 1226 * MS;
+	f.now_ns = 1227 * MS;
+	assert_int_equal(lease_next(&f), 1250 * MS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(open_renews_by_its_turn), cmocka_unit_test(whoever_slept_needs_news),
-		cmocka_unit_test(it_has_ended_when_its_time_has_come),
+		cmocka_unit_test(it_has_ended_when_its_time_has_come), cmocka_unit_test(whoever_was_stopped_in_its_turn_revives_nothing),
 		cmocka_unit_test(armed_lives_by_answers_alone), cmocka_unit_test(it_never_shrinks_nor_grows_when_shut),
 	};
 

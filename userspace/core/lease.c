@@ -18,7 +18,7 @@ static uint64_t by_lock(const struct lease_facts *f)
 
 static uint64_t lease_open(const struct lease_facts *f)
 {
-	bool ended = f->turn_ns >= f->until_ns;
+	bool ended = later(f->turn_ns, f->now_ns) >= f->until_ns;
 
 	if (f->witness)
 		return later(f->until_ns, later(by_answer(f), by_lock(f)));

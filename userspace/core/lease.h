@@ -22,7 +22,8 @@ struct lease_facts {
 	uint64_t word;
 	uint64_t lease_ns;	/* its length */
 	uint64_t until_ns;	/* as it stands now */
-	uint64_t turn_ns;	/* start of this turn */
+	uint64_t turn_ns;	/* start of this turn: what a lease is counted from, */
+	uint64_t now_ns;	/* and a look at the clock later: whether one has ended. 0: no later than that */
 	uint64_t answered_ns;	/* departure of the newest probe answered at our number; 0: none */
 	uint64_t heard_ns;	/* last authentic message on any path; 0: never */
 	bool peer_dead;		/* verdict, given on evidence newer than until_ns */

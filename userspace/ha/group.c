@@ -45,6 +45,7 @@ static void lease_facts_of(const struct ha *ha, const struct group *g, struct le
 	};
 	if (g->lock_number == BT_WORD_NUMBER(f->word) && said.lock_number == g->lock_number)
 		f->lock_until_ns = said.lock_until_ns;
+	f->now_ns = clock_now_ns();	/* last: whoever was stopped in this turn must see what has ended meanwhile */
 }
 
 void group_renew_lease(struct ha *ha, struct group *g)

@@ -111,7 +111,7 @@ void watch_close(struct ha *ha)
 
 void watch_renewed(struct ha *ha)
 {
-	int err = any_wanted(ha) ? arm(ha) : 0;
+	int err = any_wanted(ha) && !ha->stopping ? arm(ha) : 0;
 
 	if (err)
 		log_event(LOG_ERR, "watchdog", "result=\"not armed\" error=\"%s\"", dp_why(ha->dp));
