@@ -7,7 +7,7 @@ new text, tests that should catch it, quickest first:
   unit:word     tests/unit/test_word             bpf:relay   tests/bpf/test_relay
   sys:fence     tests/sys/test_fence             sim:300     the simulation's regressions and seeds 1-300
   model:small   tests/model/run small            net:word    tests/net, -k word
-  cluster:200   the simulation, -c 1-200          cluster:flip  the same, 60 seeds of one profile
+  cluster:200   the simulation, -c 1-200          cluster:flip  the same, 100 seeds of one profile
 """
 
 MUTANTS = []
@@ -383,3 +383,41 @@ plant("cluster-stops-relaying-at-once", "H29: what waited at the old holder is l
       "	return (__s64)(m->now - since) >= (__s64)BT_TWIN_NS;", "	return (void)since, true;", "bpf:cluster")
 plant("cluster-address-kept", "the stack sees the address that both hosts hear: TCP drops it", "bpf/cluster.h",
       "	__builtin_memcpy(eth->h_dest, door->mac, ETH_ALEN);\n", "", "bpf:cluster")
+plant("watch-has-no-patience", "nobody asks, and a gate is open beside a lease that still runs", WATCH,
+      "		at = watch_later(at, w->newest + patience);\n", "		(void)0;\n", "bpf:watch", "cluster:restart")
+plant("watch-forgets-the-peers-lease", "nobody asks, and the lease that the peer told of is longer than any other", WATCH,
+      "	if (to == was || (!asks && watch_lease_runs(h, now)))", "	(void)asks;\n	if (to == was)", "bpf:watch", "cluster:restart")
+plant("watch-of-any-group", "a group of mode takeover opens by itself", WATCH,
+      "	return g->flags & BT_GROUP_WATCH &&\n", "	return\n", "bpf:watch")
+plant("watch-asks-all-paths", "a path without a vote is judged like the others", WATCH,
+      "	bool votes = READ_ONCE(own->votes) & 1u << i;", "	bool votes = true;", "bpf:watch")
+plant("watch-votes-never-told", "a link that has just come back is silent: the peer is dead", "userspace/ha/watch.c",
+      "	own->votes = facts_votes(ha);", "	own->votes = ~0u;", "cluster:network", "cluster:400")
+plant("watch-in-any-mode", "a gate opens before the peer's frames are taken", "userspace/ha/watch.c",
+      "	return g->mode == MODE_CLUSTER && (", "	return g && (", "sim:300")
+plant("watch-without-clocks", "two clocks differ by a tenth", "userspace/ha/watch.c",
+      "longest + longest / 10", "longest - longest / 10", "cluster:restart", "cluster:flip")
+plant("watch-not-closed", "a watchdog opens what is being stopped", "userspace/ha/ha.c",
+      "	watch_close(ha);\n", "", "cluster:controller", "cluster:200")
+plant("watch-armed-while-stopping", "newer programs arm the watchdog of what is being stopped", "userspace/ha/watch.c",
+      "any_wanted(ha) && !ha->stopping ? arm(ha) : 0", "any_wanted(ha) ? arm(ha) : 0", "cluster:controller", "sim:1")
+plant("ended-by-the-turn", "H4: a lease that ended while its host was stopped in a turn lives again", "userspace/core/lease.c",
+      "	bool ended = later(f->turn_ns, f->now_ns) >= f->until_ns;", "	bool ended = f->turn_ns >= f->until_ns;", "unit:lease")
+plant("found-dead-ignored", "the controller does not know what its kernel opened by", "userspace/ha/facts.c",
+      "	if (!all_silent(ha) && !found_dead(ha))", "	(void)found_dead;\n	if (!all_silent(ha))", "cluster:flip", "cluster:200")
+plant("found-dead-for-ever", "an old verdict of the kernel's outlives what is heard", "userspace/ha/facts.c",
+      "	return ha->found_dead_ns && facts_heard_ns(ha) <= ha->found_dead_ns &&\n	       ha->turn_ns < ha->found_dead_ns + ha->conf->lease_ns;",
+      "	return ha->found_dead_ns;", "cluster:flip", "cluster:200")
+plant("asks-though-stopped", "whoever is stopped between looking and sending has asked nothing, and finds the peer dead",
+      "userspace/core/detect.c", "	return since && punctual && now_ns - asked_ns <= 2 * interval_ns ? since : now_ns;",
+      "	(void)asked_ns;\n	(void)interval_ns;\n	return since && punctual ? since : now_ns;", "unit:detect")
+plant("restart-untold", "leaves for a restart before the peer knows how long its lease is", "userspace/ha/restart.c",
+      "	       facts_answered_ns(ha, g) > ha->leaving_ns + ha->conf->pulse_interval_ns;", "	       ha->turn_ns > 0;", "cluster:restart")
+plant("cluster-never-relays", "H29: what a host that has let go still gets is lost", "bpf/relay.h",
+      "	if (BT_WORD_MODE(m->word) == BT_RELAY && m->peer_mac && !peer_takes_in(m))", "	if (0 && peer_takes_in(m))",
+      "bpf:cluster", "cluster:planned")
+plant("twins-for-ever", "what a client repeats half a second behind a move is lost", "bpf/cluster.h",
+      "	return (__s64)(now - at) < (__s64)(window < TWIN_APART_NS ? window : TWIN_APART_NS);", "	return at && now && window;",
+      "bpf:cluster")
+plant("both-say-who-has-it", "a host whose gate is not open answers ARP for the VIP", "bpf/conflict.h",
+      "	if (asked && !group_is_open(who->target->group, now))\n", "	if (0)\n", "bpf:answer", "bpf:xdp")
