@@ -3,7 +3,8 @@
 established, held, retrieved, transferred and released through all of it.
 
 SIP server 1 is host a's, the primary; SIP server 2 host b's. Both share what they know of calls, as the guide's hot standby does, so
-a call outlives whatever happens: none may fail.
+a call outlives whatever happens: none may fail. In mode cluster the same happens, with each form of the address: it lies on both hosts
+all the time, so what moves is who serves it.
 """
 
 import contextlib
@@ -19,11 +20,14 @@ RATE, TALK_MS = 10, 300			# a call lasts 1.2 s: about 12 are under way at any ti
 UNDER_WAY = 5
 
 
+MODES = {"takeover": {}, **{form: {"mode": "cluster", "cluster-mac": form} for form in ("unicast", "multicast", "igmp")}}
+
+
 class Site:
     """What the guide's administrator looks at: roles, the virtual address, alarms, and the calls."""
 
-    def __init__(self, lab, pair):
-        self.lab, self.pair = lab, pair
+    def __init__(self, lab, pair, cluster=False):
+        self.lab, self.pair, self.cluster = lab, pair, cluster
         self.calls = traffic.Calls(lab, rate=RATE, talk_ms=TALK_MS, scenario="held.xml", give_up_ms=8000)
         wait_until(lambda: self.under_way() >= UNDER_WAY, 10, "calls to be established")
 
@@ -40,10 +44,18 @@ class Site:
         wait_until(lambda: self.pair.settled() == primary, 10,
                    f"{primary} to be primary and {backup} its backup: {[self.pair[h].group() for h in HOSTS]}")
         self.address_at(primary)
+        if self.cluster:
+            assert self.lab.nodes[backup].holds(VIP, "lo"), f"the server of {backup} cannot bind the address"
+
+    def has_address(self, host):
+        if not self.cluster:
+            return self.lab.nodes[host].holds(VIP)
+        assert not self.lab.nodes[host].holds(VIP), "a cluster's address lies on lo"
+        return self.lab.nodes[host].holds(VIP, "lo") and self.pair[host].gate == "open"
 
     def address_at(self, *hosts):
         def now():
-            return [h for h in HOSTS if self.lab.nodes[h].holds(VIP)]
+            return [h for h in HOSTS if self.has_address(h)]
         wait_until(lambda: now() == list(hosts), 10, f"the virtual address to be at {hosts}; it is at {now()}")
 
     def alarms(self, host):
@@ -72,10 +84,11 @@ class Site:
         assert made["made"] > RATE and made["ok"] == made["made"], f"calls failed: {made}"
 
 
-@pytest.fixture
-def site(lab, pair):
+@pytest.fixture(params=MODES)
+def site(lab, servers, request):
+    pair = Pair(lab, {"group sip": MODES[request.param]}).start()
     pair.make_primary("a")
-    return Site(lab, pair)
+    return Site(lab, pair, cluster=request.param != "takeover")
 
 
 @contextlib.contextmanager
