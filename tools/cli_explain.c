@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tools/cli_explain.h"
 
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "tools/cli_table.h"
 
 #define LINE_CAP	1024
+#define HANDS_SHOWN	8
 
 static const char *str(const json_t *o, const char *key)
 {
@@ -264,6 +266,34 @@ static void show_change(const json_t *c, const char *node)
 	say_replay(json_object_get(c, "replay"));
 }
 
+static const char *wanted_text(const json_t *hand, const char *key)
+{
+	return is(hand, key, "stopped") ? "disabled" : str(hand, key);
+}
+
+/* By the name that this host has for the user; without one the number must do. */
+static void say_hand(const json_t *hand)
+{
+	const struct passwd *user = getpwuid((uid_t)num(hand, "uid"));
+
+	say("  %s  group %s, rule %s: %s -> %s, by %s (uid %" JSON_INTEGER_FORMAT ")", str(hand, "time"), str(hand, "group"), str(hand, "rule"),
+	    wanted_text(hand, "from"), wanted_text(hand, "to"), user ? user->pw_name : "nobody known here", num(hand, "uid"));
+}
+
+static void show_hands(const json_t *hands)
+{
+	size_t n = json_array_size(hands);
+
+	if (!n)
+		return;
+	say("%s", "");
+	say("Port rules changed by hand on this host (`baton status` shows what holds):");
+	for (size_t i = 0; i < n && i < HANDS_SHOWN; i++)
+		say_hand(json_array_get(hands, i));
+	if (n > HANDS_SHOWN)
+		say("  and %zu before: `baton -j explain`", n - HANDS_SHOWN);
+}
+
 void show_explain(const json_t *doc, bool all)
 {
 	const json_t *changes = json_object_get(doc, "changes");
@@ -278,4 +308,5 @@ void show_explain(const json_t *doc, bool all)
 			say("%s", "");
 		show_change(json_array_get(changes, i), str(doc, "node"));
 	}
+	show_hands(json_object_get(doc, "port_changes"));
 }

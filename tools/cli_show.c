@@ -700,18 +700,29 @@ static void show_kept(const json_t *replay)
 		{ "too_long", "requests too long to be kept" },
 		{ "overrun", "overwritten within the window: replay-memory is too small" },
 	};
+	json_int_t total = 0;
 	struct table t;
 
 	table_open(&t, 3, "FOR REPLAY", "TIMES", "MEANING");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char times[LINE_CAP] = "";
 
+		total += num(replay, rows[i][0]);
 		add(times, "%" JSON_INTEGER_FORMAT, num(replay, rows[i][0]));
 		if (num(replay, rows[i][0]))
 			table_add(&t, rows[i][0], times, rows[i][1]);
 	}
 	table_print(&t);
-	puts("");
+	if (total)
+		puts("");
+}
+
+static void show_watchdog(const json_t *watchdog)
+{
+	json_int_t looks = num(watchdog, "looks"), late = num(watchdog, "late");
+
+	printf("The kernel's watchdog has looked at the peer %" JSON_INTEGER_FORMAT " times, %" JSON_INTEGER_FORMAT
+	       " of them (%.2f %%) too late to judge by.\n\n", looks, late, looks ? 100.0 * (double)late / (double)looks : 0.0);
 }
 
 static bool any(const json_t *rows, const char *count)
@@ -743,6 +754,8 @@ static void show_counters(const json_t *doc)
 		show_happened(json_object_get(doc, "local"), "BOTH SERVERS", "PACKETS", "packets");
 	if (json_object_get(doc, "replay"))
 		show_kept(json_object_get(doc, "replay"));
+	if (json_object_get(doc, "watchdog"))
+		show_watchdog(json_object_get(doc, "watchdog"));
 	table_open(&t, 6, "VIP", "GROUP", "REQUESTS IN", "RESPONSES OUT", "REQUESTS OUT", "RESPONSES IN");
 	json_array_foreach(json_object_get(doc, "vips"), i, v) {
 		const json_t *in = json_object_get(v, "in"), *out = json_object_get(v, "out");

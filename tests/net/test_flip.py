@@ -2,15 +2,18 @@
 """The watchdog in the kernel of a cluster: it opens the gate of a host whose controller stands still when the peer dies, and never else."""
 
 import json
+import os
 import signal
 import time
 
+import jsonschema
 import pytest
 
 from controller import other
 from lab import _run, wait_until
 
 OPEN = 2	# baton_abi.h, enum bt_mode
+SCHEMA = os.path.join(os.path.dirname(__file__), "../schema")
 
 
 @pytest.fixture
@@ -64,6 +67,13 @@ def test_the_host_dies_while_the_backup_controller_stands_still(lab, pair):
     opened = [step for step in change["steps"] if step["step"] == "opened"]
     assert change["cause"] == "peer-lost" and [step["by"] for step in opened] == ["watchdog"], change
     assert "watchdog found the peer dead" in pair[backup].cli("explain").stdout, pair[backup].cli("explain").stdout
+    then = change["then"]
+    assert then["paths"][0]["heard_us_ago"] <= then["peer"]["said_us_ago"], f"what is known is of the controller's last look, not of the flip: {then}"
+    told = pair[backup].json("counters")
+    with open(f"{SCHEMA}/counters.json", encoding="ascii") as f:
+        jsonschema.validate(told, json.load(f))
+    assert 0 < told["watchdog"]["looks"] <= looks(pair[backup]), f"{told['watchdog']}, {dump(pair[backup], 'st_watch')}"
+    assert "The kernel's watchdog has looked" in pair[backup].cli("counters").stdout
 
     lab.revive(holder)		# all the while it held the role, cut off
     wait_until(lambda: pair.settled() == backup, 10, f"one holder after the cut: {pair.role_changes()}")

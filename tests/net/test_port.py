@@ -34,6 +34,13 @@ def port(batond, *words):
     return told["text"]
 
 
+def port_changes(batond):
+    told = batond.json("explain")
+    with open(f"{SCHEMA}/explain.json", encoding="ascii") as f:
+        jsonschema.validate(told, json.load(f))
+    return told.get("port_changes", [])
+
+
 def invite(lab, name, patience_ms):
     """One new call: what SIPp says of its failure; "": it was made."""
     errors = f"{lab.c.dir}/{name}.err"
@@ -85,12 +92,18 @@ def test_a_port_is_drained_disabled_and_enabled_again(lab):
     wait_until(lambda: "ports sip" in alarms(holder), 10, f"an alarm: {alarms(holder)}")
     row = holder.doctor("ports")[0]
     assert row["level"] == "bad" and "baton port enable all sip" in row["fix"], row
-    for table, words in (("status", ("5060-5080", "disabled", "20000-20100")), ("events", ("port rule", "to=stopped"))):
+    told = [(c["rule"], c["from"], c["to"], c["uid"]) for c in port_changes(holder)]
+    assert told == [("5060 tcp", "draining", "stopped", 0), ("5060-5080 udp", "draining", "stopped", 0),
+                    ("5060 tcp", "enabled", "draining", 0), ("5060-5080 udp", "enabled", "draining", 0)], told
+    assert not port_changes(peer), port_changes(peer)
+    for table, words in (("status", ("5060-5080", "disabled", "20000-20100")), ("events", ("port rule", "to=stopped")),
+                         ("explain", ("Port rules changed by hand", "rule 5060 tcp: draining -> disabled, by root (uid 0)"))):
         text = holder.cli(table).stdout
         assert all(word in text for word in words), text
 
     restart_in_place(holder)
     assert shown(holder)["5060 udp"] == ("stopped", "stopped"), "a restart in place has forgotten what operators wanted"
+    assert len(port_changes(holder)) == 4, "a restart in place has forgotten who changed port rules"
     assert "timeout" in invite(lab, "restarted", 1500).lower()
     assert "3 port rules are enabled" in port(holder, "enable", "all")
     wait_until(lambda: "ports sip" not in alarms(holder), 10, f"the alarm to end: {alarms(holder)}")

@@ -312,6 +312,15 @@ int dp_arm(struct dp *dp)
 	return -err;
 }
 
+int dp_watched(struct dp *dp, uint64_t *ret_looks, uint64_t *ret_late)
+{
+	const struct bt_watch *watch = kernel_map(dp->host, "st_watch");
+
+	*ret_looks = watch->looks;
+	*ret_late = watch->late;
+	return 0;
+}
+
 /* There are no pools, so none is drained. */
 int steer_drain(struct steer *s, const char *pool, bool reject, bool force, char *why, size_t len)
 {

@@ -225,10 +225,12 @@ int ha_undrain(struct ha *h, const char *name, char *text, size_t len)
 	return -EALREADY;
 }
 
-int ha_port(struct ha *h, const char *group, uint16_t port, enum bt_rule_state want, char *text, size_t len)
+int ha_port(struct ha *h, const char *group, uint16_t port, enum bt_rule_state want, const struct ha_asker *who, char *text, size_t len)
 {
 	h->asked++;
 	snprintf(h->group, sizeof(h->group), "%s %u %d", group ? group : "*", port, want);
+	if (who->uid != getuid() || who->pid != getpid())
+		fail_msg("asked by uid %u, pid %d; said to be uid %u, pid %d", getuid(), getpid(), who->uid, who->pid);
 	snprintf(text, len, "port rule 5060 both is as asked");
 	return port == 7 ? -ENOENT : 0;
 }

@@ -17,6 +17,19 @@
 static struct history h, got;
 static char file[HISTORY_BYTES + 1], bad[HISTORY_BYTES + 1];
 
+static void fill_hands(uint32_t n)
+{
+	for (uint32_t i = 1; i <= n; i++) {
+		struct history_hand *hand = history_add_hand(&h);
+
+		snprintf(hand->group, sizeof(hand->group), "sip");
+		snprintf(hand->rule, sizeof(hand->rule), "%u both", i);
+		hand->from = BT_RULE_ENABLED;
+		hand->to = BT_RULE_DRAINING;
+		hand->at_ns = i;
+	}
+}
+
 static void fill(uint32_t n)
 {
 	memset(&h, 0, sizeof(h));
@@ -70,12 +83,34 @@ static void what_is_written_is_read(void **state)
 	}
 }
 
+static void the_newest_hands_are_kept_and_read(void **state)
+{
+	static const uint32_t sizes[] = { 0, 1, HISTORY_HANDS, HISTORY_HANDS + 3 };
+
+	(void)state;
+	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+		uint32_t n = sizes[s] < HISTORY_HANDS ? sizes[s] : HISTORY_HANDS;
+
+		fill(2);
+		fill_hands(sizes[s]);
+		memset(&got, 0xff, sizeof(got));
+		assert_int_equal(history_read(&got, file, history_write(&h, file)), 0);
+		assert_int_equal(history_get(&got, 0)->term, 2);
+		for (uint32_t i = 0; i < n; i++)
+			if (history_get_hand(&h, i)->at_ns != sizes[s] - i ||
+			    memcmp(history_get_hand(&got, i), history_get_hand(&h, i), sizeof(struct history_hand)))
+				fail_msg("of %u the %u-th newest is %s", sizes[s], i, history_get_hand(&got, i)->rule);
+		assert_null(history_get_hand(&got, n));
+	}
+}
+
 static void every_cut_and_every_flip_is_refused(void **state)
 {
 	size_t len;
 
 	(void)state;
 	fill(2);
+	fill_hands(2);
 	len = history_write(&h, file);
 	memset(&got, 0, sizeof(got));
 	got.serial = 42;
@@ -108,6 +143,14 @@ static void a_record_without_sense_is_refused(void **state)
 	assert_int_equal(history_read(&got, file, history_write(&h, file)), -EBADMSG);
 	fill(1);
 	h.row[1].then.n_paths = BT_PATHS_MAX + 1;
+	assert_int_equal(history_read(&got, file, history_write(&h, file)), -EBADMSG);
+	fill(1);
+	fill_hands(1);
+	h.hand[1].to = BT_RULE_DRAINING + 1;
+	assert_int_equal(history_read(&got, file, history_write(&h, file)), -EBADMSG);
+	fill(1);
+	fill_hands(1);
+	memset(h.hand[1].rule, 'x', sizeof(h.hand[1].rule));
 	assert_int_equal(history_read(&got, file, history_write(&h, file)), -EBADMSG);
 }
 
@@ -150,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_newest_hundred_are_kept), cmocka_unit_test(what_is_written_is_read),
+		cmocka_unit_test(the_newest_hands_are_kept_and_read),
 		cmocka_unit_test(every_cut_and_every_flip_is_refused), cmocka_unit_test(a_record_without_sense_is_refused),
 		cmocka_unit_test(the_first_time_of_a_step_counts), cmocka_unit_test(an_outage_needs_both_ends),
 	};

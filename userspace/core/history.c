@@ -10,7 +10,7 @@
 #define MAGIC	"batonhis"
 #define VERSION	2
 
-_Static_assert(sizeof(struct history_change) % 8 == 0, "rows follow one another");
+_Static_assert(sizeof(struct history_change) % 8 == 0 && sizeof(struct history_hand) % 8 == 0, "rows follow one another");
 
 static const struct {
 	const char *word, *text;
@@ -59,6 +59,24 @@ const struct history_change *history_get(const struct history *h, uint32_t i)
 	return i < h->n ? &h->row[(h->serial - i) % HISTORY_MAX] : NULL;
 }
 
+static uint32_t hands_kept(const struct history *h)
+{
+	return h->hands < HISTORY_HANDS ? (uint32_t)h->hands : HISTORY_HANDS;
+}
+
+struct history_hand *history_add_hand(struct history *h)
+{
+	struct history_hand *hand = &h->hand[++h->hands % HISTORY_HANDS];
+
+	memset(hand, 0, sizeof(*hand));
+	return hand;
+}
+
+const struct history_hand *history_get_hand(const struct history *h, uint32_t i)
+{
+	return i < hands_kept(h) ? &h->hand[(h->hands - i) % HISTORY_HANDS] : NULL;
+}
+
 bool history_note(struct history_change *c, enum history_step step, uint64_t at_ns, enum history_by by)
 {
 	if (c->step[step].ns || !at_ns)
@@ -97,15 +115,17 @@ static uint64_t check_of(const void *rows, size_t len)
 
 size_t history_write(const struct history *h, void *buf)
 {
-	struct history_head head = { .version = VERSION, .size = sizeof(struct history_change), .n = h->n };
-	char *row = (char *)buf + sizeof(head);
+	struct history_head head = { .version = VERSION, .size = sizeof(struct history_change), .n = h->n, .n_hands = hands_kept(h) };
+	char *rows = (char *)buf + sizeof(head), *row = rows;
 
 	for (uint32_t i = h->n; i--; row += sizeof(struct history_change))
 		memcpy(row, history_get(h, i), sizeof(struct history_change));
+	for (uint32_t i = head.n_hands; i--; row += sizeof(struct history_hand))
+		memcpy(row, history_get_hand(h, i), sizeof(struct history_hand));
 	memcpy(head.magic, MAGIC, sizeof(head.magic));
-	head.check = check_of((char *)buf + sizeof(head), h->n * sizeof(struct history_change));
+	head.check = check_of(rows, (size_t)(row - rows));
 	memcpy(buf, &head, sizeof(head));
-	return sizeof(head) + h->n * sizeof(struct history_change);
+	return sizeof(head) + (size_t)(row - rows);
 }
 
 static bool ends(const char *text, size_t cap)
@@ -128,9 +148,35 @@ static bool is_sound(const struct history_change *c)
 	return ok;
 }
 
+static bool hand_is_sound(const struct history_hand *hand)
+{
+	return ends(hand->group, sizeof(hand->group)) && ends(hand->rule, sizeof(hand->rule)) && hand->from <= BT_RULE_DRAINING &&
+	       hand->to <= BT_RULE_DRAINING;
+}
+
+/* A file that an older build wrote has none. */
+static bool all_hands_are_sound(const char *hands, uint32_t n)
+{
+	struct history_hand hand;
+
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(&hand, hands + i * sizeof(hand), sizeof(hand));
+		if (!hand_is_sound(&hand))
+			return false;
+	}
+	return true;
+}
+
+static void take_hands(struct history *h, const char *hands, uint32_t n)
+{
+	h->hands = 0;
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(history_add_hand(h), hands + i * sizeof(struct history_hand), sizeof(struct history_hand));
+}
+
 int history_read(struct history *h, const void *buf, size_t len)
 {
-	const char *rows = (const char *)buf + sizeof(struct history_head);
+	const char *rows = (const char *)buf + sizeof(struct history_head), *hands;
 	struct history_change row;
 	struct history_head head;
 
@@ -138,8 +184,12 @@ int history_read(struct history *h, const void *buf, size_t len)
 		return -EBADMSG;
 	memcpy(&head, buf, sizeof(head));
 	if (memcmp(head.magic, MAGIC, sizeof(head.magic)) || head.version != VERSION || head.size != sizeof(row) ||
-	    head.zero || head.n > HISTORY_MAX || len != sizeof(head) + head.n * sizeof(row) ||
-	    head.check != check_of(rows, head.n * sizeof(row)))
+	    head.n_hands > HISTORY_HANDS || head.n > HISTORY_MAX ||
+	    len != sizeof(head) + head.n * sizeof(row) + head.n_hands * sizeof(struct history_hand) ||
+	    head.check != check_of(rows, len - sizeof(head)))
+		return -EBADMSG;
+	hands = rows + head.n * sizeof(row);
+	if (!all_hands_are_sound(hands, head.n_hands))
 		return -EBADMSG;
 	for (uint32_t i = 0; i < head.n; i++) {
 		memcpy(&row, rows + i * sizeof(row), sizeof(row));
@@ -149,5 +199,6 @@ int history_read(struct history *h, const void *buf, size_t len)
 	h->serial = h->n = 0;
 	for (uint32_t i = 0; i < head.n; i++)
 		memcpy(history_add(h), rows + i * sizeof(row), sizeof(row));
+	take_hands(h, hands, head.n_hands);
 	return 0;
 }

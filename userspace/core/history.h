@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * history: what is remembered of the last role changes, and how does it lie on disk?
+ * history: what is remembered of the last role changes, and of port rules changed by hand; how does it lie on disk?
  *
- * Pure: a ring of HISTORY_MAX fixed-size records, the newest known by its serial number. On disk: a
- * header with a check over the records, oldest first, in this host's byte order; they never travel.
+ * Pure: a ring of HISTORY_MAX fixed-size records, the newest known by its serial number; and one of hands. On disk: a
+ * header with a check over the records, oldest first, those of hands last, in this host's byte order; they never travel.
  * Time:    steps by the boot clock, compared only with each other; wall_ns is for people alone.
  * Errors:  -EBADMSG for anything that history_write() did not write; the history is untouched then.
  */
@@ -102,7 +102,22 @@ struct history_change {
 	uint64_t relayed, helped, taken;	/* VIP frames sent on as old holder, as armed host; taken from one */
 };
 
+#define HISTORY_HANDS	32
+
+/* `baton port`: a rule, and what is wanted of it from then on. */
+struct history_hand {
+	char group[BT_NAME_MAX];
+	char rule[24];			/* "5060-5080 both" */
+	uint32_t from, to;		/* enum bt_rule_state */
+	uint32_t uid;			/* who asked, */
+	int32_t pid;
+	uint64_t at_ns;			/* and when */
+	int64_t wall_ns;
+};
+
 struct history {
+	struct history_hand hand[HISTORY_HANDS];	/* of number i, from 1: hand[i % HISTORY_HANDS] */
+	uint64_t hands;			/* ever; the last HISTORY_HANDS are kept */
 	uint64_t serial;		/* of the newest; the first ever has 1 */
 	uint32_t n;
 	struct history_change row[HISTORY_MAX];		/* of serial s: row[s % HISTORY_MAX] */
@@ -110,11 +125,12 @@ struct history {
 
 struct history_head {
 	char magic[8];
-	uint32_t version, size, n, zero;
+	uint32_t version, size, n, n_hands;
 	uint64_t check;
 };
 
-#define HISTORY_BYTES	(sizeof(struct history_head) + HISTORY_MAX * sizeof(struct history_change))
+#define HISTORY_BYTES	(sizeof(struct history_head) + HISTORY_MAX * sizeof(struct history_change) + \
+			 HISTORY_HANDS * sizeof(struct history_hand))
 
 /* A new record, all zero; the oldest goes. Its serial is h->serial. */
 struct history_change *history_add(struct history *h);
@@ -122,6 +138,9 @@ struct history_change *history_add(struct history *h);
 struct history_change *history_of(struct history *h, uint64_t serial);
 /* The i-th, 0 the newest; NULL: there are fewer. */
 const struct history_change *history_get(const struct history *h, uint32_t i);
+
+struct history_hand *history_add_hand(struct history *h);	/* all zero; the oldest goes */
+const struct history_hand *history_get_hand(const struct history *h, uint32_t i);	/* 0 the newest; NULL: there are fewer */
 
 /* The first time counts; true if this was it. */
 bool history_note(struct history_change *c, enum history_step step, uint64_t at_ns, enum history_by by);

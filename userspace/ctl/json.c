@@ -677,6 +677,20 @@ static void put_replay(const struct ha *ha, json_t *doc)
 	put(doc, "replay", o);
 }
 
+/* Mode cluster alone. */
+static void put_watchdog(struct ha *ha, json_t *doc)
+{
+	uint64_t looks, late;
+	json_t *o;
+
+	if (!ha_watch_counts(ha, &looks, &late))
+		return;
+	o = json_object();
+	put(o, "looks", number_u64(looks));
+	put(o, "late", number_u64(late));
+	put(doc, "watchdog", o);
+}
+
 json_t *doc_counters(struct ha *ha, int *ret_err)
 {
 	struct bt_count xdp[BT_X__N], tc[BT_T__N];
@@ -696,6 +710,7 @@ json_t *doc_counters(struct ha *ha, int *ret_err)
 	put(doc, "userspace", doc_slow_counters(ha));
 	put_local(ha, doc);
 	put_replay(ha, doc);
+	put_watchdog(ha, doc);
 	put(doc, "vips", json_array());
 	return doc;
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "core/role.h"
+#include "core/rules.h"
 #include "core/word.h"
 #include "ctl_wire.h"
 #include "ha/ha_view.h"
@@ -186,6 +187,27 @@ static json_t *change(const struct history_change *c)
 	return o;
 }
 
+/* Port rules changed by hand, newest first. */
+static json_t *hands(const struct history *h)
+{
+	const struct history_hand *hand;
+	json_t *a = json_array(), *o;
+
+	for (uint32_t i = 0; (hand = history_get_hand(h, i)); i++) {
+		o = json_object();
+		put(o, "group", text(hand->group));
+		put(o, "rule", text(hand->rule));
+		put(o, "from", text(rules_state_text((enum bt_rule_state)hand->from)));
+		put(o, "to", text(rules_state_text((enum bt_rule_state)hand->to)));
+		put(o, "uid", json_integer(hand->uid));
+		put(o, "pid", json_integer(hand->pid));
+		put(o, "time", utc(hand->wall_ns));
+		put(o, "boot_ms", number(hand->at_ns / 1000000));
+		json_array_append_new(a, o);
+	}
+	return a;
+}
+
 /* Newest first, each once. */
 static void list_terms(const struct history *h, char *buf, size_t cap)
 {
@@ -225,5 +247,7 @@ json_t *doc_explain(const struct ha *ha, uint32_t term, char *why, size_t cap)
 	doc = json_pack("{s:i, s:o, s:o}", "schema", CTL_SCHEMA, "node", text(ha_conf(ha)->name), "changes", changes);
 	if (!doc)
 		snprintf(why, cap, "out of memory");
+	else if (!term && history_get_hand(h, 0))
+		put(doc, "port_changes", hands(h));
 	return doc;
 }

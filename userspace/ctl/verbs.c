@@ -159,7 +159,7 @@ static void verb_port(struct client *c, const struct request *r)
 	}
 	snprintf(what, sizeof(what), "%u%s%s", r->port, r->group[0] ? " " : "", r->group);
 	log_request(c, did[r->rule], what, false);
-	if (ha_port(c->ctl->ha, r->group[0] ? r->group : NULL, r->port, r->rule, why, sizeof(why)))
+	if (ha_port(c->ctl->ha, r->group[0] ? r->group : NULL, r->port, r->rule, &(struct ha_asker){ c->who.uid, c->who.pid }, why, sizeof(why)))
 		client_answer(c, CTL_REFUSED, NULL, why);
 	else
 		client_answer_doc(c, doc_done(why));

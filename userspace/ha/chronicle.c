@@ -342,6 +342,23 @@ void chronicle_announced(struct ha *ha, struct group *g)
 	(void)ha;
 }
 
+/* No role moves by it, but whoever asks why no call comes in must find it. */
+void chronicle_hand(struct ha *ha, const struct group *g, const char *rule, enum bt_rule_state from, enum bt_rule_state to,
+		    const struct ha_asker *who)
+{
+	struct history_hand *hand = history_add_hand(&ha->chronicle->history);
+
+	memcpy(hand->group, g->conf->name, sizeof(hand->group));
+	snprintf(hand->rule, sizeof(hand->rule), "%s", rule);
+	hand->from = from;
+	hand->to = to;
+	hand->uid = who->uid;
+	hand->pid = who->pid;
+	hand->at_ns = clock_now_ns();
+	hand->wall_ns = wall_ns(hand->at_ns);
+	ha->chronicle->dirty = true;
+}
+
 uint64_t chronicle_moving_away(struct ha *ha, const struct group *g)
 {
 	const struct history_change *c = record_of(ha, g);

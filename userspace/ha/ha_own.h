@@ -309,6 +309,8 @@ void chronicle_moved(struct ha *ha, struct group *g, enum role from, uint64_t wo
 void chronicle_announced(struct ha *ha, struct group *g);
 uint64_t chronicle_moving_away(struct ha *ha, const struct group *g);	/* since when the peer holds what was ours; 0: complete, or never was */
 void chronicle_complete(struct ha *ha, struct group *g, uint64_t at_ns);
+void chronicle_hand(struct ha *ha, const struct group *g, const char *rule, enum bt_rule_state from, enum bt_rule_state to,
+		    const struct ha_asker *who);	/* of a port rule */
 bool chronicle_replayed(struct ha *ha, struct group *g, const struct history_replay *done);	/* false: no record yet */
 void chronicle_turn(struct ha *ha);
 

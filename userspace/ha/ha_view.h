@@ -157,11 +157,17 @@ void ha_drain(struct ha *ha, const char *group, bool reject, bool force, uint64_
 /* End it at once, on either host. 0, or -EALREADY: none is under way; @text says which. */
 int ha_undrain(struct ha *ha, const char *group, char *text, size_t len);
 
+/* Who asks on the control socket, as the kernel says. */
+struct ha_asker {
+	uint32_t uid;
+	int pid;
+};
+
 /*
  * The port rules of @group (NULL: of all groups) that name @port (0: every rule), on this host: what is wanted of them from now on. 0, or
  * -ENOENT: there is none. @text says which.
  */
-int ha_port(struct ha *ha, const char *group, uint16_t port, enum bt_rule_state want, char *text, size_t len);
+int ha_port(struct ha *ha, const char *group, uint16_t port, enum bt_rule_state want, const struct ha_asker *who, char *text, size_t len);
 
 struct ha_drain_view {
 	const char *state;		/* off asked moving draining ready sending-back refusing */
@@ -200,6 +206,8 @@ int ha_calls(struct ha *ha, uint64_t *at, ha_call_fn *fn, void *arg);
  * Re-read the configuration. 0, and in @text what waits for a restart, if anything does; or -EINVAL with the first error in
  * @text (all are logged): nothing changed.
  */
+/* How often the kernel's watchdog has looked since the maps are, and how often too late to judge; false: there is none. */
+bool ha_watch_counts(struct ha *ha, uint64_t *ret_looks, uint64_t *ret_late);
 /* Requests kept for replay since the maps are; false: no group here is of mode cluster. */
 bool ha_replay_counts(const struct ha *ha, struct bt_replay_at *ret);
 int ha_reload(struct ha *ha, char *text, size_t len);

@@ -90,20 +90,24 @@ static bool names(const volatile struct bt_rule *r, uint16_t port)
 	return r->from && (!port || (port >= r->from && port <= r->to));
 }
 
-static void set_one(const struct group *g, volatile struct bt_rule *r, enum bt_rule_state want)
+static void set_one(struct ha *ha, const struct group *g, volatile struct bt_rule *r, enum bt_rule_state want, const struct ha_asker *who)
 {
 	struct conf_rule c = { r->from, r->to, r->protos };
+	enum bt_rule_state was = r->hand;
 	char text[RULES_TEXT];
 
-	rules_text(&c, text);
-	if (r->hand != want)
-		log_event(LOG_NOTICE, "port rule", "group=%s rule=\"%s\" from=%s to=%s", g->conf->name, text,
-			  rules_state_text(r->hand), rules_state_text(want));
 	r->hand = (uint8_t)want;
+	if (was == want)
+		return;
+	rules_text(&c, text);
+	log_event(LOG_NOTICE, "port rule", "group=%s rule=\"%s\" from=%s to=%s", g->conf->name, text, rules_state_text(was),
+		  rules_state_text(want));
+	chronicle_hand(ha, g, text, was, want, who);
 }
 
 /* How many rules @port means (0: all), of one group (NULL: of all that have it); @last: the last of them. */
-static uint32_t set_all(struct ha *ha, const char *group, uint16_t port, enum bt_rule_state want, struct conf_rule *last)
+static uint32_t set_all(struct ha *ha, const char *group, uint16_t port, enum bt_rule_state want, const struct ha_asker *who,
+			struct conf_rule *last)
 {
 	uint32_t n = 0;
 
@@ -116,7 +120,7 @@ static uint32_t set_all(struct ha *ha, const char *group, uint16_t port, enum bt
 			if (!names(at, port))
 				continue;
 			*last = (struct conf_rule){ at->from, at->to, at->protos };
-			set_one(g, at, want);
+			set_one(ha, g, at, want, who);
 			n++;
 		}
 		rules_follow(ha, g);
@@ -124,14 +128,14 @@ static uint32_t set_all(struct ha *ha, const char *group, uint16_t port, enum bt
 	return n;
 }
 
-int ha_port(struct ha *ha, const char *group, uint16_t port, enum bt_rule_state want, char *text, size_t len)
+int ha_port(struct ha *ha, const char *group, uint16_t port, enum bt_rule_state want, const struct ha_asker *who, char *text, size_t len)
 {
 	static const char *const done[] = {
 		[BT_RULE_STOPPED] = "disabled", [BT_RULE_ENABLED] = "enabled", [BT_RULE_DRAINING] = "draining",
 	};
 	char rule[RULES_TEXT], which[32] = "";
 	struct conf_rule last;
-	uint32_t n = set_all(ha, group, port, want, &last);
+	uint32_t n = set_all(ha, group, port, want, who, &last);
 
 	if (!n) {
 		if (port)

@@ -117,6 +117,11 @@ void watch_renewed(struct ha *ha)
 		log_event(LOG_ERR, "watchdog", "result=\"not armed\" error=\"%s\"", dp_why(ha->dp));
 }
 
+bool ha_watch_counts(struct ha *ha, uint64_t *ret_looks, uint64_t *ret_late)
+{
+	return any_wanted(ha) && !dp_watched(ha->dp, ret_looks, ret_late);
+}
+
 void watch_turn(struct ha *ha)
 {
 	volatile struct bt_watch_own *own = dp_watch_own(ha->dp);

@@ -123,6 +123,8 @@ volatile struct bt_watch_own *dp_watch_own(struct dp *dp);
  * earlier program would go on looking. It ends by generation 0, and with the pins.
  */
 int dp_arm(struct dp *dp);
+/* How often it has looked, and how often too late. One system call. */
+int dp_watched(struct dp *dp, uint64_t *ret_looks, uint64_t *ret_late);
 /* bt_seen.first_ns = 0: for whoever is about to open the gate. */
 void dp_forget_first(struct dp *dp, uint32_t slot);
 

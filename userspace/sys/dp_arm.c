@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dp_arm: how does the watchdog's timer begin, with no frame to begin it?
+ * dp_arm: how does the watchdog's timer begin, with no frame to begin it? Does it look?
  *
  * The program that arms it lies among the stages of the entry that works, so it is renewed with them. It is run once by hand
  * (BPF_PROG_RUN); its timer holds it from then on.
@@ -36,4 +36,16 @@ int dp_arm(struct dp *dp)
 	err = bpf_prog_test_run_opts(fd, &opts) < 0 ? -errno : -(int)opts.retval;
 	close(fd);
 	return err ? dp_fail(err, "arm the watchdog") : 0;
+}
+
+int dp_watched(struct dp *dp, uint64_t *ret_looks, uint64_t *ret_late)
+{
+	struct bt_watch watch;
+	__u32 key = 0;
+
+	if (bpf_map_lookup_elem(dp->map[DP_st_watch], &key, &watch) < 0)
+		return dp_fail(-errno, "map st_watch");
+	*ret_looks = watch.looks;
+	*ret_late = watch.late;
+	return 0;
 }
