@@ -403,6 +403,10 @@ plant("watch-armed-while-stopping", "newer programs arm the watchdog of what is 
       "any_wanted(ha) && !ha->stopping ? arm(ha) : 0", "any_wanted(ha) ? arm(ha) : 0", "cluster:controller", "sim:1")
 plant("ended-by-the-turn", "H4: a lease that ended while its host was stopped in a turn lives again", "userspace/core/lease.c",
       "	bool ended = later(f->turn_ns, f->now_ns) >= f->until_ns;", "	bool ended = f->turn_ns >= f->until_ns;", "unit:lease")
+plant("reload-takes-groups", "what is armed and leased belongs to another group", "userspace/ha/reload.c",
+      "	if (!err && !same_shape(ha->conf, next)) {", "	if (!err && !same_shape(ha->conf, ha->conf)) {", "net:reload_neither")
+plant("reload-takes-the-arbiter", "a gate is watched, or asks for a lock, by two rules at once", "userspace/core/opts.c",
+      '	{ ARBITER("type", AT_RESTART, ', '	{ ARBITER("type", AT_ONCE, ', "net:reload_takes")
 plant("found-dead-ignored", "the controller does not know what its kernel opened by", "userspace/ha/facts.c",
       "	if (!all_silent(ha) && !found_dead(ha))", "	(void)found_dead;\n	if (!all_silent(ha))", "cluster:flip", "cluster:200")
 plant("found-dead-for-ever", "an old verdict of the kernel's outlives what is heard", "userspace/ha/facts.c",

@@ -471,7 +471,7 @@ def value(batond, section, name):
 
 def test_reload_takes_at_once_what_it_can_and_names_the_rest(pair):
     pair.a.configure({"group sip": {"linger": "5s", "server-pidfile": "/run/nobody.pid"},
-                      "peer": {"pulse-misses": "20"}})
+                      "peer": {"pulse-misses": "20"}, "arbiter": {"type": "etcd"}})
     with pair.nothing_moves():
         assert hang_up(pair.a, "done").endswith("changed=1")
         done = pair.a.cli("reload")
@@ -480,8 +480,20 @@ def test_reload_takes_at_once_what_it_can_and_names_the_rest(pair):
     assert value(pair.a, "peer", "pulse-misses") == "10"
     for text in ('option changed section="group sip" option=linger from="32s" to="5s"',
                  'needs restart section="peer" option=pulse-misses now="10" wanted="20"',
+                 'needs restart section="arbiter" option=type now="none" wanted="etcd"',
                  'needs restart section="group sip" option=server-pidfile'):
         assert text in pair.a.log(), f"not in the log: {text}"
+
+
+def test_reload_neither_adds_nor_takes_away_a_group(pair):
+    """Words, leases and an armed watchdog are known by a group's place."""
+    before = options_of(pair.a)
+    pair.a.configure({"group other": {"interface": "eth0", "sip-address": "10.77.0.101/24", "sip-port": "5070"}, "group sip": {"linger": "5s"}})
+    with pair.nothing_moves():
+        assert hang_up(pair.a, "refused").endswith("changed=0")
+        done = pair.a.cli("reload", check=False)
+    assert done.returncode == 1 and "groups were added, removed or reordered: that needs a restart" in done.stderr, done.stderr
+    assert options_of(pair.a) == before
 
 
 # ---- pulses of others ----------------------------------------------------------------------------------

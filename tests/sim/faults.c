@@ -39,7 +39,7 @@ const struct profile profiles[] = {
 	{ "host", "freezes, reboots, lost disks", 4, P_NO_LIMIT },
 	{ "chaos", "everything at once", 6, P_NO_LIMIT },
 	{ "flip", "a host dies while the other's controller stands still", 0, P_NO_LIMIT },
-	{ "restart", "batond restarted in place while the other's stands still, and messages are lost", 0, P_NO_LIMIT },
+	{ "restart", "batond restarted in place while the other's stands still, or is restarted too; messages are lost", 0, P_NO_LIMIT },
 	{ "witness", "arbiter etcd, and everything but clocks that stand: two holders never", 0, P_NO_LIMIT | P_WITNESS },
 };
 uint32_t n_profiles = sizeof(profiles) / sizeof(profiles[0]);
@@ -500,17 +500,17 @@ static void flip(uint64_t from, uint64_t to)
 	death->h = dies;
 }
 
-/* The newest that is heard of the one that begins anew may be what it sent last. */
+/* The newest that is heard of the one that begins anew may be what it sent last. Or both begin anew: an upgrade of two hosts at once. */
 static void restart(uint64_t from, uint64_t to)
 {
 	uint32_t h = (uint32_t)rng_below(&plan, HOSTS);
 	struct fault *stop = &fault[n_faults], *again;
 
-	add(F_STOP, from, to);
+	add(rng_one_in(&plan, 3) ? F_RESTART : F_STOP, from, to);
 	stop->h = !h;
 	stop->for_ns = some_ms(200, 1500);
 	again = &fault[n_faults];
-	add(F_RESTART, stop->at, stop->at + 100 * NS_PER_MS);
+	add(F_RESTART, stop->at, stop->at + (stop->kind == F_STOP ? 100 : 10) * NS_PER_MS);
 	again->h = h;
 	for (uint32_t i = (uint32_t)rng_below(&plan, 3); i > 0; i--) {
 		struct fault *lost = &fault[n_faults];
