@@ -294,6 +294,17 @@ static void show_hands(const json_t *hands)
 		say("  and %zu before: `baton -j explain`", n - HANDS_SHOWN);
 }
 
+/* Groups may have moved together: of each its newest is told. */
+static bool is_newest(const json_t *changes, size_t i)
+{
+	const char *group = str(json_array_get(changes, i), "group");
+
+	for (size_t k = 0; k < i; k++)
+		if (is(json_array_get(changes, k), "group", group))
+			return false;
+	return true;
+}
+
 void show_explain(const json_t *doc, bool all)
 {
 	const json_t *changes = json_object_get(doc, "changes");
@@ -301,9 +312,9 @@ void show_explain(const json_t *doc, bool all)
 
 	if (!n)
 		say("no role change is on record on %s yet", str(doc, "node"));
-	if (!all && n > 1)
-		n = 1;
 	for (size_t i = 0; i < n; i++) {
+		if (!all && !is_newest(changes, i))
+			continue;
 		if (i)
 			say("%s", "");
 		show_change(json_array_get(changes, i), str(doc, "node"));

@@ -321,6 +321,15 @@ def test_explain_names_the_cause_or_where_it_is_known(doc, first, cardboard):
     assert text.splitlines()[0] == f"sip: the role {first}", text
 
 
+def test_explain_tells_of_each_group_its_newest_change(cardboard):
+    doc = explained("peer-lost", "primary")
+    newest = doc["changes"][0]
+    doc["changes"] = [newest, {**newest, "group": "other"}, {**newest, "term": 7}]
+    daemon = cardboard({"exit": 0, "doc": doc})
+    text = daemon.ask("explain").stdout
+    assert [line.split(":")[0] for line in text.splitlines() if ": the role " in line] == ["sip", "other"] and "Term 7" not in text, text
+
+
 def single(one="active/running", two="standby/running", **more):
     """Two servers on one host: {name: role/service}."""
     doc = status(lease=2591999999)
