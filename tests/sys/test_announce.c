@@ -97,30 +97,79 @@ static struct announce *start(const struct vip *v, uint32_t n, const char *route
 	return a;
 }
 
-static void first_round_is_whole_at_once(void **state)
+static void many_at(struct vip v[500])
 {
-	static struct vip v[500];
 	char text[32];
-	struct announce *a;
-	struct seen s = { 0 };
 
-	(void)state;
 	for (int i = 0; i < 500; i++) {
 		snprintf(text, sizeof(text), "10.77.0.%d", 100 + i % 150);
 		v[i] = vp_vip(text, "vp-a");
 	}
-	a = start(v, 500, NULL, NULL, 10);
-	for (int turns = 0; turns < 2; turns++)		/* the replies: so many more in each */
-		announce_turn(a, T0);
-	for (int tries = 0; tries < 500 && s.requests + s.replies < 1000; tries++) {	/* another thread sends some */
-		struct seen more = look();
+}
 
-		s.requests += more.requests;
-		s.replies += more.replies;
-		usleep(10000);
+static void see_more(struct seen *s)
+{
+	struct seen more = look();
+
+	s->requests += more.requests;
+	s->replies += more.replies;
+}
+
+/* Another thread sends some: its last may still be on their way. */
+static void take_turns(struct announce *a, struct seen *s, uint64_t *ms, uint32_t requests, uint32_t replies)
+{
+	for (int tries = 0; tries < 1000 && s->requests + s->replies < requests + replies; tries++) {
+		announce_turn(a, T0 + *ms * MS);
+		*ms += *ms < 90;
+		see_more(s);
+		usleep(1000);
 	}
+	see_more(s);
+}
+
+/* The broadcasts, that is; the other form follows in portions, and gives way to the first requests. */
+static void first_round_of_many_is_at_once(void **state)
+{
+	static struct vip v[500];
+	struct seen s = { 0 };
+	struct announce *a;
+	uint64_t ms = 0;
+
+	(void)state;
+	many_at(v);
+	a = start(v, 500, NULL, NULL, 10);
+	announce_turn(a, T0);
+	see_more(&s);
+	expect("broadcasts under way", s.replies, 0, "replies");
+	take_turns(a, &s, &ms, 500, 1);
+	expect("first round", s.requests, 500, "requests");
+	if (s.replies > 32)
+		fail_msg("%u replies came at once, more than 32", s.replies);
+	take_turns(a, &s, &ms, 500, 500);
 	expect("first round", s.requests, 500, "requests");
 	expect("first round", s.replies, 500, "replies");
+	announce_close(a);
+}
+
+/* Nothing fits into a queue of one byte. */
+static void what_a_full_queue_refused_is_sent_again(void **state)
+{
+	static struct vip v[500];
+	struct seen s = { 0 };
+	struct announce *a;
+	uint64_t ms = 0;
+
+	(void)state;
+	many_at(v);
+	vp_run("tc qdisc add dev vp-a root bfifo limit 1");
+	a = start(v, 500, NULL, NULL, 10);
+	for (; ms < 10; ms++)
+		announce_turn(a, T0 + ms * MS);
+	expect("refused", look().requests, 0, "requests");
+	vp_run("tc qdisc del dev vp-a root");
+	take_turns(a, &s, &ms, 500, 500);
+	expect("no longer refused", s.requests, 500, "requests");
+	expect("no longer refused", s.replies, 500, "replies");
 	announce_close(a);
 }
 
@@ -308,7 +357,8 @@ static void an_unusable_interface_is_named_and_the_rest_announced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(first_round_is_whole_at_once, fresh, done),
+		cmocka_unit_test_setup_teardown(first_round_of_many_is_at_once, fresh, done),
+		cmocka_unit_test_setup_teardown(what_a_full_queue_refused_is_sent_again, fresh, done),
 		cmocka_unit_test_setup_teardown(neighbour_learns_the_new_owner, fresh, done),
 		cmocka_unit_test_setup_teardown(neighbour_believes_a_third_party, fresh, done),
 		cmocka_unit_test_setup_teardown(routers_are_told_by_unicast_when_known, fresh, done),

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "core/arp_msg.h"
 #include "core/cluster_mac.h"
+#include "ha/deal.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
 #include "sys/raw.h"
@@ -21,11 +21,13 @@
 #include "sys/thread.h"
 
 #define TICKS_PER_S	100	/* so often, at most, a paced round wakes up */
-#define SLICE		256	/* frames of the first round in one turn */
+#define SLICE		256	/* frames of the first round in one turn; */
 #define MANY		128	/* VIPs: more than so many are told of by two threads, */
-#define DEAL		32	/* so many at a time */
+#define FOLLOW		32	/* and so many frames at a time are what follows */
 #define PRIORITY	30	/* of the second: as the placer, which has not much to do then */
 #define RETRY_NS	(1 * NS_PER_MS)	/* a full queue has drained by then */
+
+_Static_assert(BT_VIPS_MAX <= DEAL_MAX, "every VIP of a group is dealt out");
 
 /* When each round begins, after the start. A round that is late by then is left out. */
 static const uint64_t round_at_ns[] = {
@@ -64,14 +66,8 @@ struct announce {
 	uint32_t round;
 	uint32_t at;		/* next frame of the round: kind * n + index of the VIP */
 
-	pthread_t helper;
-	bool helped;		/* there is one */
-	atomic_uint dealt;	/* VIPs whose first broadcast somebody sends, or has sent */
-	atomic_bool refused;	/* not all of those were taken */
-	pthread_cond_t work;	/* behind the lock: */
-	struct port told[CONF_IFACES_MAX];	/* as the helper may see them */
-	uint32_t starts;
-	bool quit;
+	struct deal *deal;	/* many VIPs: their first broadcasts, by two threads; NULL: one is enough */
+	bool dealing;
 };
 
 /*
@@ -83,17 +79,12 @@ static uint32_t frames_per_round(const struct announce *a)
 	return a->n * (a->n_routers + 2);
 }
 
-static struct port *port_among(struct port *ports, uint32_t n, uint32_t ifindex)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (ports[i].ifindex == ifindex)
-			return &ports[i];
-	return NULL;
-}
-
 static struct port *port_of(struct announce *a, uint32_t ifindex)
 {
-	return port_among(a->ports, a->n_ports, ifindex);
+	for (uint32_t i = 0; i < a->n_ports; i++)
+		if (a->ports[i].ifindex == ifindex)
+			return &a->ports[i];
+	return NULL;
 }
 
 static struct in_addr v4_of(const struct in6_addr *ip)
@@ -236,112 +227,64 @@ static uint64_t next_round(struct announce *a, uint64_t now_ns)
 	return a->start_ns + round_at_ns[a->round];
 }
 
-/* Frames of one turn. The first round is as fast as the interface takes it, but leases are renewed between turns. */
+/* Frames of one turn. The first broadcasts are as fast as the interface takes them, but leases are renewed between turns. */
 static uint32_t budget_of(const struct announce *a)
 {
 	uint32_t tick = a->rate / TICKS_PER_S;
 
 	if (!a->round)
-		return SLICE;
+		return a->deal ? FOLLOW : SLICE;
 	return tick ? tick : 1;
+}
+
+/* The first broadcasts of many: what follows them gives way to the first requests, which have the same CPUs to come by. */
+static uint64_t deal_on(struct announce *a, uint64_t now_ns)
+{
+	enum deal_left left = deal_take(a->deal, SLICE);
+
+	if (left == DEAL_MORE)
+		return now_ns;
+	if (left == DEAL_WAIT)
+		return now_ns + RETRY_NS;
+	a->dealing = false;
+	a->at = a->n;
+	return now_ns + RETRY_NS;
 }
 
 static uint64_t go_on(struct announce *a, uint64_t now_ns)
 {
-	int sent = send_some(a, budget_of(a));
+	int sent;
 
+	if (a->dealing)
+		return deal_on(a, now_ns);
+	sent = send_some(a, budget_of(a));
 	if (a->at >= frames_per_round(a))
 		return next_round(a, now_ns);
-	if (sent == -EAGAIN)
+	if (sent == -EAGAIN || (!a->round && a->deal))
 		return now_ns + RETRY_NS;
 	return a->round ? now_ns + budget_of(a) * NS_PER_S / a->rate : now_ns;
 }
 
-/* ---- the first broadcasts of many VIPs ------------------------------------------------------------- */
-
-/*
- * A thousand frames take the kernel milliseconds, in which the last VIP is without an answer. So main and the helper deal them out among
- * themselves; what is not taken main sends once more, in its usual way.
- */
-static int send_by(int fd, uint32_t ifindex, const struct iovec *frames, uint32_t n)
+/* In either thread. What another start will find out, or the rest of the round, is not tried again. */
+static bool tell_first(void *arg, uint32_t i)
 {
-	return fd < 0 ? raw_send_now(ifindex, frames, n) : raw_send(fd, ifindex, frames, n);
-}
-
-static void deal_out(struct announce *a, struct port *ports, int fd, uint32_t from)
-{
-	uint32_t end = from + DEAL < a->n ? from + DEAL : a->n, n = 0;
-	uint8_t bytes[DEAL][ARP_MSG_MAX];
-	struct iovec frames[DEAL];
-	struct port *at = NULL;
-
-	for (uint32_t i = from; i < end; i++) {
-		const struct vip *v = &a->vips[i];
-		struct port *p = port_among(ports, a->n_ports, v->ifindex);
-
-		if (!p || p->err)
-			continue;
-		if (n && p != at) {
-			if (send_by(fd, at->ifindex, frames, n) != (int)n)
-				atomic_store(&a->refused, true);
-			n = 0;
-		}
-		at = p;
-		frames[n].iov_base = bytes[n];
-		frames[n].iov_len = make_of(a, p, v, 0, bytes[n]);
-		n++;
-	}
-	if (n && send_by(fd, at->ifindex, frames, n) != (int)n)
-		atomic_store(&a->refused, true);
-}
-
-static void take_share(struct announce *a, struct port *ports, int fd)
-{
-	uint32_t from;
-
-	while ((from = atomic_fetch_add(&a->dealt, DEAL)) < a->n)
-		deal_out(a, ports, fd, from);
-}
-
-/* Closing a packet socket takes the kernel longer than main may wait: the helper has one of its own. */
-static void *help(void *arg)
-{
-	struct port ports[CONF_IFACES_MAX];
 	struct announce *a = arg;
-	uint32_t seen = 0;
-	int fd;
+	uint8_t bytes[ARP_MSG_MAX];
+	struct iovec frame = { .iov_base = bytes };
+	const struct port *found;
+	struct port p = { 0 };
+	int sent;
 
 	pthread_mutex_lock(&a->lock);
-	while (!a->quit) {
-		if (seen == a->starts) {
-			pthread_cond_wait(&a->work, &a->lock);
-			continue;
-		}
-		seen = a->starts;
-		memcpy(ports, a->told, sizeof(ports));
-		pthread_mutex_unlock(&a->lock);
-		fd = raw_open();
-		if (fd >= 0) {
-			take_share(a, ports, fd);
-			close(fd);
-		}
-		pthread_mutex_lock(&a->lock);
-	}
+	found = port_of(a, a->vips[i].ifindex);
+	if (found)
+		p = *found;
 	pthread_mutex_unlock(&a->lock);
-	return NULL;
-}
-
-static void tell_all(struct announce *a)
-{
-	pthread_mutex_lock(&a->lock);
-	memcpy(a->told, a->ports, sizeof(a->told));
-	atomic_store(&a->refused, false);
-	atomic_store(&a->dealt, 0);
-	a->starts++;
-	pthread_cond_signal(&a->work);
-	pthread_mutex_unlock(&a->lock);
-	take_share(a, a->ports, -1);
-	a->at = atomic_load(&a->refused) ? 0 : a->n;
+	if (!found || p.err)
+		return true;
+	frame.iov_len = make_of(a, &p, &a->vips[i], 0, bytes);
+	sent = raw_send_now(p.ifindex, &frame, 1);
+	return sent != -EAGAIN && sent != -ENOBUFS;
 }
 
 uint64_t announce_turn(struct announce *a, uint64_t now_ns)
@@ -355,8 +298,9 @@ uint64_t announce_turn(struct announce *a, uint64_t now_ns)
 
 void announce_stop(struct announce *a)
 {
-	a->running = false;
-	atomic_store(&a->dealt, a->n);
+	a->running = a->dealing = false;
+	if (a->deal)
+		deal_stop(a->deal);
 }
 
 struct learning {
@@ -436,19 +380,24 @@ static int look_at_ports(struct announce *a)
 	int err = 0;
 
 	for (uint32_t i = 0; i < a->n_ports; i++) {
-		struct port *p = &a->ports[i];
+		struct port p = { .ifindex = a->ports[i].ifindex };
 
-		p->err = raw_mac(a->fd, p->ifindex, p->mac);
-		p->forwards = forwards(p->ifindex);
-		err = err ? err : p->err;
+		p.err = raw_mac(a->fd, p.ifindex, p.mac);
+		p.forwards = forwards(p.ifindex);
+		err = err ? err : p.err;
+		pthread_mutex_lock(&a->lock);
+		a->ports[i] = p;
+		pthread_mutex_unlock(&a->lock);
 	}
 	return err;
 }
 
 static uint64_t first_round(struct announce *a, uint64_t now_ns)
 {
-	if (a->helped)
-		tell_all(a);
+	if (a->deal) {
+		deal_start(a->deal);
+		a->dealing = true;
+	}
 	return go_on(a, now_ns);
 }
 
@@ -495,9 +444,7 @@ int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, con
 	a->rate = rate ? rate : 1;
 	for (; a->n_routers < n_routers; a->n_routers++)
 		a->learnt[a->n_routers].ip = routers[a->n_routers];
-	a->dealt = n;
 	thread_mutex(&a->lock);
-	pthread_cond_init(&a->work, NULL);
 	err = a->fd = raw_asker();
 	if (err >= 0)
 		err = nl_open(&a->nl, NETLINK_ROUTE, 0);
@@ -509,7 +456,7 @@ int announce_open(struct announce **ret, const struct vip *vips, uint32_t n, con
 	}
 	announce_learn(a);
 	if (n > MANY)
-		a->helped = !thread_start(&a->helper, "announce", PRIORITY, help, a, NULL);
+		(void)deal_open(&a->deal, n, "announce", PRIORITY, tell_first, a);	/* without: by main alone */
 	*ret = a;
 	return 0;
 }
@@ -523,13 +470,7 @@ void announce_close(struct announce *a)
 {
 	if (!a)
 		return;
-	if (a->helped) {
-		pthread_mutex_lock(&a->lock);
-		a->quit = true;
-		pthread_cond_signal(&a->work);
-		pthread_mutex_unlock(&a->lock);
-		pthread_join(a->helper, NULL);
-	}
+	deal_close(a->deal);
 	nl_close(&a->nl);
 	if (a->fd >= 0)
 		close(a->fd);

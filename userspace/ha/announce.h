@@ -4,15 +4,15 @@
  *
  * IPv4: gratuitous ARP, request and reply form, broadcast; and by unicast to each router.
  * IPv6: unsolicited neighbour advertisement with override flag to ff02::1, and by unicast.
- * The first round of all VIPs goes out at once, the broadcasts of more than 128 by two threads at a time; then rounds after 100 ms, 500 ms, 1 s, 2 s, 5 s,
- * 10 s at no more than announce-rate frames a second; a round whose time passed while an earlier one
- * was still going out is left out. Frames leave by AF_PACKET.
+ * The first round of all VIPs goes out at once; of more than 128 the first form does, by two threads at a time, and the rest
+ * follows, 32 frames a millisecond. Then rounds after 100 ms, 500 ms, 1 s, 2 s, 5 s, 10 s at no more than announce-rate
+ * frames a second; a round whose time passed while an earlier one was still going out is left out. Frames leave by AF_PACKET.
  * A router found in the neighbour table is told by unicast, another one by a broadcast meant for it.
  * Errors:  negative errno. announce_start() says the first interface that could not be used (-ENETDOWN,
  *          -EOPNOTSUPP: no MAC, -ENODEV); the VIPs of the others are announced all the same.
  * Source:  RFC 5227 §3, RFC 4861 §7.2.6, RFC 9131.
- * Threads: main, but for announce_learn(); `announce` helps, where there are many VIPs. Blocks: never (a full queue is retried in the next turn),
- *          but for announce_learn(), which may wait for the kernel's rtnl lock.
+ * Threads: main, but for announce_learn(); `announce` helps, where there are many VIPs. Blocks: never (a full queue is retried in
+ *          the next turn), but for announce_learn(), which may wait for the kernel's rtnl lock.
  */
 #ifndef BATON_ANNOUNCE_H
 #define BATON_ANNOUNCE_H

@@ -40,26 +40,46 @@ int raw_asker(void)
 	return fd < 0 ? -errno : fd;
 }
 
+/* As many sockets as threads send at once: none is closed by one of them, who may not wait. */
+#define SHARED 4
+
 struct shared {
 	int (*open)(void);
-	atomic_int fd;		/* whoever takes it out has it alone; -1: none is open, or it is in use */
+	atomic_int fd[SHARED];		/* whoever takes one out has it alone; -1: none there */
 	_Atomic uint64_t used_ns;
 };
 
-static struct shared by_the_gate = { raw_open, -1, 0 }, past_the_gate = { open_past_the_gate, -1, 0 };
+static struct shared by_the_gate = { raw_open, { [0 ... SHARED - 1] = -1 }, 0 };
+static struct shared past_the_gate = { open_past_the_gate, { [0 ... SHARED - 1] = -1 }, 0 };
+
+static int take(struct shared *s)
+{
+	int fd = -1;
+
+	for (int i = 0; i < SHARED && fd < 0; i++)
+		fd = atomic_exchange(&s->fd[i], -1);
+	return fd < 0 ? s->open() : fd;
+}
+
+static void put_back(struct shared *s, int fd)
+{
+	int none = -1;
+
+	for (int i = 0; i < SHARED; i++, none = -1)
+		if (atomic_compare_exchange_strong(&s->fd[i], &none, fd))
+			return;
+	close(fd);
+}
 
 static int send_by(struct shared *s, uint32_t ifindex, const struct iovec *frames, uint32_t n)
 {
-	int fd = atomic_exchange(&s->fd, -1), none = -1, sent;
+	int fd = take(s), sent;
 
-	if (fd < 0)
-		fd = s->open();
 	if (fd < 0)
 		return fd;
 	sent = raw_send(fd, ifindex, frames, n);
 	atomic_store(&s->used_ns, clock_now_ns());
-	if (!atomic_compare_exchange_strong(&s->fd, &none, fd))
-		close(fd);
+	put_back(s, fd);
 	return sent;
 }
 
@@ -75,13 +95,14 @@ int raw_send_past_the_gate(uint32_t ifindex, const struct iovec *frames, uint32_
 
 static void rest(struct shared *s, uint64_t idle_ns)
 {
-	int fd;
-
 	if (clock_now_ns() < atomic_load(&s->used_ns) + idle_ns)
 		return;
-	fd = atomic_exchange(&s->fd, -1);
-	if (fd >= 0)
-		close(fd);
+	for (int i = 0; i < SHARED; i++) {
+		int fd = atomic_exchange(&s->fd[i], -1);
+
+		if (fd >= 0)
+			close(fd);
+	}
 }
 
 void raw_rest(uint64_t idle_ns)
