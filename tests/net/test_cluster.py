@@ -97,7 +97,7 @@ class Clients:
     def all_answered_by(self, tag):
         def now():
             return [p.answered_by() for p in self.udp + self.tcp]
-        wait_until(lambda: now() == [tag] * 4, 15, f"all, UDP and TCP over IPv4 and IPv6, to be answered by {tag}")
+        wait_until(lambda: now() == [tag] * 4, 15, lambda: f"UDP and TCP over IPv4 and IPv6 to be answered by {tag}, not by {now()}")
 
 
 def start(lab, form, **more):
@@ -134,7 +134,7 @@ def test_the_three_forms_serve_and_move(lab, probe, form):
     lab.death("a")
     clients.all_answered_by("b")
     lab.revive("a")
-    wait_until(lambda: pair.settled() == "b", 20, f"one holder: {[pair[h].group() for h in HOSTS]}")
+    one_holder(pair, "b")
     clients.all_answered_by("b")
     assert not [mac for mac in macs if learnt(lab, mac)], "the switch has learnt where the shared address is"
 
@@ -147,7 +147,7 @@ def serve_again(lab, host):
 
 
 def one_holder(pair, host):
-    wait_until(lambda: pair.settled() == host, 20, f"{host} alone to hold: {[pair[h].group() for h in HOSTS]}")
+    wait_until(lambda: pair.settled() == host, 20, lambda: f"{host} alone to hold: {[pair[h].group() for h in HOSTS]}")
 
 
 @pytest.mark.parametrize("paths", [2])
@@ -168,7 +168,7 @@ def test_a_dead_server_and_a_pulled_cable(lab, probe, form):
     lab.link_down("b", 0)
     clients.all_answered_by("a")
     wait_until(lambda: (pair.a.role, pair.b.role) == ("primary", "backup"), 10,
-               f"the roles to move: {[pair[h].group() for h in HOSTS]}")
+               lambda: f"the roles to move: {[pair[h].group() for h in HOSTS]}")
     with pair.nothing_moves():
         lab.link_up("b", 0)
         one_holder(pair, "a")
@@ -223,21 +223,21 @@ def test_snooping_keeps_it_from_the_other_ports(lab, probe):
     clients = Clients(lab, probe)
     clients.all_answered_by("a")
     ports = Ports(lab, macs, ("a0", "b0", "c-eth7"))
-    wait_until(lambda: min(ports.given().values()) > 0, 10, f"every port to get them, without snooping: {ports.given()}")
+    wait_until(lambda: min(ports.given().values()) > 0, 10, lambda: f"every port to get them, without snooping: {ports.given()}")
     snoop(lab)
     wait_until(lambda: [port for port, _ in members(lab)] == ["a0"] * 2 + ["b0"] * 2, 10,
-               f"both hosts to be in both groups: {members(lab)}")
+               lambda: f"both hosts to be in both groups: {members(lab)}")
 
     def only_the_hosts():
         """All of the hosts' ports get more, the third gets none meanwhile."""
         before = ports.given()
         wait_until(lambda: all(n >= before[key] + 20 for key, n in ports.given().items() if key[0] != "c-eth7"), 10,
-                   f"both hosts to hear: {before} {ports.given()}")
+                   lambda: f"both hosts to hear: {before} {ports.given()}")
         after = ports.given()
         return all(after[key] == before[key] for key in before if key[0] == "c-eth7")
-    wait_until(only_the_hosts, 20, f"the third port to get none: {ports.given()}")
+    wait_until(only_the_hosts, 20, lambda: f"the third port to get none: {ports.given()}")
     clients.all_answered_by("a")
     assert pair.a.cli("switchover").returncode == 0
     clients.all_answered_by("b")
-    wait_until(only_the_hosts, 20, f"the third port to get none after a move: {ports.given()}")
+    wait_until(only_the_hosts, 20, lambda: f"the third port to get none after a move: {ports.given()}")
     one_holder(pair, "b")

@@ -56,6 +56,12 @@ def alarms(batond):
     return [alarm["id"] for alarm in batond.json("alarms")["alarms"]]
 
 
+def taken(node):
+    """Bytes that its TCP server has been sent."""
+    told = node.run("ss", "-Htni", "state", "established", f"sport = :{test_tcp.PORT}").stdout
+    return sum(int(word.split(":")[1]) for word in told.split() if word.startswith("bytes_received:"))
+
+
 def restart_in_place(batond):
     starts = batond.log().count("started node=")
     batond.signal(signal.SIGUSR1)
@@ -120,11 +126,13 @@ def test_connections_of_a_drained_port_stay_and_no_role_means_stopped(lab, pair)
     client.wait_served_by("a")
     port(pair.a, "drain", "5070")
     client.send()
+    wait_until(lambda: taken(lab.a) == 1, 10, lambda: f"what the connection that stands sends to be taken in: {taken(lab.a)} bytes were")
     late = lab.c.run("/usr/bin/python3", "-c",
                      f"import socket; socket.create_connection(('{VIP}', {test_tcp.PORT}), timeout=1.5)", check=False)
     assert late.returncode != 0 and "timed out" in late.stderr, f"a new connection to a drained port: {late.stderr}"
     assert pair.a.counter("vip-rule-drains") >= 1
     client.send()
+    wait_until(lambda: taken(lab.a) == 2, 10, lambda: f"what it sends then to be taken in: {taken(lab.a)} bytes were")
     assert not [said for said in client.said() if "ended" in said], f"the connection that was there has ended: {client.said()}"
     pair.a.cli("switchover", "sip")
     client.wait_served_by("b")

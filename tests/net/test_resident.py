@@ -13,6 +13,7 @@ from lab import ROOT, VIP, VIP6, wait_until
 RESIDENT = {"group sip": {"vip-placement": "resident", "sip-address": [f"{VIP}/24", f"{VIP6}/64"]},
             "TServer": {"sip-iptakeover-monitoring": "true"}}
 BOTH = (VIP, VIP6)
+UNNUMBERED = ("203.0.113.1", "2001:db8::1")	# behind an interface without an address: the kernel then looks at others, lo first
 
 
 def who_has(lab, address):
@@ -42,6 +43,17 @@ def source_of(node, to):
     return node.run(sys.executable, "-c", code).stdout.strip()
 
 
+def watch_addresses(node):
+    """What becomes of its addresses from now on, as `ip monitor` has it."""
+    told = node.start("addresses", "ip", "-o", "monitor", "address")
+
+    def listens():
+        node.ip("addr replace 10.79.0.1/32 dev lo")
+        return "10.79.0.1" in told.text()
+    wait_until(listens, 10, "ip monitor to listen")
+    return told.text
+
+
 @pytest.fixture
 def settings():
     return RESIDENT
@@ -61,7 +73,8 @@ def test_only_the_open_gate_says_who_has_it(lab, servers, settings):
         wait_until(lambda: at_home(batond.node), 5, f"the VIPs on lo of {batond.host}")
         batond.node.sysctl(net__ipv4__ip_nonlocal_bind=0, net__ipv6__ip_nonlocal_bind=0,
                            net__ipv4__conf__all__arp_ignore=0, net__ipv4__conf__eth0__arp_ignore=0)
-        for to in (lab.c.ip4, lab.c.ip6):
+        batond.node.ip("link add d0 type veth peer name d1", "link set d1 up", "link set d0 up", *(f"route add {to} dev d0" for to in UNNUMBERED))
+        for to in (lab.c.ip4, lab.c.ip6, *UNNUMBERED):
             assert source_of(batond.node, to) not in BOTH, f"{batond.host} takes a VIP for its own traffic to {to}"
     lab.server("b").kill()
     traffic.answerer(lab, "b", BOTH)		# binds to the VIPs of a host that does not hold them
@@ -105,6 +118,7 @@ def test_moves(lab, servers, settings, probe):
     answered_by("a")
     traffic.answerer(lab, "b", BOTH)
     wait_until(lambda: pair.settled() == "a", 20, f"b to be ready again: {pair.b.group()}")
+    moved = watch_addresses(lab.a)
     starts, told = pair.a.log().count("started node="), pair.b.role_changes()
     pair.a.signal(signal.SIGUSR1)
     wait_until(lambda: pair.a.log().count("started node=") > starts, 30, "a new start in place")
@@ -113,6 +127,8 @@ def test_moves(lab, servers, settings, probe):
     wait_until(lambda: pair.settled() == "a", 20, f"a whole pair: {pair.a.group()} {pair.b.group()}")
     answered_by("a")
     assert pair.b.role_changes() == told and at_home(lab.a), "a restart and a reload move nothing"
+    gone = [line for line in moved().splitlines() if line.startswith("Deleted") and any(address in line for address in BOTH)]
+    assert not gone, f"for a moment the VIPs were not there: {gone}"
     pair.b.kill()				# the backup's controller: its gate stays, and so do its addresses
     assert at_home(lab.b)
     wait_until(lambda: answers(lab, "a"), 5, f"a alone, while b has no controller: {who_has(lab, VIP)} {who_has(lab, VIP6)}")

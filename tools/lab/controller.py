@@ -174,7 +174,7 @@ class Batond:
 
     def wait_role(self, role, timeout=10, group="sip"):
         wait_until(lambda: self.group(group)["role"] == role, timeout,
-                   f"{self.host} to be {role}; it is {self.group(group)}")
+                   lambda: f"{self.host} to be {role}; it is {self.group(group)}")
 
     def role_changes(self):
         """Its log lines that tell of a change of role, oldest first."""

@@ -52,7 +52,8 @@ def patience():
 
 
 def wait_until(true, timeout=5.0, what="condition", every=0.01):
-    """Poll true() until it gives something; LabError names what was waited for."""
+    """Poll true() until it gives something; LabError names what was waited for. A function is asked for that then: it tells what is
+    there instead, not what was there at first."""
     begun = time.monotonic()
     while True:
         got = true()
@@ -60,7 +61,7 @@ def wait_until(true, timeout=5.0, what="condition", every=0.01):
             return got
         waited = time.monotonic() - begun
         if waited > timeout and waited > timeout * patience():
-            raise LabError(f"waited {waited:.1f} s for {what}")
+            raise LabError(f"waited {waited:.1f} s for {what() if callable(what) else what}")
         time.sleep(every)
 
 

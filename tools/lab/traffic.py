@@ -87,7 +87,7 @@ class Probe:
 
     def wait_answered_by(self, tag, timeout=10):
         wait_until(lambda: self.answered_by() == tag, timeout,
-                   f"the VIP to be answered by '{tag}' (now '{self.answered_by()}')")
+                   lambda: f"the VIP to be answered by '{tag}' (now '{self.answered_by()}')")
 
     def wait_not_answered_by(self, tag, timeout=10):
         wait_until(lambda: self.answered_by() not in ("", tag), timeout, f"the VIP to be answered by another than '{tag}'")
