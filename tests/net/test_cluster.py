@@ -5,13 +5,15 @@ UDP and TCP over IPv4 and IPv6 at once.
 
 import ipaddress
 import json
+import signal
 import sys
 
 import pytest
 
 import traffic
 from controller import Pair
-from lab import HOSTS, PORT, ROOT, VIP, VIP6, wait_until
+from lab import BUILD, HOSTS, PORT, ROOT, VIP, VIP6, wait_until
+from test_fence import alarms, gate_stands, strip_tc, strip_xdp
 
 BOTH = (VIP, VIP6)
 
@@ -180,6 +182,66 @@ def test_a_dead_server_and_a_pulled_cable(lab, probe, form):
     for udp in clients.udp:
         twice = udp.stop()["answered_twice"]
         assert not twice, f"{twice} requests were answered twice, with {form}"
+
+
+def restart(batond):
+    """In place: the next life goes on with what is in the kernel."""
+    starts = batond.log().count("started node=")
+    batond.signal(signal.SIGUSR1)
+    wait_until(lambda: batond.log().count("started node=") > starts, 30, f"a new start of {batond.host}")
+    batond.wait_ready()
+
+
+def put_another_in(pair, host):
+    """Our gate is taken off, and a program that lets all in is put there. False: batond was quicker."""
+    strip_xdp(pair[host])
+    lab = pair[host].lab
+    lab.nodes[host].run("ip", "link", "set", "dev", "eth0", "xdpgeneric", "obj", f"{BUILD}/lab/pass.o", "sec", "xdp", check=False)
+    return '"baton_xdp"' not in lab.nodes[host].run("ip", "-j", "link", "show", "dev", "eth0").stdout
+
+
+def test_controllers_end_and_gates_are_taken_away(lab, probe):
+    """Both hosts hear every frame and have the addresses, and a multicast frame is let in by any stack: yet one answers."""
+    pair = start(lab, "multicast")
+    macs = [shared_mac("multicast", address) for address in BOTH]
+    asked = [probe(address, rate=500) for address in BOTH]
+
+    def answered_by(host):
+        for one in asked:
+            one.wait_answered_by(host)
+    answered_by("a")
+    term = pair.a.term
+    for host in HOSTS:
+        restart(pair[host])
+        one_holder(pair, "a")
+    assert pair.a.term == term, f"a restart in place moved the role: {pair.role_changes()}"
+    with pair.nothing_moves():
+        strip_tc(pair.b)
+        wait_until(lambda: gate_stands(pair.b), 10, "the gate of b to be put back")
+        heard = pair.b.counter("vip-heard") + pair.b.counter("vip-copied")
+        if put_another_in(pair, "b"):
+            wait_until(lambda: "gate-missing eth0" in alarms(pair.b), 10, lambda: f"an alarm: {alarms(pair.b)}")
+            assert [who_has(lab, address) for address in BOTH] == [[mac] for mac in macs], "who says that he has the VIPs, while b has no gate"
+            lab.b.run("ip", "link", "set", "dev", "eth0", "xdpgeneric", "off")
+            wait_until(lambda: gate_stands(pair.b), 10, "our gate to be put back")
+        wait_until(lambda: pair.b.counter("vip-heard") + pair.b.counter("vip-copied") > heard + 100, 10, "b to hear again")
+    one_holder(pair, "a")
+    pair.b.kill()				# the backup's: nothing is lost by that
+    answered_by("a")
+    pair.b.start()
+    one_holder(pair, "a")
+    pair.a.kill()				# the holder's: the other claims, and its kernel obeys
+    answered_by("b")
+    pair.a.start()
+    one_holder(pair, "b")
+    pair.b.stop()
+    answered_by("a")
+    for one in asked:
+        result = one.stop()
+        assert result["lost"] == 0 and result["answered_by_two"] == 0 and result["answered_twice"] == 0, result
+        assert result["holders"] == ["a", "b", "a"], result["segments"]
+    assert not any(lab.b.holds(address, "lo") for address in BOTH), f"a clean stop leaves {lab.b.addresses('lo')}"
+    assert not [mac for mac in macs if mac in lab.b.run("ip", "maddr", "show", "dev", "eth0").stdout], "a clean stop leaves its filters"
 
 
 class Ports:

@@ -118,6 +118,46 @@ def test_a_port_is_drained_disabled_and_enabled_again(lab):
     assert (pair.settle().primary, peer.role) == (holder.host, "backup")
 
 
+CONNECTS = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[3]))"
+
+
+def connects(lab, number, patience_s=10):
+    return not lab.c.run("/usr/bin/python3", "-c", CONNECTS, VIP, str(number), str(patience_s), check=False).returncode
+
+
+@pytest.mark.parametrize("settings", [{"group sip": {"mode": "cluster", "sip-port": f"5060 {test_tcp.PORT}/tcp"}}])
+def test_a_cluster_lets_in_what_it_serves_and_each_host_has_its_own_rules(lab, pair, probe):
+    """Without a port-rule the SIP ports are all that is let in; what is asked of one host is not asked of the other."""
+    pair.make_primary("a")
+    for host in room.HOSTS:
+        for number in (test_tcp.PORT, 5071):
+            lab.nodes[host].start(f"tcp-{number}", "/usr/bin/python3", "-c", test_tcp.SERVER.replace(str(test_tcp.PORT), str(number)), host)
+    assert shown(pair.a) == shown(pair.b) == {"5060 both": ("enabled", "enabled"), "5070 tcp": ("enabled", "enabled")}
+    asked = probe(rate=200)
+    asked.wait_answered_by("a")
+    wait_until(lambda: connects(lab, test_tcp.PORT), 10, "a connection to a SIP port")
+    before = pair.a.counter("vip-ruled-out")
+    assert not connects(lab, 5071, 1.5), "a connection to a port of no rule"
+    assert pair.a.counter("vip-ruled-out") > before
+
+    port(pair.a, "disable", str(test_tcp.PORT))
+    assert not connects(lab, test_tcp.PORT, 1.5), "a connection to a port that is disabled"
+    assert (shown(pair.a)["5070 tcp"], shown(pair.b)["5070 tcp"]) == (("stopped", "stopped"), ("enabled", "enabled"))
+    port(pair.b, "disable", "5060")
+    asked.wait_answered_by("a")
+    lab.death("a")
+    pair.b.wait_role("primary")
+    wait_until(lambda: connects(lab, test_tcp.PORT), 10, "a connection by the host whose rule is enabled")
+    kept_out = pair.b.counter("vip-ruled-out")
+    wait_until(lambda: pair.b.counter("vip-ruled-out") > kept_out + 50, 10, "b to keep out what comes to its disabled port")
+    assert asked.answered_by() != "b", "b answers, and its port is disabled there"
+    assert "3 port rules" not in port(pair.b, "enable", "all")
+    asked.wait_answered_by("b")
+    lab.revive("a")
+    wait_until(lambda: pair.settled() == "b", 20, lambda: f"one holder: {pair.a.group()} {pair.b.group()}")
+    assert shown(pair.a)["5070 tcp"] == ("stopped", "stopped"), "a lost role has forgotten what operators wanted"
+
+
 @pytest.mark.parametrize("settings", [{"group sip": {"port-rule": ["5060 both", "5070 tcp"]}}])
 def test_connections_of_a_drained_port_stay_and_no_role_means_stopped(lab, pair):
     pair.make_primary("a")

@@ -5,15 +5,22 @@ import json
 
 import pytest
 
+import traffic
 from controller import other
-from lab import _run, wait_until
+from lab import VIP, VIP6, _run, wait_until
 
 RATE = 300
 MISSES = {"pulse-misses": "30"}		# a silence in which requests come for certain, however late their sender is
 
 
 def cluster(**more):
-    return {"peer": MISSES, "group sip": {"mode": "cluster", **more}}
+    return {"peer": MISSES, "group sip": {"mode": "cluster", "sip-address": [f"{VIP}/24", f"{VIP6}/64"], **more}}
+
+
+@pytest.fixture
+def servers(lab):
+    for host in "ab":
+        traffic.answerer(lab, host, (VIP, VIP6))
 
 
 def replay_of(batond):
@@ -44,12 +51,16 @@ def death(lab, pair, asked):
 
 @pytest.mark.parametrize("settings", [cluster(**{"replay-memory": "1MiB"})])
 def test_requests_of_the_silence_are_answered(lab, pair, probe):
+    """Over IPv4 and IPv6 at once."""
+    six = probe(VIP6, rate=RATE)
+    six.wait_answered_by(pair.primary)
     asked = ask(pair, probe, "receipt")
     new = death(lab, pair, asked)
-    told = wait_until(lambda: replay_of(new), 10, f"{new.host} to explain what it replayed: {new.log()[-1000:]}")
-    seen = asked.stop()
-    assert told["replayed"] > 0 and not told["late"], f"{told}; {seen}"
-    assert seen["lost"] <= told["replayed"] // 4, f"the dead host's requests stay without an answer: {seen}; {told}"
+    told = wait_until(lambda: replay_of(new), 10, lambda: f"{new.host} to explain what it replayed: {new.log()[-1000:]}")
+    six.wait_answered_by(new.host)
+    for seen in (asked.stop(), six.stop()):
+        assert told["replayed"] > 0 and not told["late"], f"{told}; {seen}"
+        assert seen["lost"] <= told["replayed"] // 8, f"the dead host's requests stay without an answer: {seen}; {told}"
     assert told["answered"] > 0, f"receipts were shown, and no request is known to be answered: {told}"
     assert told["lost"] == 0 and told["missing_us"] == 0, f"{told}"
     assert f"Replayed {told['replayed']} requests" in new.cli("explain").stdout
