@@ -184,7 +184,7 @@ def test_connections_of_a_drained_port_stay_and_no_role_means_stopped(lab, pair)
     assert shown(pair.a) == {"5060 both": ("enabled", "enabled"), "5070 tcp": ("draining", "draining")}
     client.process.kill()
 
-    for words, said in ((("9",), "no port rule that names port 9"), (("9", "sip"), "group sip has no port rule that names port 9"),
+    for words, said in ((("9",), "no group has a port rule that names port 9"), (("9", "sip"), "group sip has no port rule that names port 9"),
                         (("5060", "sop"), "no group 'sop'")):
         told = pair.b.cli("port", "drain", *words, check=False)
         assert told.returncode == 1 and said in told.stderr, (words, told.returncode, told.stderr)

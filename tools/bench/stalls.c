@@ -2,11 +2,11 @@
 /*
  * stalls: when did this machine stand still, whatever ran on it?
  *
- * On each CPU a thread sleeps a millisecond at a time before every other program, and says how much later it was woken: a line
+ * On each CPU a thread sleeps two milliseconds at a time before every other program, and says how much later it was woken: a line
  * "CPU END_NS LATE_NS STOLEN_MS" (CLOCK_MONOTONIC, and how long before it) for each time beyond the bound. That alone proves
  * little: the kernel is at work for one of the programs here for as long (it verifies a BPF program, it takes a namespace down). That
  * nobody ran is proven where every CPU was late at once, or where the hypervisor had taken this one away: STOLEN_MS, as
- * /proc/stat has it, since a tenth of a second before at most. Whoever reads the lines judges.
+ * /proc/stat has it, since a fifth of a second before at most. Whoever reads the lines judges.
  * Ends with its standard input.
  *
  * stalls [-m MILLISECONDS]
@@ -24,6 +24,7 @@
 
 #define NS_PER_MS	1000000ULL
 #define NS_PER_S	1000000000ULL
+#define BEAT_NS		(2 * NS_PER_MS)
 #define LOOK_EVERY	100		/* beats between looks at what was stolen */
 #define CPUS_MAX	256
 
@@ -72,7 +73,7 @@ static void *watch(void *arg)
 	for (uint32_t n = 1;; n++) {
 		uint64_t woken, late;
 
-		due += NS_PER_MS;
+		due += BEAT_NS;
 		woken = sleep_until(due);
 		late = woken > due ? woken - due : 0;
 		if (late > bound_ns) {
@@ -81,7 +82,7 @@ static void *watch(void *arg)
 		}
 		if (late > bound_ns || !(n % LOOK_EVERY))
 			stolen = stolen_ms(cpu);
-		if (late > NS_PER_MS)
+		if (late > BEAT_NS)
 			due = now_ns();
 	}
 	return NULL;
