@@ -4,6 +4,7 @@ goes and comes back, an address that somebody removed or added by hand?"""
 
 import contextlib
 import json
+import os
 import time
 
 import pytest
@@ -226,6 +227,30 @@ def test_link_down_on_the_primary_and_up_again(lab, pair, probe):
     assert pair.settle().primary == other(holder), "nobody is preempted"
     wait_until(lambda: local_route6(lab, holder), 2, f"the local IPv6 route to be on {holder} again")
     assert not lab.nodes[holder].holds(VIP) and not lab.nodes[holder].holds(VIP6)
+
+
+def sleeps(pid):
+    """{thread: how often it went to sleep}."""
+    told = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as f:
+            rows = dict(line.split(":", 1) for line in f)
+        told[rows["Name"].strip()] = int(rows["voluntary_ctxt_switches"])
+    return told
+
+
+@pytest.mark.parametrize("settings", [{"TServer": {"network-monitoring-timeout": "1"}}])
+def test_an_interface_that_is_gone_is_tried_again_in_peace(lab, pair):
+    """What cannot be placed is tried ten times a second, and no thread of high priority is busy with it."""
+    holder = pair.primary
+    lab.nodes[holder].ip("link del eth0")
+    pair[other(holder)].wait_role("primary")
+    time.sleep(2.5)		# the time of the next periodic look is past
+    pid, seconds = pair[holder].pid(), 2
+    before = sleeps(pid)
+    time.sleep(seconds)
+    slept = {name: n - before[name] for name, n in sleeps(pid).items() if name in ("placer", "batond")}
+    assert slept["placer"] < 100 * seconds and slept["batond"] < 1000 * seconds, f"in {seconds} s the threads slept so often: {slept}"
 
 
 @pytest.mark.parametrize("settings", [group_of(VIP, VIP6)])

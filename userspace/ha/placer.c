@@ -325,12 +325,13 @@ static bool round_of_work(struct placer *p, bool everything)
 	return again;
 }
 
+/* One that was asked for something, and could not, is tried again and not looked at: its time may be long past. */
 static uint64_t next_look(const struct placer *p)
 {
 	uint64_t next = UINT64_MAX;
 
 	for (uint32_t i = 0; i < p->n; i++)
-		if (p->slot[i].told)
+		if (p->slot[i].told && !p->slot[i].asked)
 			next = earlier(next, p->slot[i].next);
 	return next;
 }
