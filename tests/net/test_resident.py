@@ -118,16 +118,17 @@ def test_moves(lab, servers, settings, probe):
     answered_by("a")
     traffic.answerer(lab, "b", BOTH)
     wait_until(lambda: pair.settled() == "a", 20, f"b to be ready again: {pair.b.group()}")
-    moved = watch_addresses(lab.a)
-    starts, told = pair.a.log().count("started node="), pair.b.role_changes()
-    pair.a.signal(signal.SIGUSR1)
-    wait_until(lambda: pair.a.log().count("started node=") > starts, 30, "a new start in place")
-    pair.a.wait_ready()
-    pair.a.signal(signal.SIGHUP)
-    wait_until(lambda: pair.settled() == "a", 20, f"a whole pair: {pair.a.group()} {pair.b.group()}")
+    moved, term = [watch_addresses(lab.nodes[host]) for host in "ab"], pair.a.term
+    for batond in (pair.a, pair.b):
+        starts = batond.log().count("started node=")
+        batond.signal(signal.SIGUSR1)
+        wait_until(lambda: batond.log().count("started node=") > starts, 30, f"a new start in place of {batond.host}")
+        batond.wait_ready()
+        batond.signal(signal.SIGHUP)
+        wait_until(lambda: pair.settled() == "a", 20, lambda: f"a whole pair: {pair.a.group()} {pair.b.group()}")
     answered_by("a")
-    assert pair.b.role_changes() == told and at_home(lab.a), "a restart and a reload move nothing"
-    gone = [line for line in moved().splitlines() if line.startswith("Deleted") and any(address in line for address in BOTH)]
+    assert pair.a.term == term and at_home(lab.a) and at_home(lab.b), f"a restart and a reload move nothing: {pair.role_changes()}"
+    gone = [line for text in moved for line in text().splitlines() if line.startswith("Deleted") and any(vip in line for vip in BOTH)]
     assert not gone, f"for a moment the VIPs were not there: {gone}"
     pair.b.kill()				# the backup's controller: its gate stays, and so do its addresses
     assert at_home(lab.b)
