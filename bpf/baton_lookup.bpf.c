@@ -6,13 +6,15 @@
  * lie in a sockmap; its workers are chosen by flow. A socket that closes has left the map before its process is gone, so
  * when the active server dies the very next packet finds none and takes the other's: no controller is waited for. A server
  * that never had a socket there (no TCP, say) is not replaced: it refuses as it would alone.
- * TCP connections that stand are found before this is asked: they stay where they are.
- * baton_lo: what the tc program does on every interface that frames leave by, for clients on this host itself.
+ * TCP connections that stand are found before this is asked: they stay where they are. No payload is seen here: what is of a
+ * dialog of a server that is being drained comes with the port that stands for it (local_calls.h).
+ * baton_lo: what the programs on every other interface do, for clients on this host itself, in both directions.
  * Source:  Documentation/bpf/prog_sk_lookup.rst, kernel-notes/sk-lookup.md.
  */
 #include <linux/pkt_cls.h>
 
 #include "local.h"
+#include "local_calls.h"
 
 #define AF_INET		2	/* <sys/socket.h> is the host's, not a program's */
 #define AF_INET6	10
@@ -129,27 +131,44 @@ static __always_inline void note_fall(struct bt_local_seen *seen, __u32 from, __
 	__sync_fetch_and_add(&seen->fell, 1);
 }
 
+/* Whose is it? 0: nobody is chosen yet, or nobody is drained whom that port stands for: the ordinary socket of that port. */
+static __always_inline __u32 server_of(const struct bt_local_way *way, __u64 aim)
+{
+	__u32 drained = BT_LOCAL_DRAINED(aim);
+
+	if (!way->stands_for)
+		return BT_LOCAL_ACTIVE(aim);
+	if (way->stands_for == BT_LOCAL_ANY)
+		return drained ? drained : BT_LOCAL_ACTIVE(aim);	/* it has just ended: nobody else has that port */
+	return way->stands_for == drained ? drained : 0;
+}
+
 static __always_inline int choose(struct bpf_sk_lookup *ctx, const struct bt_local_way *way)
 {
-	__u32 group = way->group, row = way->row - 1, active, other;
+	__u32 group = way->group, row = way->row - 1, server, other;
 	struct bt_local *own = bpf_map_lookup_elem(&ct_local, &group);
 	struct bt_local_seen *seen = bpf_map_lookup_elem(&st_local, &group);
 	struct bt_local_row *filled = bpf_map_lookup_elem(&ct_local_row, &row);
-	__u64 now = bpf_ktime_get_boot_ns();
+	__u64 now = bpf_ktime_get_boot_ns(), aim;
+	bool active;
 
 	if (!own || !seen || !filled)
 		return SK_PASS;
-	active = own->active;
-	if (active != 1 && active != 2)
-		return SK_PASS;		/* batond has not looked yet */
-	other = 3 - active;
-	if (give(ctx, row, active, sockets_of(filled, active))) {
-		note_given(seen, active, now);
-		count_exit(&st_local_count, BT_L_ACTIVE, 0);
+	aim = READ_ONCE(own->aim);
+	server = server_of(way, aim);
+	if (server != 1 && server != 2)
+		return SK_PASS;
+	other = 3 - server;
+	active = server == BT_LOCAL_ACTIVE(aim);
+	if (give(ctx, row, server, sockets_of(filled, server))) {
+		if (active)
+			note_given(seen, server, now);
+		count_exit(&st_local_count, active ? BT_L_ACTIVE : BT_L_DRAINED, 0);
 		return SK_PASS;
 	}
-	if (sockets_of(filled, active) && give(ctx, row, other, sockets_of(filled, other))) {
-		note_fall(seen, active, now);
+	if (sockets_of(filled, server) && give(ctx, row, other, sockets_of(filled, other))) {
+		if (active)
+			note_fall(seen, server, now);
 		note_given(seen, other, now);
 		count_exit(&st_local_count, BT_L_OTHER, 0);
 		return SK_PASS;
@@ -171,6 +190,9 @@ int baton_lookup(struct bpf_sk_lookup *ctx)
 }
 
 #define HEADERS 128
+#define MESSAGE 2048	/* and the headers of SIP */
+
+SIP_SCAN(__sk_buff)
 
 /* What frame_read() finds out, of the plain frames that this host sends to itself: no tags, no extension headers. */
 static __always_inline void lo_read(struct __sk_buff *skb, struct headers *h)
@@ -201,18 +223,84 @@ static __always_inline bool is_response(struct __sk_buff *skb, const struct head
 	       !__builtin_memcmp(begins, "SIP/2.0 ", sizeof(begins));
 }
 
+static __always_inline void pull(struct __sk_buff *skb, __u32 want)
+{
+	__u32 len = skb->len < want ? skb->len : want;
+
+	if (skb->data_end - skb->data < len)
+		bpf_skb_pull_data(skb, len);
+}
+
+/* Does it go to, or come from, a port with two servers behind it? @ret: its group, and whether to or from. */
+static __always_inline bool lo_is_call(struct __sk_buff *skb, const struct headers *h, struct bt_local_key *key, struct call *ret)
+{
+	struct bt_local_way *way = NULL;
+
+	if (local_end(skb, h, true, key))
+		way = bpf_map_lookup_elem(&cfg_local, key);
+	if (!way || !way->row || way->stands_for) {
+		ret->out = true;
+		way = local_end(skb, h, false, key) ? bpf_map_lookup_elem(&cfg_local, key) : NULL;
+	}
+	if (!way || !way->row || way->stands_for)
+		return false;
+	ret->group = way->group;
+	return true;
+}
+
+static __always_inline void lo_to_drained(struct __sk_buff *skb, const struct headers *h, const struct bt_local_key *to, struct call *c)
+{
+	__be16 port;
+
+	if (!local_port(to, c->drained, &port))
+		return;
+	local_rename(skb, h->l4, offsetof(struct udphdr, dest), to->port, port);
+	local_leave(c);
+}
+
+/* What it tells of a dialog, and whose that is; @by: the server that sent it, or 0. A function of its own: verified once. 0. */
+__noinline int lo_call(struct __sk_buff *skb, const struct headers *h, __u32 by)
+{
+	struct bt_local_key key;
+	struct sip_msg m = {};
+	struct call c = {};
+
+	if (!h || !lo_is_call(skb, h, &key, &c))
+		return 0;
+	c.now = bpf_ktime_get_boot_ns();
+	if (!local_call(&c, c.out ? by : 0) || !call_key(c.group, &m))
+		return 0;
+	pull(skb, MESSAGE);
+	sip_scan(skb, h->l4 + sizeof(struct udphdr), h->end, &m);
+	if (!call_is_told(&m))
+		return 0;
+	if (!c.out && local_is_drained(&m, &c))
+		lo_to_drained(skb, h, &key, &c);
+	call_note(&m, &c);
+	return 0;
+}
+
+/* A function of its own: its key is off the stack when dialogs are looked at. As local_out(). */
+__noinline int lo_out(struct __sk_buff *skb, const struct headers *h)
+{
+	return h ? local_out(skb, h, is_response(skb, h)) : 0;
+}
+
 SEC("tc")
 int baton_lo(struct __sk_buff *skb)
 {
-	__u32 want = skb->len < HEADERS ? skb->len : HEADERS;
 	struct headers h = {};
+	int by;
 
-	if (skb->data_end - skb->data < want)
-		bpf_skb_pull_data(skb, want);
+	pull(skb, HEADERS);
 	lo_read(skb, &h);
 	if (h.proto != IPPROTO_UDP || h.later)
 		return TC_ACT_UNSPEC;
-	return local_out(skb, &h, is_response(skb, &h)) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+	by = lo_out(skb, &h);
+	if (by == LOCAL_HELD)
+		return TC_ACT_SHOT;
+	lo_call(skb, &h, by);
+	return TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "GPL";

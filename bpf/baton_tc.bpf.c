@@ -12,6 +12,7 @@
 #include "drain.h"
 #include "gate.h"
 #include "local.h"
+#include "local_calls.h"
 #include "maps_tc.h"
 #include "parse.h"
 #include "receipt.h"
@@ -57,6 +58,7 @@ struct leaving {
 	__u32 sip;	/* its dialog is to be noted */
 	__u32 receipt;	/* it is to be shown to the peer */
 	__u32 local;	/* two servers of this host may have sent it; 2: it is a response */
+	__u32 by;	/* of them this one has; 0: not known */
 	__u64 now;
 };
 
@@ -177,7 +179,7 @@ __noinline int read_frame(struct __sk_buff *skb, struct headers *ret)
 }
 
 /* Who this host is in the group, by the word; of one that is drained by the number of its drain, which is the peer's. */
-static __always_inline bool call_begin(struct call *c)
+static __always_inline bool call_begin(struct call *c, __u32 by)
 {
 	__u64 *word, own, drain;
 
@@ -190,6 +192,7 @@ static __always_inline bool call_begin(struct call *c)
 	c->notes_all = drain_is(c->group, own, BT_DRAIN_YOURS, c->now);
 	c->term = BT_WORD_TERM(c->keeps ? drain : own);
 	c->host = c->keeps ? BT_HOSTS - BT_WORD_OWNER(drain) : BT_WORD_OWNER(own);
+	local_call(c, by);
 	return true;
 }
 
@@ -203,7 +206,7 @@ __noinline int note_call(struct __sk_buff *skb, const struct headers *h, const s
 		return 0;
 	c.group = leaving->group;
 	c.now = leaving->now;
-	if (!call_begin(&c) || !call_key(c.group, &m))
+	if (!call_begin(&c, leaving->by) || !call_key(c.group, &m))
 		return 0;
 	sip_scan(skb, h->l4 + sizeof(struct udphdr), h->end, &m);
 	if (call_is_told(&m))
@@ -218,7 +221,7 @@ __noinline int mark_frame(struct __sk_buff *skb, struct headers *h, __u32 group)
 	return 0;
 }
 
-/* A function of its own: verified once. True: it may not leave. */
+/* A function of its own: verified once. As local_out(). */
 __noinline int local_frame(struct __sk_buff *skb, struct headers *h, __u32 response)
 {
 	return h ? local_out(skb, h, response) : 0;
@@ -258,8 +261,11 @@ int baton_tc(struct __sk_buff *skb)
 	f.data = (void *)(long)skb->data;
 	f.data_end = (void *)(long)skb->data_end;
 	exit = decide(skb, &f, &leaving);
-	if (leaving.local && exit == BT_T_VIP_SENT && local_frame(skb, &f.h, leaving.local == 2))
-		exit = BT_T_VIP_HELD;
+	if (leaving.local && exit == BT_T_VIP_SENT) {
+		leaving.by = local_frame(skb, &f.h, leaving.local == 2);
+		if ((int)leaving.by == LOCAL_HELD)
+			exit = BT_T_VIP_HELD;
+	}
 	count_exit(&st_count_tc, exit, len);
 	follow(skb, &f.h, &leaving, exit);
 	if (exit == BT_T_VIP_SENT && leaving.receipt)

@@ -22,8 +22,9 @@
 struct call {
 	__u64 now;
 	__u32 group;
-	__u32 term;	/* at which this host serves what it now begins */
-	__u8 host;	/* whose they are */
+	__u32 term;	/* at which this host serves what it now begins; of two servers here: the turn */
+	__u8 host;	/* whose they are; of two servers here: which one's */
+	__u8 drained;	/* of two servers here the one that is being drained; 0: none */
 	bool out;
 	bool keeps;	/* this host is drained: it begins nothing */
 	bool notes_all;	/* others are being sent back: every request that leaves is noted, for its answers */

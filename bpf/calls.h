@@ -14,6 +14,8 @@
  * At a port whose rule drains (rules.h) nothing begins: a new INVITE is refused as while the pair is being stopped, other requests
  * that begin a dialog end here. What is outside of any (OPTIONS, REGISTER) begins nothing, and goes on.
  *
+ * Of two servers on this host see local_calls.h.
+ *
  * And only if the old holder says, in pulses as young as frames that are sent on to it must see, that it is being
  * drained, and only marked: where marks do not come through, there is no drain.
  * Time:    boot clock, the entry's reading.
@@ -25,8 +27,10 @@
 #include "call_table.h"
 #include "count.h"
 #include "drain.h"
-#include "fragment.h"
 #include "crash.h"
+#include "csum.h"
+#include "fragment.h"
+#include "local_calls.h"
 #include "relay.h"
 #include "rules.h"
 #include "slow.h"
@@ -220,6 +224,27 @@ static __always_inline __u64 calls_tcp_key(const struct bt_steer *steer, __u32 g
 	return siphash_end(&s, 0, 40);
 }
 
+static __always_inline bool calls_is_own_port(__u32 group, __be16 port)
+{
+	struct bt_group *g = bpf_map_lookup_elem(&cfg_group, &group);
+
+	return g && g->port[0].port == port;
+}
+
+/* Of two servers: one that did not begin since is the drained one's. */
+static __always_inline void calls_note_local(__u64 key, const struct call *c, bool begins, bool ends)
+{
+	struct call old = *c;
+
+	if (begins) {
+		call_make(key, call_known(key), c, BT_D_CONNECTION, BT_D_CONFIRMED);
+		return;
+	}
+	if (!call_is_of(call_known(key), c->term, c->host))
+		local_leave(&old);
+	call_note_tcp(key, &old, ends);
+}
+
 /* A function of its own: a segment of a connection that this host keeps. 0. */
 __noinline int calls_note_tcp(struct xdp_md *ctx, const struct headers *h, const struct call *c)
 {
@@ -228,7 +253,8 @@ __noinline int calls_note_tcp(struct xdp_md *ctx, const struct headers *h, const
 	__u8 from[16], to[16];
 	__be16 sport, dport;
 	__u32 zero = 0;
-	bool ends;
+	bool begins, ends;
+	__u64 key;
 
 	if (!h || !c)
 		return 0;
@@ -238,9 +264,15 @@ __noinline int calls_note_tcp(struct xdp_md *ctx, const struct headers *h, const
 		return 0;
 	sport = tcp->source;
 	dport = tcp->dest;
+	begins = tcp->syn && !tcp->ack;
 	ends = tcp->fin || tcp->rst;
-	if (packet_addresses(ctx, h, from, to))
-		call_note_tcp(calls_tcp_key(steer, c->group, from, sport, to, dport), c, ends);
+	if (!packet_addresses(ctx, h, from, to))
+		return 0;
+	key = calls_tcp_key(steer, c->group, from, sport, to, dport);
+	if (!c->drained)
+		call_note_tcp(key, c, ends);
+	else if (calls_is_own_port(c->group, dport))
+		calls_note_local(key, c, begins, ends);
 	return 0;
 }
 
@@ -250,7 +282,7 @@ static __always_inline __u32 calls_taken(struct xdp_md *ctx, const struct header
 {
 	if (call_is_told(m))
 		call_note(m, c);
-	else if (c->keeps && h->proto == IPPROTO_TCP)
+	else if ((c->keeps || c->drained) && h->proto == IPPROTO_TCP)
 		calls_note_tcp(ctx, h, c);
 	return stage->exit;
 }
@@ -277,6 +309,31 @@ static __always_inline __u32 calls_refuse(struct xdp_md *ctx, const struct heade
 
 	slow_hand(ctx, h, &note);
 	return BT_X_VIP_REFUSED;
+}
+
+/* To the port that stands for the server that is drained. 0, or -1: it stays. A function of its own: verified once. */
+__noinline int calls_to_drained(struct xdp_md *ctx, const struct headers *h, __u32 drained)
+{
+	struct bt_local_key key = { .proto = IPPROTO_UDP };
+	struct udphdr *udp;
+	__u8 from[16];
+	__be16 port;
+
+	if (!h)
+		return -1;
+	udp = packet_at(ctx, h->l4, sizeof(*udp));
+	if (!udp || !packet_addresses(ctx, h, from, key.ip))
+		return -1;
+	key.port = udp->dest;
+	if (!local_port(&key, drained, &port))
+		return -1;
+	udp = packet_at(ctx, h->l4, sizeof(*udp));
+	if (!udp)
+		return -1;
+	if (udp->check)
+		udp->check = csum_udp_with(udp->check, csum_changed(0, udp->dest, port));
+	udp->dest = port;
+	return 0;
 }
 
 /* Whose, as the drain stands; outside of one ours. */
@@ -309,6 +366,7 @@ static __always_inline bool calls_begin(const struct bt_stage *stage, struct cal
 	*ret_own = READ_ONCE(*word);
 	c->term = BT_WORD_TERM(*ret_own);
 	c->host = node->my_id;
+	local_call(c, 0);
 	return true;
 }
 
@@ -348,6 +406,8 @@ static __always_inline __u32 calls_in(struct xdp_md *ctx, const struct headers *
 			calls_uncount(&m, c.group);
 		return exit;
 	default:
+		if (sip_port && local_is_drained(&m, &c) && !calls_to_drained(ctx, h, c.drained))
+			local_leave(&c);
 		return calls_taken(ctx, h, stage, &m, &c);
 	}
 }

@@ -798,19 +798,30 @@ struct bt_local_way {
 	__u32 row;		/* 1 + row: packets to it are given to the active server; 0: they are not */
 	__u16 group;
 	__u8  servers;		/* bit per server, from 0: they send from this port */
-	__u8  zero;
+	__u8  stands_for;	/* what comes to it is of a dialog of this server, while that is drained; BT_LOCAL_ANY: of whichever is */
 	__be16 port;		/* what leaves from it leaves from this one: the group's sip-port */
-	__u16 zero2;
+	__be16 own[BT_SERVERS];	/* the port that stands for each; 0: one that nobody has, for both have the sip-port */
+	__u16 zero;
 };
+
+#define BT_LOCAL_ANY	3
 
 /* Map ct_local, per group, mmapable. Writer: batond, one store a change. */
 struct bt_local {
-	__u32 active;		/* 1 or 2; 0: not known yet */
-	__u32 flags;		/* BT_LOCAL_* */
+	__u64 aim;		/* BT_LOCAL() */
 };
 
-/* The other server's dialogs are left to it: what it sends of itself may leave. */
-#define BT_LOCAL_DRAIN	(1u << 0)
+/*
+ * {turn:32, 0:16, drained:8, active:8}. active 1, 2: who gets what is new; 0: not known yet. turn: one more each time the other
+ * becomes active, so the last but one turn was the same server's. drained: its dialogs are left to it, and what it sends of itself may
+ * leave; 0: nobody's. While that is the active one itself, all of SIP is sent to it as if it were not: none is under way
+ * between baton_xdp and its socket when the other becomes active.
+ */
+#define BT_LOCAL(turn, drained, active) \
+	(((__u64)(__u32)(turn) << 32) | ((__u64)(__u8)(drained) << 8) | (__u8)(active))
+#define BT_LOCAL_TURN(a)	((__u32)((a) >> 32))
+#define BT_LOCAL_DRAINED(a)	((__u8)((a) >> 8))
+#define BT_LOCAL_ACTIVE(a)	((__u8)(a))
 
 /* How many places of a row are filled. Map ct_local_row, BT_LOCAL_ROWS entries, mmapable. Writer: batond. */
 struct bt_local_row {
@@ -833,7 +844,8 @@ struct bt_local_seen {
 /* What became of a packet for a single-host group. Map st_local_count, per CPU, struct bt_count. Writer: kernel. */
 #define BT_LOCAL_EXITS(X) \
 	X(ACTIVE,	"given to the active server") \
-	X(OTHER,	"the active server has no socket left: given to the other") \
+	X(DRAINED,	"of a dialog of the server that is drained: given to it") \
+	X(OTHER,	"the server it was for has no socket left: given to the other") \
 	X(NOBODY,	"no server has a socket there: refused") \
 	X(SENT,		"left in the VIP's name, from its port already") \
 	X(RENAMED,	"left in the VIP's name, the source port made the VIP's") \
@@ -853,7 +865,7 @@ enum bt_local_exit {
 	X(bt_event, 40) X(bt_drain, 16) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
 	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 184) X(bt_follow, 8) X(bt_pool_seen, 16) \
 	X(bt_slow, 2080) X(bt_trace, 64) X(bt_door, 8) X(bt_rule, 8) X(bt_rules, 128) X(bt_watch_own, 96) X(bt_watch, 56) \
-	X(bt_local_key, 20) X(bt_local_way, 12) X(bt_local, 8) X(bt_local_row, 8) X(bt_local_seen, 56) \
+	X(bt_local_key, 20) X(bt_local_way, 16) X(bt_local, 8) X(bt_local_row, 8) X(bt_local_seen, 56) \
 	X(bt_replay_own, 16) X(bt_replay_at, 168) X(bt_replay, 2048) X(bt_receipt, 24)
 
 #define BT_ASSERT(type, size) \

@@ -54,7 +54,7 @@ static void set_vip(const char *text, uint32_t index)
 
 static void set_active(uint32_t active)
 {
-	struct bt_local own = { .active = active };
+	struct bt_local own = { BT_LOCAL(1, 0, active) };
 	uint32_t group = 0;
 
 	CHECK(!bpf_map_update_elem(rig_map("ct_local"), &group, &own, BPF_ANY), "ct_local");

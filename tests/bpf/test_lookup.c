@@ -120,11 +120,16 @@ static void set_way(const char *vip, uint16_t port, uint8_t proto, const struct 
 	CHECK(!bpf_map_update_elem(map("cfg_local"), &key, way, BPF_ANY), "%s port %u: %s", vip, port, strerror(errno));
 }
 
-static void set_active(uint32_t active)
+static void set_aim(uint32_t drained, uint32_t active)
 {
-	struct bt_local own = { .active = active };
+	struct bt_local own = { BT_LOCAL(1, drained, active) };
 
 	set("ct_local", 0, &own);
+}
+
+static void set_active(uint32_t active)
+{
+	set_aim(0, active);
 }
 
 static void set_filled(uint32_t row, uint32_t first, uint32_t second)
@@ -429,6 +434,34 @@ static void test_never_served(void **state)
 		expect(&q, SK_DROP, -1, BT_L_NOBODY, "the other never had a socket there");
 	}
 	CHECK(!seen().fell, "counted as taken by the other");
+}
+
+/* A port that stands for a server gives it what comes, while that one is drained; else it is any port. */
+static void test_a_drain(void **state)
+{
+	struct question own = { VIP4, 5061, 40000, IPPROTO_UDP }, any = { VIP4, 0, 40000, IPPROTO_UDP };
+
+	(void)state;
+	fresh(2, 1);
+	set_way(VIP4, 5061, IPPROTO_UDP, &(struct bt_local_way){ .row = 1, .servers = 1, .stands_for = 1, .port = htons(PORT) });
+	set_way(VIP4, 0, IPPROTO_UDP, &(struct bt_local_way){ .row = 1, .stands_for = BT_LOCAL_ANY, .port = htons(PORT) });
+	expect(&own, SK_PASS, -1, BT_L__N, "nobody is drained: the socket of that port");
+	expect(&any, SK_PASS, sock[0][2][0], BT_L_ACTIVE, "nobody is drained any more, and nobody has that port");
+	set_aim(1, 2);
+	expect(&own, SK_PASS, sock[0][1][0], BT_L_DRAINED, "server 1 is drained");
+	expect(&any, SK_PASS, sock[0][1][0], BT_L_DRAINED, "server 1 is drained, both have one port");
+	expect_server(0, 2, BT_L_ACTIVE);
+	CHECK(!seen().given_ns[0], "what the drained one gets is none of its turn");
+	set_aim(1, 1);
+	expect(&own, SK_PASS, sock[0][1][0], BT_L_ACTIVE, "prepared: the active one is still the same");
+	set_aim(2, 1);
+	expect(&own, SK_PASS, -1, BT_L__N, "the other is drained");
+	expect(&any, SK_PASS, sock[0][2][0], BT_L_DRAINED, "the other is drained, both have one port");
+	set_aim(1, 2);
+	close_socket(&sock[0][1][0]);
+	expect(&own, SK_PASS, sock[0][2][0], BT_L_OTHER, "the drained one is gone");
+	CHECK(!seen().fell, "the active one's fall was noted");
+	expect_server(0, 2, BT_L_ACTIVE);
 }
 
 static void test_what_was_seen(void **state)
@@ -815,7 +848,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_roles), cmocka_unit_test(test_not_the_vip), cmocka_unit_test(test_odd_maps),
 		cmocka_unit_test(test_odd_sockets), cmocka_unit_test(test_workers), cmocka_unit_test(test_a_crash),
-		cmocka_unit_test(test_never_served), cmocka_unit_test(test_what_was_seen), cmocka_unit_test(test_real_udp),
+		cmocka_unit_test(test_never_served), cmocka_unit_test(test_a_drain), cmocka_unit_test(test_what_was_seen),
+		cmocka_unit_test(test_real_udp),
 		cmocka_unit_test(test_real_udp_at_one_port), cmocka_unit_test(test_real_tcp), cmocka_unit_test(test_offloaded_sum),
 	};
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Two servers on one host behind one VIP: who answers, from which port, and what a crash or a move costs."""
 
+import json
 import os
 import time
 
+import jsonschema
 import pytest
 
 import traffic
@@ -247,3 +249,134 @@ def test_two_servers_at_the_port_of_the_vip(lab, probe):
     single.batond.stop()
     assert "baton" not in lab.a.run("tc", "filter", "show", "dev", "lo", "egress").stdout
     assert not os.path.isdir(single.batond.pin_dir) or not os.listdir(single.batond.pin_dir), os.listdir(single.batond.pin_dir)
+
+
+SCHEMA = os.path.join(os.path.dirname(__file__), "../schema/calls.json")
+RATE, TALK_MS = 20, 2500
+
+
+def serve_calls(single, name, address):
+    """SIPp keeps its calls to itself: one that meets the other server is lost."""
+    port = single.ports[name]
+    made = single.lab.a.start(f"calls-{name}", "sipp", "-sf", f"{traffic.SIPP}/uas.xml", "-i", address, "-p", str(port),
+                              "-key", "tag", name, "-nostdin", "-nr", "-t", "u1")
+    wait_until(lambda: traffic.listens(single.lab, "a", port), 5, f"SIPp {name} to listen: {made.text()}")
+    return made
+
+
+def calls_of(batond):
+    doc = batond.json("calls")
+    with open(SCHEMA, encoding="ascii") as f:
+        jsonschema.validate(doc, json.load(f))
+    return doc
+
+
+def drain_of(single):
+    return calls_of(single.batond)["groups"][0]
+
+
+def wait_drain(single, state):
+    wait_until(lambda: drain_of(single)["drain"] == state, 40, f"the drain to be {state}: {drain_of(single)}")
+    return drain_of(single)
+
+
+def local(batond, name):
+    return next(row["packets"] for row in batond.json("counters")["local"] if row["name"] == name)
+
+
+def test_a_drain_leaves_calls_where_they_are(lab):
+    """Calls end at the server that began them, new ones begin at the other; then each way a drain ends but by that."""
+    lab.a.sysctl(net__ipv4__ip_nonlocal_bind=1)
+    single = Single(lab, settings={}, serve=serve_calls)
+    single.batond.configure({"TServer": {"graceful-shutdown-sip-timeout": "1"}})
+    single.start()
+    calls = traffic.Calls(lab, rate=RATE, talk_ms=TALK_MS)
+    wait_until(lambda: drain_of(single)["calls"] >= RATE, 20, f"calls to be known: {drain_of(single)}")
+    told = single.batond.cli("drain", "sip")
+    assert "server b serves" in told.stdout and "left on a" in told.stdout, told
+    assert [s["role"] for s in single.told()] == ["draining", "active"], single.told()
+    assert wait_drain(single, "off")["reason"] == "none-left"
+    made = calls.stop()
+    assert made["failed"] == 0 and made["ok"] == made["made"] > 4 * RATE, made
+
+
+# Begins a call and a connection, says who answers each; ends the call, asks on the connection and begins another call for each line on stdin.
+PHONE = """
+import socket, sys
+vip, port, ip = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+def say(s, method, n, tag):
+    to = ";tag=x" if tag else ""
+    text = (f"{method} sip:b@{vip} SIP/2.0\\r\\nVia: SIP/2.0/UDP {ip}:{s.getsockname()[1]};branch=z9hG4bK{n}{method}{tag}\\r\\n"
+            f"From: <sip:a@c>;tag=1\\r\\nTo: <sip:b@d>{to}\\r\\nCall-ID: {n}@{ip}:{s.getsockname()[1]}\\r\\nCSeq: 1 {method}\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    s.sendto(text.encode(), (vip, port))
+    answer, peer = s.recvfrom(4000)
+    who = [line.split(":")[1].strip() for line in answer.decode().split("\\r\\n") if line.startswith("Server:")]
+    return (who or ["?"])[0] if peer[1] == port else f"from port {peer[1]}"
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((ip, 0))
+s.settimeout(10)
+print("begun", say(s, "INVITE", 0, False), flush=True)
+n = 0
+for line in sys.stdin:
+    n += 1
+    print(f"goes on {say(s, 'INFO', 0, True)} new {say(s, 'INVITE', n, False)} and goes on {say(s, 'INFO', n, True)}", flush=True)
+"""
+
+
+class Phone:
+    """A caller on a host: who answers what goes on in its first call, and what is new?"""
+
+    def __init__(self, lab, node):
+        self.process = node.start(f"phone{time.monotonic_ns()}", "python3", "-c", PHONE, VIP, str(PORT), node.ip4, stdin=-1)
+        self.node, self.said = node, 0
+        self.begun = self.next()
+
+    def next(self):
+        self.said += 1
+        wait_until(lambda: self.process.text().count("\n") >= self.said, 20, f"the phone's answer {self.said}: {self.process.text()}")
+        return self.process.text().splitlines()[self.said - 1]
+
+    def ask(self):
+        self.process.popen.stdin.write("\n")
+        self.process.popen.stdin.flush()
+        return self.next()
+
+
+def both_say(phones, first, second):
+    for phone in phones:
+        said = phone.ask()
+        assert said == f"goes on {first} new {second} and goes on {second}", f"on {phone.node.name}: {said}"
+
+
+@pytest.mark.parametrize("ports", [OWN, {"a": PORT, "b": PORT}], ids=["own", "shared"])
+def test_a_drain_ends(lab, ports):
+    """Clients of the network and of this host; undrain, a switchover by force, a controller that dies, a server that dies."""
+    lab.a.sysctl(net__ipv4__ip_nonlocal_bind=1)
+    single = Single(lab, ports=ports).start()
+    phones = [Phone(lab, lab.c), Phone(lab, lab.a)]
+    assert [p.begun for p in phones] == ["begun a", "begun a"], [p.begun for p in phones]
+    refused = single.batond.cli("undrain", check=False)
+    assert refused.returncode == 1 and "no drain is under way" in refused.stderr, refused
+    single.batond.cli("drain")
+    wait_until(lambda: single.changes() and single.changes()[0]["cause"] == "drain", 10, f"the move on record: {single.changes()}")
+    both_say(phones, "a", "b")
+    for verb in ("drain", "switchover"):
+        refused = single.batond.cli(verb, check=False)
+        assert refused.returncode == 1 and "a drain is under way" in refused.stderr, refused
+    single.batond.kill()
+    both_say(phones, "a", "b")
+    single.batond.start()
+    wait_until(lambda: drain_of(single)["drain"] == "draining", 20, f"the drain to be found: {drain_of(single)}")
+    both_say(phones, "a", "b")
+    single.batond.cli("undrain")
+    assert wait_drain(single, "off")["reason"] == "undrain"
+    both_say(phones, "b", "b")
+    single.batond.cli("drain")
+    single.batond.cli("switchover", "--force")
+    assert wait_drain(single, "off")["reason"] == "role-moved"
+    both_say(phones, "b", "b")
+    single.batond.cli("drain")
+    single.crash("b")
+    both_say(phones, "a", "a")
+    assert wait_drain(single, "off")["reason"] == "service-unavailable"
+    assert single.active() == "a", single.told()

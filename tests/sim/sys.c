@@ -483,6 +483,42 @@ void single_moved(const struct ha *ha, const struct group *g, struct single_move
 	*ret = (struct single_move){ 0 };
 }
 
+bool single_is(const struct group *g)
+{
+	(void)g;
+	return false;
+}
+
+const char *single_name(const struct group *g, uint32_t server)
+{
+	(void)g;
+	(void)server;
+	return "";
+}
+
+void single_drain(const struct ha *ha, const struct group *g, uint32_t server)
+{
+	(void)ha;
+	(void)g;
+	(void)server;
+}
+
+void single_drain_facts(const struct ha *ha, const struct group *g, uint32_t *server, struct drain_servers *ret)
+{
+	(void)ha;
+	(void)g;
+	(void)server;
+	*ret = (struct drain_servers){ 0 };
+}
+
+uint32_t single_counted(const struct ha *ha, const struct group *g, uint32_t *ret_turn)
+{
+	(void)ha;
+	(void)g;
+	*ret_turn = 0;
+	return 0;
+}
+
 uint64_t pools_turn(struct ha *ha)
 {
 	(void)ha;

@@ -271,13 +271,60 @@ static void test_whatever_ends_it_ends_it_on_both(void **state)
 	both_off(side, "the old holder's server died");
 }
 
+/* Of two servers on one host: goes on in @state, and would for ever. */
+static struct drain_servers sound_server(enum drain_state state)
+{
+	return (struct drain_servers){
+		.state = state, .age_ns = state == DRAIN_ON ? SEC : DRAIN_PREPARE_NS - 1, .able = true, .back = state == DRAIN_ASKED,
+	};
+}
+
+static void expect_server(const struct drain_servers *f, enum drain_state to, const char *why)
+{
+	struct drain_step step = drain_next_server(f);
+
+	CHECK(step.to == to, "%s: goes to %s, not %s", drain_text(f->state), drain_text(step.to), drain_text(to));
+	CHECK(to == f->state || !strcmp(step.why, why), "%s: because of %s, not %s", drain_text(f->state), step.why, why);
+}
+
+#define SERVER(state, change, goes_to, because) \
+	do { \
+		struct drain_servers f = sound_server(state); \
+		change; \
+		expect_server(&f, goes_to, because); \
+	} while (0)
+
+static void test_a_server_is_drained(void **state)
+{
+	static const enum drain_state states[] = { DRAIN_ASKED, DRAIN_MOVING, DRAIN_ON };
+
+	(void)state;
+	for (size_t i = 0; i < N(states); i++) {
+		SERVER(states[i], (void)f, states[i], NULL);
+		SERVER(states[i], f.ended = true, DRAIN_OFF, "undrain");
+		SERVER(states[i], f.stopping = true, DRAIN_OFF, "stop");
+		SERVER(states[i], f.able = false, DRAIN_OFF, "service-unavailable");
+	}
+	SERVER(DRAIN_ASKED, f.age_ns = DRAIN_PREPARE_NS, DRAIN_MOVING, "prepared");
+	SERVER(DRAIN_ASKED, f.back = false, DRAIN_OFF, "role-moved");
+	SERVER(DRAIN_MOVING, f.left = true, DRAIN_ON, "other-serves");
+	SERVER(DRAIN_MOVING, f.age_ns = 10 * SEC, DRAIN_MOVING, NULL);
+	SERVER(DRAIN_MOVING, f.age_ns = 10 * SEC + 1, DRAIN_OFF, "not-taken-up");
+	SERVER(DRAIN_ON, f.empty = true, DRAIN_OFF, "none-left");
+	SERVER(DRAIN_ON, f.deadline_ns = SEC + 1, DRAIN_ON, NULL);
+	SERVER(DRAIN_ON, f.deadline_ns = SEC, DRAIN_OFF, "deadline");
+	SERVER(DRAIN_ON, f.back = true; f.able = false, DRAIN_OFF, "role-moved");
+	SERVER(DRAIN_OFF, (void)f, DRAIN_OFF, NULL);
+	SERVER(DRAIN_OFF, f.found = true, DRAIN_ON, "restart");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_happens_by_itself), cmocka_unit_test(test_the_old_holder_is_unfit),
 		cmocka_unit_test(test_asked), cmocka_unit_test(test_moving), cmocka_unit_test(test_on),
 		cmocka_unit_test(test_off_becomes_ready), cmocka_unit_test(test_ready), cmocka_unit_test(test_back),
-		cmocka_unit_test(test_refusing), cmocka_unit_test(test_sides),
+		cmocka_unit_test(test_refusing), cmocka_unit_test(test_sides), cmocka_unit_test(test_a_server_is_drained),
 		cmocka_unit_test(test_whatever_ends_it_ends_it_on_both),
 	};
 

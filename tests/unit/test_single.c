@@ -91,6 +91,21 @@ static void what_may_pass_is_given_time(void **state)
 	expect(both(1, unbound, well), 2, "listener-lost");
 }
 
+static void whom_a_new_life_finds_active_is_given_time(void **state)
+{
+	struct single_facts f = both(2, well, unbound);
+
+	(void)state;
+	expect(f, 1, "listener-lost");
+	f.waited = false;
+	expect(f, 2, NULL);
+	f.server[1] = dead;
+	expect(f, 1, "process-gone");
+	f.server[1] = unbound;
+	f.fell = true;
+	expect(f, 1, "listener-lost");
+}
+
 static void an_operator_asks(void **state)
 {
 	struct single_facts f = both(1, well, well);
@@ -98,8 +113,14 @@ static void an_operator_asks(void **state)
 	(void)state;
 	f.asked = 2;
 	expect(f, 2, "switchover");
+	assert_false(single_judge(&f).drains);
 	f.drains = true;
 	expect(f, 2, "drain");
+	assert_true(single_judge(&f).drains);
+	f.server[0] = dead;
+	expect(f, 2, "process-gone");
+	assert_false(single_judge(&f).drains);	/* nothing is left to it */
+	f.server[0] = well;
 	f.drains = false;
 	f.server[1] = hung;
 	expect(f, 1, NULL);
@@ -134,6 +155,7 @@ int main(void)
 		cmocka_unit_test(a_crash_moves_it_at_once),
 		cmocka_unit_test(what_the_kernel_did_is_followed),
 		cmocka_unit_test(what_may_pass_is_given_time),
+		cmocka_unit_test(whom_a_new_life_finds_active_is_given_time),
 		cmocka_unit_test(an_operator_asks),
 		cmocka_unit_test(refusals_are_told),
 	};

@@ -176,3 +176,56 @@ struct drain_step drain_next(const struct drain_facts *f)
 
 	return next[f->state](f);
 }
+
+static const char *unfit_server(const struct drain_servers *f)
+{
+	if (f->ended)
+		return "undrain";
+	if (f->stopping)
+		return "stop";
+	return f->able ? NULL : "service-unavailable";
+}
+
+/* What the kernel has let in before it was told has reached its socket. */
+static struct drain_step server_prepared(const struct drain_servers *f)
+{
+	if (unfit_server(f))
+		return go(DRAIN_OFF, unfit_server(f));
+	if (!f->back)
+		return go(DRAIN_OFF, "role-moved");
+	return go(f->age_ns >= DRAIN_PREPARE_NS ? DRAIN_MOVING : DRAIN_ASKED, "prepared");
+}
+
+static struct drain_step server_moving(const struct drain_servers *f)
+{
+	if (unfit_server(f))
+		return go(DRAIN_OFF, unfit_server(f));
+	if (f->left)
+		return go(DRAIN_ON, "other-serves");
+	return go(f->age_ns > MOVE_NS ? DRAIN_OFF : DRAIN_MOVING, "not-taken-up");
+}
+
+static struct drain_step server_on(const struct drain_servers *f)
+{
+	if (f->back)
+		return go(DRAIN_OFF, "role-moved");
+	if (unfit_server(f))
+		return go(DRAIN_OFF, unfit_server(f));
+	if (f->empty)
+		return go(DRAIN_OFF, "none-left");
+	return go(f->deadline_ns && f->age_ns >= f->deadline_ns ? DRAIN_OFF : DRAIN_ON, "deadline");
+}
+
+struct drain_step drain_next_server(const struct drain_servers *f)
+{
+	switch (f->state) {
+	case DRAIN_ASKED:
+		return server_prepared(f);
+	case DRAIN_MOVING:
+		return server_moving(f);
+	case DRAIN_ON:
+		return server_on(f);
+	default:
+		return go(f->found ? DRAIN_ON : DRAIN_OFF, "restart");
+	}
+}

@@ -5,6 +5,7 @@
  *	old holder	off -> asked -> moving -> on -> off
  *	new holder	off -> ready -> back -> off
  *	holder that is stopped with its peer	off -> refusing -> off
+ *	one of two servers here	off -> asked -> moving -> on -> off
  *
  * Both name the number at which the new holder will be open before the role moves: its gate then knows with the first
  * frame what to send back. Each says in every pulse that it takes part; whoever stops saying so ends it on both.
@@ -54,6 +55,21 @@ struct drain_step {
 };
 
 struct drain_step drain_next(const struct drain_facts *f);
+
+/* Of two servers on one host: off -> asked -> moving -> on -> off, and no peer has to agree. */
+#define DRAIN_PREPARE_NS	UINT64_C(50000000)	/* a datagram's way from the gate to its socket */
+
+struct drain_servers {
+	enum drain_state state;
+	uint64_t age_ns, deadline_ns;
+	bool empty, ended, stopping;
+	bool able;		/* the one that is drained can work */
+	bool left;		/* ... and the other is active, at a term of its own */
+	bool back;		/* ... or it is active again, by whatever moved it */
+	bool found;		/* off: the kernel has been draining it since an earlier life of ours */
+};
+
+struct drain_step drain_next_server(const struct drain_servers *f);
 
 /* The number at which @opener opens when @word's is let go; 0: terms have run out. */
 uint64_t drain_number(uint64_t word, uint8_t opener);

@@ -33,10 +33,13 @@ static struct single_verdict judge_first(const struct single_facts *f)
 	return stay(f, f->waited ? "no server of the group is well: nobody gets its requests" : NULL);
 }
 
-/* Dead, it has nothing to lose; what may pass is given time, or two that are ill in turn would throw the role about. */
+/*
+ * Dead, it has nothing to lose; what may pass is given time, or two that are ill in turn would throw the role about. So is one whose
+ * sockets were not looked for yet: batond has just begun, and found it active.
+ */
 static bool is_urgent(const struct single_facts *f)
 {
-	return f->fell || of(f, f->active)->gone || f->since_ns >= SINGLE_SETTLE_NS;
+	return f->fell || of(f, f->active)->gone || (f->waited && f->since_ns >= SINGLE_SETTLE_NS);
 }
 
 static const char *cause_of(const struct single_facts *f)
@@ -50,9 +53,12 @@ static const char *cause_of(const struct single_facts *f)
 
 static struct single_verdict judge_asked(const struct single_facts *f)
 {
+	struct single_verdict v = go(f->asked, f->drains ? "drain" : "switchover");
+
 	if (!f->forced && single_refusal(f, f->asked))
 		return stay(f, NULL);
-	return go(f->asked, f->drains ? "drain" : "switchover");
+	v.drains = f->drains;
+	return v;
 }
 
 struct single_verdict single_judge(const struct single_facts *f)

@@ -29,13 +29,14 @@ struct single_facts {
 	uint32_t asked;		/* an operator wants this one; 0: nobody does */
 	bool forced;		/* whatever its state */
 	bool drains;		/* ... and what began with the other to stay there */
-	bool waited;		/* at the start: long enough for whoever is slow to be seen */
+	bool waited;		/* since batond's start: long enough for whoever is slow to be seen */
 	uint64_t since_ns;	/* for how long this one has been active */
 };
 
 struct single_verdict {
 	uint32_t active;	/* as it should be; 0: leave it open */
 	const char *why;	/* stable word, when that is another one than before */
+	bool drains;		/* ... and what began with that one is left to it */
 	const char *stuck;	/* something ought to move but cannot: text for an alarm; NULL */
 };
 

@@ -3,7 +3,8 @@
  * drains: what began on this host stays here until it ends, while the peer serves what is new.
  *
  * core/drain.h says which step is next; here the kernel is told (ct_drain, turn by turn), pulses say it, the role is
- * moved as by a switchover, and at the end connections and addresses go, which until then stay.
+ * moved as by a switchover, and at the end connections and addresses go, which until then stay. Of two servers on this host
+ * (ha/single.c) nothing goes with it: connections stay with their server by themselves.
  */
 #include "ha/ha_own.h"
 
@@ -24,9 +25,15 @@
 #define HEARD_NS	(2 * NS_PER_S)
 #define ROUNDS		2		/* a count under way when the state began says nothing */
 
+/* What the kernel is told of hosts. With two servers here there is one, and the frames of both are its own. */
+static uint32_t side_of(const struct group *g, enum drain_state state)
+{
+	return single_is(g) && state != DRAIN_REFUSING ? BT_DRAIN_NONE : drain_side(state);
+}
+
 bool drains_stays(const struct group *g)
 {
-	return drain_side(g->drain.state) == BT_DRAIN_MINE;
+	return side_of(g, g->drain.state) == BT_DRAIN_MINE;
 }
 
 bool drains_opens(const struct group *g, uint64_t word)
@@ -68,14 +75,28 @@ static bool peer_heard(const struct ha *ha, const volatile struct bt_heard *h)
 	return h->at_ns && h->at_ns + later(HEARD_INTERVALS * ha->conf->pulse_interval_ns, HEARD_NS) > ha->turn_ns;
 }
 
-/* From which term on what this host's server has is counted: of an earlier holding nothing goes on here. */
-static uint64_t counted_from(const struct ha *ha, const struct group *g)
+/* From which term (of two servers here: turn) on what a server has is counted, and which: of an earlier holding nothing goes on here. */
+static uint64_t counted_from(const struct ha *ha, const struct group *g, uint8_t *ret_server)
 {
 	uint64_t word = group_word(ha, g);
+	uint32_t turn;
 
+	*ret_server = ha->me;
+	if (single_is(g)) {
+		*ret_server = (uint8_t)single_counted(ha, g, &turn);
+		return turn;
+	}
 	if (g->drain.state == DRAIN_ON || g->drain.state == DRAIN_MOVING)
 		return (g->drain.number >> 8) - 1;
 	return BT_WORD_MODE(word) == BT_OPEN ? BT_WORD_TERM(word) : UINT32_MAX;
+}
+
+static void count(const struct ha *ha, const struct group *g)
+{
+	uint8_t server;
+	uint64_t from = counted_from(ha, g, &server);
+
+	sweep_of_group(ha->sweep, g->slot, server, from);
 }
 
 void drains_left(const struct ha *ha, const struct group *g, struct sweep_left *ret)
@@ -93,7 +114,7 @@ static void note_left(struct ha *ha, struct group *g)
 
 	if (!ha->sweep)
 		return;
-	sweep_of_group(ha->sweep, g->slot, ha->me, counted_from(ha, g));
+	count(ha, g);
 	rounds = sweep_group(ha->sweep, g->slot, &left);
 	if (rounds - d->rounds < ROUNDS || left.calls + left.subscriptions + left.connections)
 		d->empty_ns = 0;
@@ -146,18 +167,22 @@ static void left_text(const struct ha *ha, const struct group *g, char *text, si
 
 	drains_left(ha, g, &left);
 	snprintf(text, len, "%u calls, %u subscriptions and %u TCP connections are left on %s", left.calls, left.subscriptions,
-		 left.connections, ha->conf->name);
+		 left.connections, single_is(g) ? single_name(g, g->drain.server) : ha->conf->name);
 }
 
 static void answer_begun(const struct ha *ha, struct group *g)
 {
-	char left[HA_TEXT], text[HA_TEXT];
+	char left[HA_TEXT], text[HA_TEXT], who[BT_NAME_MAX + 8] = "the peer";
 
 	if (!g->drain.done || g->drain.to_the_end)
 		return;
 	left_text(ha, g, left, sizeof(left));
-	snprintf(text, sizeof(text), "%s; %.110s", g->drain.state == DRAIN_REFUSING ? "new INVITEs are refused" : "the peer serves",
-		 left);
+	if (single_is(g))
+		snprintf(who, sizeof(who), "server %s", single_active(ha, g));
+	if (g->drain.state == DRAIN_REFUSING)
+		snprintf(text, sizeof(text), "new INVITEs are refused; %.110s", left);
+	else
+		snprintf(text, sizeof(text), "%s serves; %.110s", who, left);
 	answer(g, 0, text);
 }
 
@@ -191,7 +216,18 @@ static void tell_kernel(const struct ha *ha, const struct group *g)
 	const struct drain_run *d = &g->drain;
 
 	if (d->state != DRAIN_OFF)
-		dp_set_drain(ha->dp, g->slot, BT_DRAIN(d->number, drain_side(d->state)), ha->turn_ns + ha->conf->lease_ns);
+		dp_set_drain(ha->dp, g->slot, BT_DRAIN(d->number, side_of(g, d->state)), ha->turn_ns + ha->conf->lease_ns);
+}
+
+/* Before it moves, and at the end; in between the move itself says it. */
+static void tell_server(const struct ha *ha, const struct group *g)
+{
+	if (!single_is(g))
+		return;
+	if (g->drain.state == DRAIN_ASKED)
+		single_drain(ha, g, g->drain.server);
+	if (g->drain.state == DRAIN_OFF)
+		single_drain(ha, g, 0);
 }
 
 /* What is under way when it ends is still taken; then nothing is said any more. */
@@ -207,12 +243,12 @@ static void finish(struct ha *ha, struct group *g, enum drain_state from)
 {
 	struct bt_drain in_force = { .word = dp_drains(ha->dp)[g->slot].word };
 
-	if (drain_side(from) != BT_DRAIN_MINE)
+	if (side_of(g, from) != BT_DRAIN_MINE)
 		in_force.word = 0;
 	dp_set_drain(ha->dp, g->slot, in_force.word, in_force.word ? ha->turn_ns : 0);
 	if (from == DRAIN_ASKED || (from == DRAIN_MOVING && BT_WORD_MODE(group_word(ha, g)) == BT_OPEN))
 		g->asked = false;
-	g->drain.releases = drain_side(from) == BT_DRAIN_MINE;
+	g->drain.releases = side_of(g, from) == BT_DRAIN_MINE;
 	if (g->drain.releases)
 		atomic_store(&dp_lingers(ha->dp)[g->slot], ha->turn_ns + g->conf->linger_ns);
 	answer_end(g, g->drain.why);
@@ -234,10 +270,11 @@ static void enter(struct ha *ha, struct group *g, enum drain_state to, const cha
 	if (ha->sweep && (from == DRAIN_OFF || to == DRAIN_ON)) {
 		struct sweep_left any;
 
-		sweep_of_group(ha->sweep, g->slot, ha->me, counted_from(ha, g));
+		count(ha, g);
 		d->rounds = sweep_group(ha->sweep, g->slot, &any);
 	}
 	snprintf(d->why, sizeof(d->why), "%s", why);
+	tell_server(ha, g);
 	tell_kernel(ha, g);
 	if (to == DRAIN_MOVING)
 		g->asked = true;
@@ -280,6 +317,24 @@ static void tell_drained(struct ha *ha, struct group *g, const struct drain_fact
 	ha_note_change(ha);
 }
 
+static struct drain_step next_server(const struct ha *ha, struct group *g, const struct drain_facts *f)
+{
+	struct drain_servers s;
+
+	if (g->drain.state == DRAIN_OFF)
+		g->drain.server = 0;
+	single_drain_facts(ha, g, &g->drain.server, &s);
+	s.state = f->state;
+	s.age_ns = f->age_ns;
+	s.deadline_ns = f->deadline_ns;
+	s.empty = f->empty;
+	s.ended = f->ended;
+	s.stopping = f->stopping;
+	if (f->state == DRAIN_OFF && g->drain.server && !s.found)
+		single_drain(ha, g, 0);
+	return drain_next_server(&s);
+}
+
 static void turn(struct ha *ha, struct group *g)
 {
 	enum drain_state was = g->drain.state;
@@ -291,7 +346,7 @@ static void turn(struct ha *ha, struct group *g)
 	if (was == DRAIN_OFF)
 		g->drain.number = drain_number(f.word, ha->me);
 	f.number = g->drain.number;
-	step = drain_next(&f);
+	step = single_is(g) && was != DRAIN_REFUSING ? next_server(ha, g, &f) : drain_next(&f);
 	if (step.to != was)
 		enter(ha, g, step.to, step.why);
 	tell_drained(ha, g, &f);
@@ -425,9 +480,6 @@ static const char *refusal(struct ha *ha, struct group *g, bool reject, char *bu
 	facts_of(ha, g, &f);
 	if (g->conf->mode == MODE_PROXY)
 		return "groups with mode = proxy are not drained so; a pool is drained by its own name";
-	if (g->conf->mode == MODE_SINGLE_HOST)
-		return "mode = single-host: `baton switchover` moves it; TCP connections stay with their server by themselves, but where a "
-		       "socket is chosen a UDP datagram shows no dialog that could stay";
 	if (ha->stopping)
 		return "this host is stopping";
 	if (g->drain.state != DRAIN_OFF || g->drain.done)
@@ -440,6 +492,8 @@ static const char *refusal(struct ha *ha, struct group *g, bool reject, char *bu
 	}
 	if (reject)
 		return NULL;
+	if (single_is(g))
+		return single_impediment(ha, g, false);
 	if (judge_refusal(&f))
 		return judge_refusal(&f);
 	if (!marked(ha, g))
@@ -461,12 +515,16 @@ static void no_such(const struct ha *ha, const char *name, char *text, size_t le
 
 static void begin(struct ha *ha, struct group *g, bool reject, uint64_t timeout_ns, ha_done_fn *done, void *arg)
 {
+	uint32_t turn;
+
 	g->drain.done = done;
 	g->drain.arg = arg;
 	g->drain.to_the_end = timeout_ns;
 	g->drain.timeout_ns = timeout_ns;
 	g->drain.until_ns = 0;
-	if (reject)
+	if (single_is(g))
+		g->drain.server = single_counted(ha, g, &turn);
+	if (reject || single_is(g))
 		g->drain.number = BT_WORD_NUMBER(group_word(ha, g));
 	else
 		g->drain.number = drain_number(group_word(ha, g), ha->peer_id);
@@ -557,7 +615,7 @@ static bool undrain_group(struct group *g, char *text, size_t len)
 
 	snprintf(text + n, len - n, "%sgroup %s: %s", n ? "; " : "", g->conf->name,
 		 !on ? "no drain is under way" : g->drain.state == DRAIN_REFUSING ? "new INVITEs are taken again" :
-		 "all goes to the holder of the role again");
+		 single_is(g) ? "all goes to the active server again" : "all goes to the holder of the role again");
 	g->drain.ended |= on;
 	return on;
 }

@@ -62,6 +62,7 @@ struct drain_run {
 	bool releases;		/* over: connections end, then addresses go */
 	bool told;		/* refusing: that nothing is left is on record */
 	uint64_t number;	/* at which the new holder is open; refusing: ours */
+	uint32_t server;	/* of two servers here: the one that is drained */
 	uint64_t since_ns;	/* of the state */
 	uint64_t empty_ns;	/* since when nothing has been left; 0: something is, or it is not counted yet */
 	uint32_t rounds;	/* whole counts when the state began */
@@ -383,6 +384,7 @@ int single_watch(struct ha *ha, const struct ha_say *say);
 void single_retime(struct ha *ha);	/* sip-hang-timeout may be another now */
 void single_close(struct ha *ha);
 uint64_t single_turn(struct ha *ha);
+bool single_is(const struct group *g);
 /* Why a switchover to the other server would be refused, for people; NULL: it can begin. */
 const char *single_impediment(const struct ha *ha, const struct group *g, bool force);
 /* Which server works: its name; "": none yet, or none of this kind. */
@@ -393,6 +395,14 @@ struct single_move {
 	bool by_kernel;
 };
 void single_moved(const struct ha *ha, const struct group *g, struct single_move *ret);
+/* From now on its dialogs are its own, whoever is active; 0: nobody's are. */
+void single_drain(const struct ha *ha, const struct group *g, uint32_t server);
+/* What the drain of @ret's server is judged by; whether one was found, and of whom, when @server is 0. */
+void single_drain_facts(const struct ha *ha, const struct group *g, uint32_t *server, struct drain_servers *ret);
+/* Of whose dialogs, and from which of its turns on, is what is left counted? */
+uint32_t single_counted(const struct ha *ha, const struct group *g, uint32_t *ret_turn);
+/* Its name; "": none, or none of this kind. */
+const char *single_name(const struct group *g, uint32_t server);
 
 /* start.c: what batond's arguments say goes before what the file says */
 void ha_set_directories(struct conf *c, const struct ha_options *opt);

@@ -57,7 +57,7 @@ struct single {
 
 _Static_assert(BT_GROUPS_MAX / BT_SERVERS >= 1, "a server is a group of the watch's");
 
-static bool is_single(const struct group *g)
+bool single_is(const struct group *g)
 {
 	return g->conf->mode == MODE_SINGLE_HOST;
 }
@@ -77,16 +77,24 @@ static volatile struct bt_local_seen *seen_of(const struct single *s, uint32_t s
 	return &dp_local_seen(s->l)[slot];
 }
 
+static uint64_t aim_of(const struct ha *ha, const struct group *g)
+{
+	return ha->single && single_is(g) ? role_of(ha->single, g->slot)->aim : 0;
+}
+
 static uint32_t active_of(const struct ha *ha, const struct group *g)
 {
-	return ha->single && is_single(g) ? role_of(ha->single, g->slot)->active : 0;
+	return BT_LOCAL_ACTIVE(aim_of(ha, g));
+}
+
+const char *single_name(const struct group *g, uint32_t server)
+{
+	return single_is(g) && server >= 1 && server <= BT_SERVERS ? g->conf->server[server - 1].name : "";
 }
 
 const char *single_active(const struct ha *ha, const struct group *g)
 {
-	uint32_t active = active_of(ha, g);
-
-	return active >= 1 && active <= BT_SERVERS ? g->conf->server[active - 1].name : "";
+	return single_name(g, active_of(ha, g));
 }
 
 void single_moved(const struct ha *ha, const struct group *g, struct single_move *ret)
@@ -123,7 +131,7 @@ static void pair_facts(const struct single *s, const struct group *g, struct sin
 	const volatile struct bt_local_seen *seen = seen_of(s, g->slot);
 
 	*f = (struct single_facts){
-		.active = role_of(s, g->slot)->active, .forced = g->forced,
+		.active = BT_LOCAL_ACTIVE(role_of(s, g->slot)->aim), .forced = g->forced, .drains = g->drain.state == DRAIN_MOVING,
 		.waited = s->ha->turn_ns >= s->started_ns + FIRST_NS, .since_ns = s->ha->turn_ns - p->since_ns,
 	};
 	if (f->active > BT_SERVERS)
@@ -144,6 +152,8 @@ const char *single_impediment(const struct ha *ha, const struct group *g, bool f
 		return "this host is stopping";
 	if (ask_is_waited_for(ha, g) || g->moved)
 		return "a switchover is under way";
+	if ((g->drain.state != DRAIN_OFF || BT_LOCAL_DRAINED(aim_of(ha, g))) && !force)
+		return "a drain is under way: `baton undrain` ends it, --force moves the role all the same";
 	pair_facts(ha->single, g, &f);
 	if (force && f.active)
 		return NULL;
@@ -170,9 +180,11 @@ static void move(struct single *s, struct group *g, const struct single_facts *f
 {
 	uint64_t now_ns = clock_now_ns();
 
+	volatile struct bt_local *role = role_of(s, g->slot);
+
 	if (seen_of(s, g->slot)->fell_from == v->active)
 		seen_of(s, g->slot)->fell_from = 0;	/* of an earlier turn of its */
-	role_of(s, g->slot)->active = v->active;
+	role->aim = BT_LOCAL(BT_LOCAL_TURN(role->aim) + 1, v->drains ? f->active : 0, v->active);
 	log_event(LOG_INFO, "server change", "group=%s from=%s to=%s why=%s by=%s", g->conf->name,
 		  f->active ? g->conf->server[f->active - 1].name : "nobody", g->conf->server[v->active - 1].name, v->why,
 		  f->fell ? "kernel" : "controller");
@@ -183,6 +195,46 @@ static void move(struct single *s, struct group *g, const struct single_facts *f
 		g->moved = true;
 	}
 	ha_note_change(s->ha);
+}
+
+/* ---- draining ---------------------------------------------------------------------------------------- */
+
+void single_drain(const struct ha *ha, const struct group *g, uint32_t server)
+{
+	volatile struct bt_local *role = role_of(ha->single, g->slot);
+
+	role->aim = BT_LOCAL(BT_LOCAL_TURN(role->aim), server, BT_LOCAL_ACTIVE(role->aim));
+}
+
+/* One that was prepared alone, when batond ended, drains nobody: it is asked anew. */
+void single_drain_facts(const struct ha *ha, const struct group *g, uint32_t *server, struct drain_servers *ret)
+{
+	uint32_t active = active_of(ha, g), drained = BT_LOCAL_DRAINED(aim_of(ha, g));
+	struct single_facts f;
+
+	*ret = (struct drain_servers){ 0 };
+	if (!ha->single || !active)
+		return;
+	pair_facts(ha->single, g, &f);
+	if (!*server && f.waited && drained) {
+		ret->found = drained != active;
+		*server = drained;
+	}
+	if (*server < 1 || *server > BT_SERVERS)
+		return;
+	ret->able = single_is_able(&f.server[*server - 1]);
+	ret->back = *server == active;
+	ret->left = drained == *server && active != drained && !g->moved;
+}
+
+/* Turns change hands: the one before is the other's. */
+uint32_t single_counted(const struct ha *ha, const struct group *g, uint32_t *ret_turn)
+{
+	uint64_t aim = aim_of(ha, g);
+	uint32_t active = BT_LOCAL_ACTIVE(aim), drained = BT_LOCAL_DRAINED(aim);
+
+	*ret_turn = BT_LOCAL_TURN(aim) - (drained && drained != active);
+	return drained ? drained : active;
 }
 
 /* ---- alarms ------------------------------------------------------------------------------------------ */
@@ -219,7 +271,7 @@ static void tell(struct single *s, struct group *g, const struct single_facts *f
 /* What pulses carry between hosts. */
 static void tell_watch(struct single *s, const struct group *g)
 {
-	uint32_t active = role_of(s, g->slot)->active;
+	uint32_t active = BT_LOCAL_ACTIVE(role_of(s, g->slot)->aim);
 
 	for (uint32_t k = 0; k < BT_SERVERS; k++) {
 		struct health_input in = {
@@ -264,11 +316,11 @@ uint64_t single_turn(struct ha *ha)
 	if (!s || !s->watch)
 		return LOOP_NEVER;
 	for (uint32_t i = 0; i < ha->n_groups; i++)
-		if (is_single(&ha->group[i]))
+		if (single_is(&ha->group[i]))
 			tell_watch(s, &ha->group[i]);
 	next = health_turn(s->watch, ha->turn_ns);
 	for (uint32_t i = 0; i < ha->n_groups; i++)
-		if (is_single(&ha->group[i]))
+		if (single_is(&ha->group[i]))
 			turn_pair(s, &ha->group[i]);
 	return next;
 }
@@ -421,12 +473,14 @@ static void view_server(const struct single *s, const struct group *g, uint32_t 
 	const struct conf_local *c = &g->conf->server[k];
 	const struct pair *p = &s->pair[g->slot];
 	struct single_server f = facts_of_server(&p->server[k]);
-	uint32_t active = role_of(s, g->slot)->active;
+	uint64_t aim = role_of(s, g->slot)->aim;
+	uint32_t active = BT_LOCAL_ACTIVE(aim);
+	bool drained = BT_LOCAL_DRAINED(aim) == k + 1;
 	struct ping_report ping;
 
 	health_server(s->watch, watched_as(g->slot, k), &ping);
 	*v = (struct ha_server_view){
-		.role = !active ? "none" : active == k + 1 ? "active" : "standby", .port = c->port, .pid = p->server[k].pid,
+		.role = !active ? "none" : active == k + 1 ? "active" : drained ? "draining" : "standby", .port = c->port, .pid = p->server[k].pid,
 		.service = single_is_able(&f) ? "running" : "unavailable", .sockets = p->server[k].sockets.n,
 		.answers = shares_port(g->conf) ? "unknown" : states[ping.state],
 	};
@@ -438,7 +492,7 @@ uint32_t ha_servers(const struct ha *ha, uint32_t group, struct ha_server_view r
 {
 	const struct group *g = &ha->group[group];
 
-	if (!ha->single || !ha->single->watch || !is_single(g))
+	if (!ha->single || !ha->single->watch || !single_is(g))
 		return 0;
 	for (uint32_t k = 0; k < BT_SERVERS; k++)
 		view_server(ha->single, g, k, &ret[k]);

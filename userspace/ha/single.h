@@ -11,7 +11,7 @@
 
 struct ha_server_view {
 	char name[BT_NAME_MAX];
-	const char *role;		/* active, standby, none */
+	const char *role;		/* active, draining, standby, none */
 	const char *service;		/* running, unavailable */
 	char reason[HA_TEXT];		/* why; "" */
 	uint16_t port;

@@ -281,14 +281,25 @@ void sockets_report(struct sockets *s, uint32_t slot, uint32_t server, struct so
 	worker_unlock(&s->w);
 }
 
-static int set_server_ways(struct sockets *s, const struct conf_group *g, const struct in6_addr *vip)
+/* A port that says whose dialog it is: the server's own, where that says so. */
+static uint16_t port_of(const struct conf_group *g, uint32_t k)
 {
-	struct bt_local_way way = { .group = (uint16_t)g->slot, .port = htons(g->ports[0].port) };
+	return shares_port(g) || g->server[k].port == g->ports[0].port ? 0 : g->server[k].port;
+}
+
+/* @row: of the VIP's port, over UDP. */
+static int set_server_ways(struct sockets *s, const struct conf_group *g, const struct in6_addr *vip, uint32_t row)
+{
 	uint16_t sip = g->ports[0].port;
-	int err = 0;
+	struct bt_local_way any = { .row = 1 + row, .group = (uint16_t)g->slot, .stands_for = BT_LOCAL_ANY, .port = htons(sip) };
+	int err = dp_local_set_way(s->l, vip, 0, IPPROTO_UDP, &any);
 
 	for (uint32_t k = 0; k < BT_SERVERS && !err; k++) {
+		struct bt_local_way way = { .group = (uint16_t)g->slot, .port = htons(sip) };
+
 		way.servers = shares_port(g) ? 3 : (uint8_t)(1 << k);
+		way.stands_for = port_of(g, k) ? (uint8_t)(k + 1) : 0;
+		way.row = way.stands_for ? 1 + row : 0;
 		if (g->server[k].port != sip)
 			err = dp_local_set_way(s->l, vip, g->server[k].port, IPPROTO_UDP, &way);
 	}
@@ -304,12 +315,12 @@ static int set_ways(struct sockets *s, const struct conf_group *g, uint32_t v)
 {
 	const struct in6_addr *vip = &s->conf->vips[g->first_vip + v].addr.ip;
 	uint16_t sip = g->ports[0].port;
-	int err = set_server_ways(s, g, vip);
+	int err = set_server_ways(s, g, vip, s->first_row[g->slot] + v * PROTOS);
 
 	for (int p = 0; p < PROTOS && !err; p++) {
 		struct bt_local_way way = {
 			.row = 1 + s->first_row[g->slot] + v * PROTOS + (uint32_t)p, .group = (uint16_t)g->slot,
-			.servers = servers_at(g, sip), .port = htons(sip),
+			.servers = servers_at(g, sip), .port = htons(sip), .own = { htons(port_of(g, 0)), htons(port_of(g, 1)) },
 		};
 
 		if (wants(g, protos[p]))

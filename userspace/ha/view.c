@@ -301,7 +301,7 @@ static bool call_view(const struct ha *ha, uint64_t key, const struct bt_dialog 
 	*ret = (struct ha_call_view){ .id = key, .pool = !(d->owner & BT_OWNER_GROUP) };
 	if (!ret->pool && i < ha->n_groups) {
 		of = ha->group[i].conf->name;
-		server = host_name(ha, d->server);
+		server = single_is(&ha->group[i]) ? single_name(&ha->group[i], d->server) : host_name(ha, d->server);
 	} else if (ret->pool && i && i <= BT_POOLS_MAX && d->server && d->server <= BT_SERVERS) {
 		const struct conf_pool *p = pool_of(ha, i);
 
