@@ -132,7 +132,11 @@ static const char *find_objects(char buf[PATH_MAX], char ret_self[PATH_MAX])
 /* Nothing is given up before it is sure that there is something to go on with. */
 static void restart(struct life *life)
 {
-	if (access(life->self, X_OK))
+	char why[512];
+
+	if (!ha_file_fits(life->ha, why, sizeof(why)))
+		log_event(LOG_ERR, "restart refused", "why=\"%s\"", why);
+	else if (access(life->self, X_OK))
 		log_event(LOG_ERR, "restart refused", "file=%s why=\"%s\"", life->self, strerror(errno));
 	else if (!ha_restart(life->ha))
 		life->again = true;

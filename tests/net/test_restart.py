@@ -142,6 +142,28 @@ def test_objects_of_another_abi(lab, pair, probe):
     assert "ABI 99" in pair[host].log() and pair[host].status()
 
 
+def test_a_file_that_the_pins_are_not_made_for(lab):
+    """A restart in place is refused, whatever moves stays; killed, and started with it, nothing of the earlier mode is left."""
+    pair = Pair(lab, {"group sip": {"mode": "cluster"}}).start()
+    heard = "02:bf:0a:4d:00:64"
+    host = pair[pair.backup]
+    filters = lambda: host.node.run("bridge", "fdb", "show", "dev", "eth0").stdout
+    wait_until(lambda: heard in filters(), 10, f"{host.host} to hear the cluster's address")
+    good = host.text()
+    with pair.nothing_moves():
+        for text, why in ((good.replace("mode = cluster", "mode = takeover"), "other VIPs, ports, mode"),
+                          (good.replace("mode = cluster", "mode = clustr"), "'clustr', valid is")):
+            host.write(text)
+            host.signal(signal.SIGUSR1)
+            wait_until(lambda: any(line.startswith("restart refused") and why in line for line in host.log().splitlines()), 5,
+                       f"the refusal for {why}: {host.log()[-1500:]}")
+            assert host.status()["groups"][0]["mode"] == "cluster"
+    host.kill()
+    host.configure({"group sip": {"mode": "takeover"}})
+    host.start()
+    assert "pins discarded" in host.log() and heard not in filters(), filters()
+
+
 def test_reloaded(pair, probe):
     """Twenty times, by the command and by SIGHUP in turns, with another setting each time."""
     holder = pair.primary

@@ -227,6 +227,12 @@ int dp_vips(struct dp *dp, struct in6_addr *ret, uint32_t max)
 	return 0;
 }
 
+int dp_doors(struct dp *dp, uint32_t *ret_ifindex, uint32_t max)
+{
+	(void)dp, (void)ret_ifindex, (void)max;
+	return 0;
+}
+
 int dp_set_nonce(struct dp *dp, uint64_t nonce)
 {
 	((struct bt_pair *)kernel_map(dp->host, "st_pair"))->nonce = nonce;
@@ -1092,6 +1098,11 @@ int fence_open(struct fence **ret, const struct conf *conf, struct dp *dp, const
 	}
 	*ret = NULL;
 	return 0;
+}
+
+void hearing_forget_vips(struct nl *nl, const struct conf *conf, uint32_t ifindex, const struct in6_addr *ips, uint32_t n)
+{
+	(void)nl, (void)conf, (void)ifindex, (void)ips, (void)n;
 }
 
 enum conf_xdp hearing_xdp(const struct conf *conf, const char *name)

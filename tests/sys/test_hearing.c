@@ -74,6 +74,37 @@ static void a_vip_that_is_new(void **state)
 	nl_close(&nl);
 }
 
+/* Killed, and started again with a configuration that knows nothing of them. */
+static void vips_of_an_earlier_life(void **state)
+{
+	static struct conf_vip vips[VIPS];
+	static struct in6_addr ips[VIPS];
+	static struct conf_group g;
+	static struct conf c, other;
+	uint32_t ifindex = if_nametoindex("vp-a");
+	struct hearing h = { .wanted = false };
+	struct in6_addr group;
+	struct nl nl;
+
+	(void)state;
+	make_conf(&c, &g, vips);
+	for (uint32_t i = 0; i < VIPS; i++)
+		ips[i] = vips[i].addr.ip;
+	assert_int_equal(nl_open(&nl, NETLINK_ROUTE, 0), 0);
+	hearing_look(&nl, &c, ifindex, 1, &h);
+	hearing_forget_vips(&nl, &other, ifindex, ips, VIPS);
+	assert_int_equal(missing(&nl, &c, ifindex), VIPS);
+	hearing_forget(&nl, &c, ifindex, 1);
+	c.groups[0].cluster_mac = CLUSTER_IGMP;
+	h = (struct hearing){ .wanted = false };
+	hearing_look(&nl, &c, ifindex, 1, &h);
+	hearing_forget_vips(&nl, &other, ifindex, ips, VIPS);
+	assert_true(cluster_group(CLUSTER_IGMP, &ips[0], &group));
+	if (hear_join(&nl, ifindex, &group))
+		fail_msg("still a member of the group of a VIP that nobody has any more");
+	nl_close(&nl);
+}
+
 static bool takes_all(struct nl *nl, uint32_t ifindex)
 {
 	struct hear_link link = { .kind = "" };
@@ -127,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_vip_that_is_new, fresh),
+		cmocka_unit_test_setup(vips_of_an_earlier_life, fresh),
 		cmocka_unit_test_setup(a_bridge_is_left_as_it_was_found, fresh),
 	};
 

@@ -119,6 +119,25 @@ static bool pins_fit(struct ha *ha)
 	return true;
 }
 
+static bool was_cluster(struct ha *ha)
+{
+	struct bt_group have;
+
+	for (uint32_t i = 0; i < BT_GROUPS_MAX; i++)
+		if (!dp_get_group(ha->dp, i, &have) && have.flags & BT_GROUP_CLUSTER)
+			return true;
+	return false;
+}
+
+static void forget_hearing(struct ha *ha, struct nl *nl, const struct in6_addr *ips, uint32_t n)
+{
+	uint32_t known[BT_DOORS_MAX];
+	int doors = was_cluster(ha) ? dp_doors(ha->dp, known, BT_DOORS_MAX) : 0;
+
+	for (int i = 0; i < doors; i++)
+		hearing_forget_vips(nl, ha->conf, known[i], ips, n);
+}
+
 /* The new configuration may not name its VIPs: nobody else would ever take them from the interfaces. */
 static int forget_vips(struct ha *ha, const struct ha_say *say)
 {
@@ -132,6 +151,7 @@ static int forget_vips(struct ha *ha, const struct ha_say *say)
 	if (err)
 		return ha_fail(say, err, "netlink", strerror(-err));
 	err = vip_forget(&nl, ips, (uint32_t)n);
+	forget_hearing(ha, &nl, ips, (uint32_t)n);
 	nl_close(&nl);
 	return err ? ha_fail(say, err, "address of an earlier life", vip_why()) : 0;
 }

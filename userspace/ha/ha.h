@@ -42,6 +42,8 @@ uint64_t ha_turn(struct ha *ha, uint64_t now_ns);
  * could not go on with it; the log says why, and nothing has changed.
  */
 int ha_restart(struct ha *ha);
+/* Would what stands in the file now find pins that are made for it? False: @why. */
+bool ha_file_fits(struct ha *ha, char *why, size_t len);
 bool ha_left(const struct ha *ha);	/* and may go: the peer knows how long its gates live */
 
 /* Begin an orderly stop: hand the role to a healthy peer first (the guide's rule). */

@@ -106,13 +106,13 @@ static int add(struct nl *nl, const struct conf_group *g, const struct in6_addr 
 	return hear_add(nl, ifindex, mac);
 }
 
-static void del(struct nl *nl, const struct conf_group *g, const struct in6_addr *vip, uint32_t ifindex)
+static void del(struct nl *nl, enum conf_cluster_mac form, const struct in6_addr *vip, uint32_t ifindex)
 {
 	struct in6_addr group;
 	uint8_t mac[6];
 
-	cluster_mac(g->cluster_mac, vip, mac);
-	if (cluster_group(g->cluster_mac, vip, &group))
+	cluster_mac(form, vip, mac);
+	if (cluster_group(form, vip, &group))
 		(void)hear_leave(nl, ifindex, &group);
 	else
 		(void)hear_del(nl, ifindex, mac);
@@ -235,6 +235,20 @@ void hearing_forget(struct nl *nl, const struct conf *conf, uint32_t ifindex, ui
 		if (is_bridge(&link) && g->cluster_mac == CLUSTER_UNICAST)
 			untell_all(nl, conf, ifindex);
 		for (uint32_t v = 0; v < g->n_vips; v++)
-			del(nl, g, &conf->vips[g->first_vip + v].addr.ip, ifindex);
+			del(nl, g->cluster_mac, &conf->vips[g->first_vip + v].addr.ip, ifindex);
 	}
+}
+
+void hearing_forget_vips(struct nl *nl, const struct conf *conf, uint32_t ifindex, const struct in6_addr *ips, uint32_t n)
+{
+	static const enum conf_cluster_mac forms[] = { CLUSTER_UNICAST, CLUSTER_MULTICAST, CLUSTER_IGMP };
+	struct hear_link link;
+
+	if (hear_link(nl, ifindex, &link))
+		return;
+	if (is_bridge(&link))
+		untell_all(nl, conf, ifindex);
+	for (size_t f = 0; f < sizeof(forms) / sizeof(forms[0]); f++)
+		for (uint32_t v = 0; v < n; v++)
+			del(nl, forms[f], &ips[v], ifindex);
 }

@@ -40,5 +40,7 @@ bool hearing_is_deaf(const struct conf *conf, const char *name);
 void hearing_look(struct nl *nl, const struct conf *conf, uint32_t ifindex, uint32_t groups, struct hearing *h);
 /* It need hear none of them any more. */
 void hearing_forget(struct nl *nl, const struct conf *conf, uint32_t ifindex, uint32_t groups);
+/* Of an earlier life's VIPs, whose configuration is not known any more: in no form. */
+void hearing_forget_vips(struct nl *nl, const struct conf *conf, uint32_t ifindex, const struct in6_addr *ips, uint32_t n);
 
 #endif

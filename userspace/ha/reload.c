@@ -241,6 +241,38 @@ static int parse(struct ha *ha, struct conf *next, struct errors *e)
 	return e->first[0] ? -EINVAL : 0;
 }
 
+static const char *misfit(const struct conf *now, const struct conf *next)
+{
+	if (strcmp(now->name, next->name) || strcmp(now->peer_name, next->peer_name))
+		return "names other hosts";
+	if (strcmp(now->pin_dir, next->pin_dir) || strcmp(now->run_dir, next->run_dir) || strcmp(now->state_dir, next->state_dir))
+		return "names other directories";
+	if (!same_shape(now, next))
+		return "has other groups";
+	for (uint32_t i = 0; i < now->n_groups; i++)
+		if (conf_digest(now, &now->groups[i]) != conf_digest(next, &next->groups[i]))
+			return "gives a group other VIPs, ports, mode or settings that both hosts must share";
+	return NULL;
+}
+
+bool ha_file_fits(struct ha *ha, char *why, size_t len)
+{
+	struct conf *next = calloc(1, sizeof(*next));
+	struct errors e = { why, len };
+	const char *other;
+
+	why[0] = '\0';
+	if (!next) {
+		snprintf(why, len, "out of memory");
+	} else if (!parse(ha, next, &e)) {
+		other = misfit(ha->conf, next);
+		if (other)
+			snprintf(why, len, "%s %s: hand over and stop instead (SIGTERM), then start", ha->opt.conf_file, other);
+	}
+	free(next);
+	return !why[0];
+}
+
 int ha_reload(struct ha *ha, char *text, size_t len)
 {
 	static struct conf_pool pools_were[CONF_POOLS_MAX];
