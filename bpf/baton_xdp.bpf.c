@@ -11,6 +11,7 @@
 #include "conflict.h"
 #include "count.h"
 #include "crash.h"
+#include "ear.h"
 #include "gate.h"
 #include "maps.h"
 #include "maps_cluster.h"
@@ -96,8 +97,10 @@ static __always_inline __u32 vip_in(struct xdp_md *ctx, const struct frame *f, c
 	exit = vip_exit(ctx, f, vip, cluster, now);
 	if (cluster)
 		exit = cluster_in(ctx, &f->h, vip, exit, now);
-	if (cluster && exit == BT_X_VIP_HEARD)
+	if (cluster && exit == BT_X_VIP_HEARD) {
+		ear_hears(ctx, now);
 		return replay_in(ctx, f, vip->group, now);
+	}
 	if (exit != BT_X_VIP_ACCEPTED && exit != BT_X_VIP_TAKEN && exit != BT_X_VIP_KEPT)
 		return exit;
 	ruled = vip_ruled(ctx, f, vip);

@@ -67,6 +67,7 @@
 #ifndef PULSE_H
 #define PULSE_H
 
+#include "ear.h"
 #include "pulse_pair.h"
 #include "pulse_group.h"
 #include "pulse_answer.h"
@@ -124,6 +125,8 @@ static __always_inline enum bt_xdp_exit pulse_in(struct xdp_md *ctx, const struc
 	if (m.path >= BT_PATHS_MAX)
 		return BT_X_PULSE_STRANGER;
 	exit = pulse_check(ctx, f, &m, node);
+	if (m.believed)
+		ear_is(ctx, m.path);
 	if (m.reborn) {
 		heard_forget();
 		event_emit(BT_EV_BOOT, 0, m.now, m.old_boot, bpf_be64_to_cpu(m.head.boot), 0);

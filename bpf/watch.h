@@ -7,13 +7,16 @@
  * table and by compare-and-swap as everywhere. Then the controller finds its word open, as after a let-go.
  *
  * What makes silence a verdict:
- *   - on every path nothing came for that path's time. Where the path has a vote, only the time counts in which this host
- *     looked on time: whoever stood still may have missed what came;
+ *   - on every path nothing came for that path's time;
+ *   - this host's receiving side keeps up, or frames of a peer that lives may wait in it. Clients' frames show it (ear.h). Paths that fell
+ *     silent together are one: it is shown for all by one. If nothing shows it, then only time counts in which this host looked on time,
+ *     and half an interval more is waited: so does the controller, on average, who counts whole beats;
  *   - somebody asks. A kernel answers probes, but says nothing by itself: if our prober stands still, and the peer's too, two
- *     hosts that live are silent. So either probes have left on time all the while, or so much time has passed that no lease
- *     which the peer had can run any more: then its gate is shut, whatever became of it;
+ *     hosts that live are silent. So either as many probes as that time is long have left on time in it, or so much time has passed that no
+ *     lease which the peer had can run any more: then its gate is shut, whatever became of it;
  *   - no frame with a wrong MAC explains it; and, if asked for, a router was heard since: this host is not deaf.
- * All are moments before which there is no verdict, so the latest of them is when to look.
+ * All are moments before which there is no verdict, so the latest of them is when to look; when a client's frame or a probe may bring
+ * it nearer, soon.
  *
  * The timer is never cancelled: one whose generation is not batond's any more looks no more. A newer program that is armed takes it
  * over, with what it has seen.
@@ -23,12 +26,15 @@
 #ifndef WATCH_H
 #define WATCH_H
 
+#include "ear.h"
 #include "maps_cluster.h"
 #include "pulse_wire.h"
 #include "word.h"
 
 #define WATCH_NEVER	(~0ULL)
 #define WATCH_SOON_NS	20000ULL	/* between two looks at least */
+#define WATCH_AGAIN_NS	250000ULL	/* between two, while it may be shown any time that a silence is one */
+#define WATCH_TOGETHER	2		/* intervals: paths that fell silent within so many */
 #define WATCH_UNAUTH_NS	1000000000ULL	/* a wrong MAC younger than this explains a silence */
 #define WATCH_ROUTER_NS	1500000000ULL	/* so long an answer is good for */
 #define WATCH_CLOCK	7		/* CLOCK_BOOTTIME */
@@ -42,7 +48,10 @@
 struct watch {
 	__u64 now;
 	__u64 fair_ns;		/* since when this host looks on time */
+	__u64 interval_ns;
 	__u64 newest;		/* last message of the peer by any path; 0: none ever came */
+	__u64 quiet;		/* when silence is long enough on all paths, shown or not */
+	__u64 shown;		/* last message by a path whose silence is shown to be one */
 	__u64 unauth_ns;	/* last frame with a wrong MAC */
 	bool asks;		/* probes leave on time */
 };
@@ -57,33 +66,65 @@ static __always_inline bool watch_is_young(__u64 at, __u64 age, __u64 now)
 	return at && now < at + age;
 }
 
-/*
- * When its silence is long enough. Half an interval more than it must be: whoever counts probes, as the controller does, begins with the
- * next one that leaves; a receiver that stood still just so long is not taken for a dead peer sooner than there.
- */
-static __always_inline __u64 watch_path(struct watch *w, const struct bt_watch_own *own, const struct bt_path_st *st, __u64 i)
+static __always_inline bool watch_votes(const struct bt_watch_own *own, __u64 i)
+{
+	return READ_ONCE(own->votes) & 1u << i;
+}
+
+/* What is known of a path by itself. False: how long it may be silent is not. */
+static __always_inline bool watch_hear(struct watch *w, const struct bt_watch *timer, const struct bt_watch_own *own,
+				       const struct bt_path_st *st, __u64 i)
 {
 	__u64 heard = READ_ONCE(st->heard_ns), detect = READ_ONCE(own->detect_ns[i]);
-	bool votes = READ_ONCE(own->votes) & 1u << i;
 
 	w->newest = watch_later(w->newest, heard);
 	w->unauth_ns = watch_later(w->unauth_ns, READ_ONCE(st->unauth_ns));
-	if (votes && !detect)
-		return WATCH_NEVER;
-	detect += READ_ONCE(own->interval_ns) / 2;
-	if (!votes)
+	if (heard || watch_votes(own, i))
+		w->quiet = watch_later(w->quiet, heard + detect);
+	if (!watch_votes(own, i))
+		return true;
+	if (ear_shows(timer, i, heard + detect, w->interval_ns))
+		w->shown = watch_later(w->shown, heard);
+	return detect;
+}
+
+/* When its silence is a verdict. */
+static __always_inline __u64 watch_path(const struct watch *w, const struct bt_watch *timer, const struct bt_watch_own *own,
+					const struct bt_path_st *st, __u64 i)
+{
+	__u64 heard = READ_ONCE(st->heard_ns), detect = READ_ONCE(own->detect_ns[i]), at;
+
+	if (!watch_votes(own, i))
 		return heard ? heard + detect : 0;
-	heard = watch_later(heard, w->fair_ns);
-	return detect + (w->asks ? watch_later(heard, READ_ONCE(own->asking_ns)) : heard);
+	at = ear_shows(timer, i, heard + detect, w->interval_ns);
+	if (!at && w->shown && heard <= w->shown + WATCH_TOGETHER * w->interval_ns)
+		at = heard + detect;
+	if (!at)
+		at = watch_later(heard, w->fair_ns) + detect + w->interval_ns / 2;
+	if (w->asks && READ_ONCE(own->asking_ns[i]) + w->interval_ns < heard)
+		at = watch_later(at, w->now + WATCH_AGAIN_NS);
+	return at;
+}
+
+static __always_inline __u64 watch_paths(struct watch *w, const struct bt_watch *timer, const struct bt_watch_own *own,
+					 struct bt_pair *pair)
+{
+	bool known = true;
+	__u64 at = 0;
+
+	for (__u64 i = 0; i < BT_PATHS_MAX; i++)
+		known &= watch_hear(w, timer, own, &pair->path[i], i);
+	for (__u64 i = 0; i < BT_PATHS_MAX; i++)
+		at = watch_later(at, watch_path(w, timer, own, &pair->path[i], i));
+	return known ? at : WATCH_NEVER;
 }
 
 /* When the peer will be found dead if nothing comes till then; WATCH_NEVER: not by what is known now. */
-static __always_inline __u64 watch_verdict(struct watch *w, const struct bt_watch_own *own, struct bt_pair *pair)
+static __always_inline __u64 watch_verdict(struct watch *w, const struct bt_watch *timer, const struct bt_watch_own *own,
+					   struct bt_pair *pair)
 {
-	__u64 at = 0, patience = READ_ONCE(own->patience_ns), router = READ_ONCE(own->router_ns);
+	__u64 at = watch_paths(w, timer, own, pair), patience = READ_ONCE(own->patience_ns), router = READ_ONCE(own->router_ns);
 
-	for (__u64 i = 0; i < BT_PATHS_MAX; i++)
-		at = watch_later(at, watch_path(w, own, &pair->path[i], i));
 	if (!w->newest || !READ_ONCE(own->votes) || at == WATCH_NEVER)
 		return WATCH_NEVER;
 	if (!w->asks && !patience)
@@ -161,7 +202,7 @@ static __always_inline void watch_groups(const struct watch *w, const struct bt_
 		watch_group(i, w->now, lease_ns, w->asks, node->my_id);
 }
 
-/* A look that came late gives no verdict, and what was silent till then counts for nothing. */
+/* After a look that came late, what was silent till then counts for nothing by itself. */
 static __always_inline void watch_note(struct bt_watch *timer, __u64 interval_ns, __u64 now)
 {
 	timer->looks++;
@@ -171,11 +212,25 @@ static __always_inline void watch_note(struct bt_watch *timer, __u64 interval_ns
 	timer->fair_ns = now;
 }
 
+/* There is no verdict yet. Returns in how many nanoseconds one may be. */
+static __always_inline __u64 watch_wait(const struct watch *w, __u64 at)
+{
+	__u64 next = w->interval_ns;
+
+	if (at == WATCH_NEVER)
+		return next;
+	if (w->now < w->quiet)
+		at = w->quiet;
+	else if (w->asks && next > WATCH_AGAIN_NS)
+		next = WATCH_AGAIN_NS;
+	return at - w->now < next ? at - w->now : next;
+}
+
 /* One look. Returns when to look again, nanoseconds from @now; 0: no more. */
 static __always_inline __u64 watch_look(struct bt_watch *timer, __u64 now)
 {
 	__u64 at, interval_ns, next;
-	struct watch w = { .now = now };
+	struct watch w = {};
 	struct bt_watch_own *own;
 	struct bt_pair *pair;
 	__u32 zero = 0;
@@ -188,13 +243,15 @@ static __always_inline __u64 watch_look(struct bt_watch *timer, __u64 now)
 	if (!timer->generation || READ_ONCE(own->generation) != timer->generation || !interval_ns)
 		return 0;
 	watch_note(timer, interval_ns, now);
+	w.now = now;
+	w.interval_ns = interval_ns;
 	w.fair_ns = timer->fair_ns;
 	w.asks = watch_is_young(READ_ONCE(own->asked_ns), 2 * interval_ns, now);
-	at = watch_verdict(&w, own, pair);
+	at = watch_verdict(&w, timer, own, pair);
 	if (now >= at)
 		watch_groups(&w, own);
-	else if (at - now < interval_ns)
-		next = at - now;
+	else
+		next = watch_wait(&w, at);
 	if (next < WATCH_SOON_NS)
 		next = WATCH_SOON_NS;
 	timer->due_ns = now + next;

@@ -19,7 +19,7 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#define BT_ABI		4
+#define BT_ABI		5
 #define BT_MAGIC	0x4241544f4e0001ULL	/* "BATON", 0, 1 */
 
 #define BT_GROUPS_MAX	16
@@ -476,11 +476,12 @@ struct bt_event {
  */
 struct bt_watch_own {
 	__u64 generation;	/* 0: it judges nothing */
-	__u64 interval_ns;	/* between two looks; one that comes later than half of it gives no verdict, and begins anew */
+	__u64 interval_ns;	/* between two looks; one that comes later than half of it is late: bt_watch.fair_ns */
 	__u64 detect_ns[BT_PATHS_MAX];	/* silence by which the peer is dead on a path, as the prober's report has it */
 	__u64 lease_ns;		/* what a gate that it opens lives by until batond renews */
 	__u64 router_ns;	/* BT_WATCH_ROUTER: when a router last answered; it must be later than the last pulse */
-	__u64 asking_ns;	/* since when every probe has left on time; then the peer's kernel would have answered ... */
+	__u64 asking_ns[BT_PATHS_MAX];	/* since then as many probes have left on time as that silence must be long; 0: not yet. The
+					 * peer's kernel would have answered them ... */
 	__u64 asked_ns;		/* ... while the newest, which left then, is young */
 	__u64 patience_ns;	/* nobody asks: silence after which no lease of the peer's can run; 0: then no verdict */
 	__u32 votes;		/* bit i: path i has a vote; none: no verdict */
@@ -488,6 +489,13 @@ struct bt_watch_own {
 };
 
 #define BT_WATCH_ROUTER	(1u << 0)
+
+/* The queue by which a path's pulses come, and when a frame for a VIP was last met on it (bpf/ear.h). */
+struct bt_ear {
+	__u32 ifindex;		/* 0: none came yet */
+	__u32 queue;
+	__u64 heard_ns;
+};
 
 /*
  * Map st_watch, 1 entry. Writer: kernel. Never updated from userspace: that cancels the timer. Pinned: without a pin it ends with
@@ -497,8 +505,9 @@ struct bt_watch {
 	struct bpf_timer timer;
 	__u64 generation;	/* it was armed with; callbacks of an earlier one do nothing */
 	__u64 due_ns;		/* when it should look next */
-	__u64 fair_ns;		/* since when it has looked on time: silence before that is not counted */
+	__u64 fair_ns;		/* since when it has looked on time: silence before that is not counted, unless it is shown to be one */
 	__u64 looks, late;	/* how often, and how often too late */
+	struct bt_ear ear[BT_PATHS_MAX];
 };
 
 /* Map cfg_replay, 1 entry. Writer: batond. */
@@ -864,7 +873,7 @@ enum bt_local_exit {
 	X(bt_seen, 64) X(bt_due, 32) X(bt_listen, 24) X(bt_neigh_key, 8) X(bt_neigh, 56) X(bt_frag_key, 40) \
 	X(bt_event, 40) X(bt_drain, 16) X(bt_stage, 16) X(bt_steer, 32) X(bt_service4_key, 8) X(bt_service6_key, 20) X(bt_service, 4) \
 	X(bt_pool_server, 56) X(bt_pool, 240) X(bt_dialog, 20) X(bt_pool_count, 184) X(bt_follow, 8) X(bt_pool_seen, 16) \
-	X(bt_slow, 2080) X(bt_trace, 64) X(bt_door, 8) X(bt_rule, 8) X(bt_rules, 128) X(bt_watch_own, 96) X(bt_watch, 56) \
+	X(bt_slow, 2080) X(bt_trace, 64) X(bt_door, 8) X(bt_rule, 8) X(bt_rules, 128) X(bt_watch_own, 120) X(bt_ear, 16) X(bt_watch, 120) \
 	X(bt_local_key, 20) X(bt_local_way, 16) X(bt_local, 8) X(bt_local_row, 8) X(bt_local_seen, 56) \
 	X(bt_replay_own, 16) X(bt_replay_at, 168) X(bt_replay, 2048) X(bt_receipt, 24)
 

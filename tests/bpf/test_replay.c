@@ -560,6 +560,52 @@ static void test_known(void **state)
 	}
 }
 
+/* ---- ears ---------------------------------------------------------------------------------------- */
+
+static struct bt_ear ear(uint32_t path)
+{
+	struct bt_watch watch;
+	uint32_t zero = 0;
+
+	CHECK(!bpf_map_lookup_elem(rig_map("st_watch"), &zero, &watch), "st_watch");
+	return watch.ear[path];
+}
+
+/* The queue by which a path's pulses come, and every other frame for a VIP that is met there while the gate is not open. */
+static void test_ears(void **state)
+{
+	static const uint8_t macs[12] = { 3, 0, 0, 0, 0, 1, 0, 0x16, 0x3e, 0, 0, 50 };	/* the cluster's, and a client's */
+	struct bt_watch watch = {};
+	struct packet p;
+	uint64_t now;
+
+	(void)state;
+	fresh(RIG_REPLAY_SLOTS, 0);
+	set("st_watch", 0, &watch);
+	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = "\r\n\r\n" });
+	memcpy(p.data, macs, sizeof(macs));
+	expect(&p, BT_X_VIP_HEARD, "a client's");
+	CHECK(!ear(0).ifindex && !ear(0).heard_ns, "heard before any pulse came");
+	rig_believe();
+	CHECK(ear(0).ifindex == LOOPBACK && !ear(0).queue && !ear(0).heard_ns, "interface %u, queue %u", ear(0).ifindex, ear(0).queue);
+	CHECK(!ear(1).ifindex, "the other path's is known");
+	now = rig_now();
+	expect(&p, BT_X_VIP_HEARD, "a client's");
+	CHECK(ear(0).heard_ns >= now, "not heard: %lu ns before", (unsigned long)(now - ear(0).heard_ns));
+	CHECK(!ear(1).heard_ns, "heard by a path that has no queue");
+	watch.ear[0] = (struct bt_ear){ .ifindex = LOOPBACK, .queue = 1 };
+	watch.ear[1] = (struct bt_ear){ .ifindex = LOOPBACK + 1 };
+	set("st_watch", 0, &watch);
+	expect(&p, BT_X_VIP_HEARD, "a client's");
+	CHECK(!ear(0).heard_ns && !ear(1).heard_ns, "heard by another queue, or another interface");
+	watch.ear[0].queue = 0;
+	set("st_watch", 0, &watch);
+	rig_open_gate(0);
+	p.data[5]++;	/* no interface has an address here */
+	expect(&p, BT_X_VIP_ACCEPTED, "open");
+	CHECK(!ear(0).heard_ns, "noted where nothing is to be shown");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -567,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_too_long), cmocka_unit_test(test_wrap), cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_receipt), cmocka_unit_test(test_forged), cmocka_unit_test(test_shown),
 		cmocka_unit_test(test_shown_elsewhere), cmocka_unit_test(test_no_clone), cmocka_unit_test(test_known),
+		cmocka_unit_test(test_ears),
 	};
 
 	return cmocka_run_group_tests_name("replay", tests, rig_open, rig_close);

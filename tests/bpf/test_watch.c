@@ -26,7 +26,10 @@
 #define PATIENCE	(275 * MS)
 #define ARMED		BT_WORD(7, 2, BT_ARMED)
 #define OPENED		BT_WORD(8, 1, BT_OPEN)
-#define GRACE		(3 * MS / 2)	/* half an interval comes on top of what silence must be */
+#define GRACE		(3 * MS / 2)	/* half an interval comes on top of what silence must be, where nothing shows that it is one */
+#define QUIET		(NOW - GRACE)	/* and where something does */
+#define BEHIND		250000ULL	/* so long after a frame what lay behind it in its queue was met */
+#define AGAIN		250000ULL	/* between two looks while a frame may show that silence is one */
 #define ASKS_NOT	(NOW - 20 * MS)	/* the newest probe left then: nobody asks any more */
 
 static struct bpf_object *obj;
@@ -69,7 +72,7 @@ static struct state dead(void)
 	struct state s = {
 		.own = { .generation = 5, .interval_ns = 3 * MS, .detect_ns = { 30 * MS - GRACE, 30 * MS - GRACE, 40 * MS - GRACE },
 			 .lease_ns = LEASE,
-			 .asking_ns = NOW - RIG_SEC, .asked_ns = NOW - MS, .patience_ns = PATIENCE, .votes = 7 },
+			 .asking_ns = { NOW - 30 * MS, NOW - 31 * MS, NOW - 40 * MS }, .asked_ns = NOW - MS, .patience_ns = PATIENCE, .votes = 7 },
 		.timer = { .generation = 5, .due_ns = NOW, .fair_ns = NOW - RIG_SEC },
 		.pair = { .nonce = RIG_NONCE, .path = { { .heard_ns = NOW - 30 * MS }, { .heard_ns = NOW - 31 * MS },
 							{ .heard_ns = NOW - 40 * MS } } },
@@ -199,7 +202,7 @@ static void test_silence(void **state)
 	NEEDS(d->own.detect_ns[1] = 0, "its time is not known");
 	NEEDS(memset(d->pair.path, 0, sizeof(d->pair.path)), "never heard at all");
 	NEEDS(d->own.votes = 0, "no path has a vote");
-	NEEDS((d->own.votes = 6, d->pair.path[0].heard_ns = NOW - 29 * MS), "heard by a path that has no vote");
+	NEEDS((d->own.votes = 6, d->pair.path[0].heard_ns = NOW - 28 * MS), "heard by a path that has no vote");
 }
 
 /* A path without a vote speaks only by what it hears. */
@@ -233,11 +236,62 @@ static void test_own_lateness(void **state)
 	for (uint64_t now = NOW + 3 * MS / 2 + 1, next, left = 40 * MS; left; now += next, left -= next) {
 		CHECK(rig_word(0) == ARMED, "opened %lu ns too early", left);
 		next = look(now, 1);
-		CHECK(next == (left < 3 * MS ? left : 3 * MS), "%lu ns before its time the next look is in %lu", left, next);
+		CHECK(next == (left < AGAIN ? left : AGAIN), "%lu ns before its time the next look is in %lu", left, next);
 		if (left == next)
 			look(now + next, 1);
 	}
 	CHECK(rig_word(0) == OPENED, "%016lx", rig_word(0));
+}
+
+/* A client's frame on the queue by which pulses come shows that nothing waits there: no more is waited. */
+static void test_shown(void **state)
+{
+	struct state s = dead();
+
+	(void)state;
+	STAYS(&s, QUIET, "nothing shows that silence is one");
+	for (int i = 0; i < 3; i++)
+		s.timer.ear[i].heard_ns = QUIET - GRACE;
+	OPENS(&s, QUIET, "shown on all paths: %016lx", rig_word(0));
+	STAYS(&s, QUIET - 1, "not silent for long enough");
+	s.timer.fair_ns = QUIET;
+	s.timer.due_ns = QUIET - 2 * GRACE;
+	OPENS(&s, QUIET, "a look that came late, of a host whose receiver did not stand still: %016lx", rig_word(0));
+	s.own.asking_ns[0] = 0;
+	STAYS(&s, QUIET, "and nobody asked");
+	s = dead();
+	s.timer.ear[0].heard_ns = s.timer.ear[2].heard_ns = QUIET - GRACE - 1;
+	STAYS(&s, QUIET, "shown too long ago");
+	OPENS(&s, NOW, "%016lx", rig_word(0));
+	for (int i = 0; i < 3; i++)
+		s.timer.ear[i].heard_ns = QUIET;
+	STAYS(&s, QUIET + BEHIND - 1, "a pulse may lie behind the frame in its queue");
+	CHECK(look_at(&s, QUIET + BEHIND - 100000) == 100000, "and is looked for too soon or late");
+	OPENS(&s, QUIET + BEHIND, "%016lx", rig_word(0));
+}
+
+/* Paths that fell silent together are one. */
+static void test_shown_by_one(void **state)
+{
+	struct state s = dead();
+
+	(void)state;
+	s.timer.ear[0].heard_ns = QUIET - MS;
+	OPENS(&s, QUIET, "path 0 shows it for those that were silent before: %016lx", rig_word(0));
+	s = dead();
+	s.timer.ear[2].heard_ns = QUIET - MS;
+	STAYS(&s, QUIET, "path 2 was silent long before the others");
+	s.own.detect_ns[2] -= 4 * MS;
+	s.pair.path[2].heard_ns += 4 * MS;
+	s.own.asking_ns[2] += 4 * MS;
+	OPENS(&s, QUIET, "two intervals before: %016lx", rig_word(0));
+	s.own.detect_ns[2]++;
+	s.pair.path[2].heard_ns--;
+	STAYS(&s, QUIET, "two intervals and a nanosecond before");
+	s = dead();
+	s.timer.ear[0].heard_ns = QUIET - MS;
+	s.own.votes = 6;
+	STAYS(&s, QUIET, "a path without a vote shows nothing");
 }
 
 /* Exactly when silence is long enough; once an interval else. */
@@ -249,10 +303,18 @@ static void test_when_to_look(void **state)
 	(void)state;
 	next = look_at(&s, NOW - 10 * MS);
 	CHECK(next == 3 * MS && timer().due_ns == NOW - 7 * MS, "long before: in %lu", next);
-	next = look_at(&s, NOW - 2 * MS);
-	CHECK(next == 2 * MS && timer().due_ns == NOW, "just before: in %lu", next);
-	next = look_at(&s, NOW - 5);
+	next = look_at(&s, QUIET - 2 * MS);
+	CHECK(next == 2 * MS && timer().due_ns == QUIET, "just before it is silent for long enough: in %lu", next);
+	next = look_at(&s, QUIET - 5);
 	CHECK(next >= 1000 && next <= 100000, "5 ns before: in %lu", next);
+	next = look_at(&s, QUIET);
+	CHECK(next == AGAIN, "a client's frame may come at any time: in %lu", next);
+	s.own.asked_ns = ASKS_NOT;
+	next = look_at(&s, QUIET);
+	CHECK(next == 3 * MS, "but it would show nothing where nobody asks: in %lu", next);
+	s = dead();
+	next = look_at(&s, NOW - 5);
+	CHECK(next >= 1000 && next <= 100000, "5 ns before its time: in %lu", next);
 	next = look_at(&s, NOW);
 	CHECK(next == 3 * MS, "when it is over: in %lu", next);
 }
@@ -276,13 +338,14 @@ static void test_nobody_asks(void **state)
 	struct state s = dead();
 
 	(void)state;
-	NEEDS(d->own.asking_ns = NOW - 39 * MS, "probes leave on time since 39 ms, path 2 needs 40");
+	NEEDS(d->own.asking_ns[2] -= 3 * MS + 1, "of as many probes as path 2 must be silent one left more than an interval before its silence began");
+	NEEDS(d->own.asking_ns[0] = 0, "so many never left on time");
 	NEEDS(d->own.asked_ns = ASKS_NOT, "our prober stands still, the peer's lease may run");
 	s.own.asked_ns = ASKS_NOT;
 	s.timer.due_ns = NOW + PATIENCE;
 	STAYS(&s, NOW - 30 * MS + PATIENCE - 1, "a nanosecond before a lease's end");
 	OPENS(&s, NOW - 30 * MS + PATIENCE, "after every lease's end: %016lx", rig_word(0));
-	s.own.asking_ns = 0;
+	memset(s.own.asking_ns, 0, sizeof(s.own.asking_ns));
 	OPENS(&s, NOW - 30 * MS + PATIENCE, "when probes once began does not matter: %016lx", rig_word(0));
 	/* Its controller was being restarted: a lease of 2 s, told in the last pulse. */
 	s.heard[0].lease_left_us = 2000000;
@@ -467,11 +530,10 @@ static struct state alive(void)
 	uint64_t now = rig_now();
 
 	s.own.interval_ns = 20 * MS;	/* no machine is so slow for seconds */
-	s.own.asking_ns = 0;
 	s.own.asked_ns = now + 3600 * RIG_SEC;
 	for (int i = 0; i < 3; i++) {
 		s.own.detect_ns[i] = 30 * MS;
-		s.pair.path[i].heard_ns = now + 3600 * RIG_SEC;
+		s.pair.path[i].heard_ns = s.own.asking_ns[i] = now + 3600 * RIG_SEC;
 	}
 	s.timer = (struct bt_watch){ };
 	return s;
@@ -550,7 +612,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_opens), cmocka_unit_test(test_silence), cmocka_unit_test(test_votes),
-		cmocka_unit_test(test_own_lateness), cmocka_unit_test(test_when_to_look), cmocka_unit_test(test_generation),
+		cmocka_unit_test(test_own_lateness), cmocka_unit_test(test_shown), cmocka_unit_test(test_shown_by_one), cmocka_unit_test(test_when_to_look), cmocka_unit_test(test_generation),
 		cmocka_unit_test(test_nobody_asks), cmocka_unit_test(test_unauthentic), cmocka_unit_test(test_router),
 		cmocka_unit_test(test_own_health), cmocka_unit_test(test_words), cmocka_unit_test(test_against_a_claim),
 		cmocka_unit_test(test_the_timer),

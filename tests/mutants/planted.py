@@ -351,8 +351,19 @@ plant("watch-takes-late-looks", "a host that stood still finds the peer dead by 
 plant("watch-believes-nobody-asks", "two hosts whose controllers stand still are silent, and both live", WATCH,
       "	w.asks = watch_is_young(READ_ONCE(own->asked_ns), 2 * interval_ns, now);", "	w.asks = true;", "bpf:watch", "cluster:400")
 plant("watch-by-one-path", "H12: silent on one path, alive on the other", WATCH,
-      "		at = watch_later(at, watch_path(w, own, &pair->path[i], i));",
-      "		at = i ? at : watch_path(w, own, &pair->path[i], i);", "bpf:watch", "cluster:150")
+      "		at = watch_later(at, watch_path(w, timer, own, &pair->path[i], i));",
+      "		at = i ? at : watch_path(w, timer, own, &pair->path[i], i);", "bpf:watch", "cluster:150")
+plant("watch-asks-never", "two hosts whose probers were late are silent, and both live", WATCH,
+      "	if (w->asks && READ_ONCE(own->asking_ns[i]) + w->interval_ns < heard)\n", "	if (0)\n", "bpf:watch")
+plant("watch-one-ear-for-all", "one path is cut, the other's receiver stands still: the peer is found dead", WATCH,
+      "	if (!at && w->shown && heard <= w->shown + WATCH_TOGETHER * w->interval_ns)\n", "	if (!at && w->shown)\n", "bpf:watch")
+plant("ear-shows-always", "a receiver that stands still is taken for a silent peer", "bpf/ear.h",
+      "	if (heard + interval_ns / 2 < quiet)\n		return 0;\n", "", "bpf:watch")
+plant("ear-shows-at-once", "the peer's pulse lies behind the client's frame that is said to show its silence", "bpf/ear.h",
+      "	return heard + EAR_BEHIND_NS > quiet ? heard + EAR_BEHIND_NS : quiet;", "	return quiet;", "bpf:watch")
+plant("ear-of-any-queue", "another queue's frames say nothing of the one by which pulses come", "bpf/ear.h",
+      "		if (READ_ONCE(ear->ifindex) == ifindex && READ_ONCE(ear->queue) == queue &&\n		    (__s64)",
+      "		if ((__s64)", "bpf:replay")
 plant("watch-forgets-forgers", "a forger's noise is taken for silence", WATCH,
       "	if (w->unauth_ns)\n", "	if (0)\n", "bpf:watch")
 plant("watch-opens-the-ill", "a host whose server is down opens by itself", WATCH,
@@ -390,7 +401,7 @@ plant("watch-forgets-the-peers-lease", "nobody asks, and the lease that the peer
 plant("watch-of-any-group", "a group of mode takeover opens by itself", WATCH,
       "	return g->flags & BT_GROUP_WATCH &&\n", "	return\n", "bpf:watch")
 plant("watch-asks-all-paths", "a path without a vote is judged like the others", WATCH,
-      "	bool votes = READ_ONCE(own->votes) & 1u << i;", "	bool votes = true;", "bpf:watch")
+      "	return READ_ONCE(own->votes) & 1u << i;", "	return own && i < BT_PATHS_MAX;", "bpf:watch")
 plant("watch-votes-never-told", "a link that has just come back is silent: the peer is dead", "userspace/ha/watch.c",
       "	own->votes = facts_votes(ha);", "	own->votes = ~0u;", "cluster:network", "cluster:400")
 plant("watch-in-any-mode", "a gate opens before the peer's frames are taken", "userspace/ha/watch.c",
@@ -413,8 +424,8 @@ plant("found-dead-for-ever", "an old verdict of the kernel's outlives what is he
       "	return ha->found_dead_ns && facts_heard_ns(ha) <= ha->found_dead_ns &&\n	       ha->turn_ns < ha->found_dead_ns + ha->conf->lease_ns;",
       "	return ha->found_dead_ns;", "cluster:flip", "cluster:200")
 plant("asks-though-stopped", "whoever is stopped between looking and sending has asked nothing, and finds the peer dead",
-      "userspace/core/detect.c", "	return since && punctual && now_ns - asked_ns <= 2 * interval_ns ? since : now_ns;",
-      "	(void)asked_ns;\n	(void)interval_ns;\n	return since && punctual ? since : now_ns;", "unit:detect")
+      "userspace/core/detect.c", "	if (punctual && now_ns - a->newest_ns <= 2 * interval_ns)",
+      "	(void)interval_ns;\n	if (punctual)", "unit:detect")
 plant("restart-untold", "leaves for a restart before the peer knows how long its lease is", "userspace/ha/restart.c",
       "	       facts_answered_ns(ha, g) > ha->leaving_ns + ha->conf->pulse_interval_ns;", "	       ha->turn_ns > 0;", "cluster:restart")
 plant("cluster-never-relays", "H29: what a host that has let go still gets is lost", "bpf/relay.h",

@@ -273,31 +273,43 @@ static void departures_are_remembered(void **state)
 }
 
 /* Stopped in the middle of a beat that had begun on time: for so long nobody asked, and silence meant nothing. */
-static void whoever_stood_still_asks_anew(void **state)
+static void whoever_stood_still_has_not_asked(void **state)
 {
-	uint64_t since = 0, asked = 0, now = 1000 * MS;
+	struct asking a = {};
+	uint64_t now = 1000 * MS, first = now + 3 * MS;	/* the first of all follows none */
 
 	(void)state;
-	for (int i = 0; i < 20; i++, now += 3 * MS) {
-		since = detect_asking_since(since, asked, now, 3 * MS, true);
-		asked = now;
-	}
-	if (since != 1000 * MS)
-		fail_msg("20 beats on time, and it asks since %lu us after the first", (since - 1000 * MS) / 1000);
+	for (int i = 0; i <= 20; i++, now += 3 * MS)
+		asking_note(&a, now, 3 * MS, true);
+	if (asking_since(&a, 20) != first || asking_since(&a, 1) != now - 3 * MS)
+		fail_msg("20 beats on time: since %lu, not %lu", asking_since(&a, 20), first);
+	if (asking_since(&a, 21) || asking_since(&a, 0) || asking_since(&a, DETECT_BEATS + 1))
+		fail_msg("so many beats there were not");
 	now += 2 * MS;		/* late by less than an interval: within what two beats on time may be apart */
-	since = detect_asking_since(since, asked, now, 3 * MS, true);
-	if (since != 1000 * MS)
-		fail_msg("5 ms between two probes that should be 3 apart: asks anew");
-	asked = now;
-	now += 6 * MS + 1;
-	since = detect_asking_since(since, asked, now, 3 * MS, true);
-	if (since != now)
-		fail_msg("nothing left for more than two intervals, and it asks since %lu us ago", (now - since) / 1000);
-	asked = now;
-	now += 3 * MS;
-	since = detect_asking_since(since, asked, now, 3 * MS, false);
-	if (since != now)
-		fail_msg("a beat that began late, and it asks since %lu us ago", (now - since) / 1000);
+	asking_note(&a, now, 3 * MS, true);
+	if (asking_since(&a, 21) != first)
+		fail_msg("5 ms between two probes that should be 3 apart: one did not count");
+	asking_note(&a, now += 6 * MS + 1, 3 * MS, true);
+	if (asking_since(&a, 22) || asking_since(&a, 21) != first)
+		fail_msg("nothing left for more than two intervals, and the beat counts");
+	asking_note(&a, now += 3 * MS, 3 * MS, false);
+	if (asking_since(&a, 22))
+		fail_msg("a beat that began late counts");
+	asking_note(&a, now += 3 * MS, 3 * MS, true);
+	if (asking_since(&a, 22) != first || asking_since(&a, 1) != now)
+		fail_msg("a late beat makes those before and behind it count for nothing: since %lu", asking_since(&a, 22));
+}
+
+static void beats_are_remembered_as_long_as_wanted(void **state)
+{
+	struct asking a = {};
+	uint64_t now = 0;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		asking_note(&a, now += 3 * MS, 3 * MS, true);
+	if (asking_since(&a, DETECT_BEATS) != now - (DETECT_BEATS - 1) * 3 * MS)
+		fail_msg("the oldest that is remembered is %lu ms old", (now - asking_since(&a, DETECT_BEATS)) / MS);
 }
 
 int main(void)
@@ -308,7 +320,7 @@ int main(void)
 		cmocka_unit_test(probes_in_a_bunch_prove_nothing), cmocka_unit_test(a_peer_that_comes_late_is_no_loss),
 		cmocka_unit_test(heard_as_it_left_is_heard), cmocka_unit_test(slow_answers_stretch_and_shrink_back), cmocka_unit_test(our_own_stall_does_not_stretch), cmocka_unit_test(stretch_has_a_ceiling),
 		cmocka_unit_test(peers_own_probes_are_life), cmocka_unit_test(departures_are_remembered),
-		cmocka_unit_test(whoever_stood_still_asks_anew),
+		cmocka_unit_test(whoever_stood_still_has_not_asked), cmocka_unit_test(beats_are_remembered_as_long_as_wanted),
 	};
 
 	return cmocka_run_group_tests_name("detect", tests, NULL, NULL);

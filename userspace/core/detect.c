@@ -40,9 +40,16 @@ uint64_t detect_departure_ns(const struct detect *d, uint64_t seq)
 	return d->sent_ns[seq % DETECT_PROBES];
 }
 
-uint64_t detect_asking_since(uint64_t since, uint64_t asked_ns, uint64_t now_ns, uint64_t interval_ns, bool punctual)
+void asking_note(struct asking *a, uint64_t now_ns, uint64_t interval_ns, bool punctual)
 {
-	return since && punctual && now_ns - asked_ns <= 2 * interval_ns ? since : now_ns;
+	if (punctual && now_ns - a->newest_ns <= 2 * interval_ns)
+		a->at_ns[a->n++ % DETECT_BEATS] = now_ns;
+	a->newest_ns = now_ns;
+}
+
+uint64_t asking_since(const struct asking *a, uint64_t n)
+{
+	return n && n <= a->n && n <= DETECT_BEATS ? a->at_ns[(a->n - n) % DETECT_BEATS] : 0;
 }
 
 /* Probes (from, to] have an answer or never will: @bits, as of @to, tell which. */

@@ -21,6 +21,7 @@
 #include "baton_abi.h"
 
 #define DETECT_PROBES	256	/* remembered; must exceed 4 x the greatest misses */
+#define DETECT_BEATS	256	/* more than there are in the longest detection time: 50 misses, stretched */
 #define DETECT_STRETCH	4
 #define PULSE_BITS	64	/* answers remembered by the kernel, bt_path_st.answer_bits */
 
@@ -54,11 +55,20 @@ bool detect_is_silent(const struct detect *d, uint64_t heard_ns, uint64_t now_ns
 /* Has as much as one punctual probe gone unanswered, and nothing been heard since it left? */
 bool detect_missed_one(const struct detect *d, uint64_t heard_ns, uint64_t now_ns);
 
+/* How often was somebody asked on time, of late? */
+struct asking {
+	uint64_t at_ns[DETECT_BEATS];	/* when the newest beats on time had sent their probes */
+	uint64_t n, newest_ns;
+};
+
 /*
- * Since when has every probe left on time? @since: what this said at the last beat, 0: nothing yet. @asked_ns: when that one's
- * probes had left. Whoever is stopped between looking and sending has begun on time, and asked nothing meanwhile.
+ * A beat's probes have left. Whoever is stopped between looking and sending has begun on time, and asked nothing meanwhile: such a beat
+ * does not count either.
  */
-uint64_t detect_asking_since(uint64_t since, uint64_t asked_ns, uint64_t now_ns, uint64_t interval_ns, bool punctual);
+void asking_note(struct asking *a, uint64_t now_ns, uint64_t interval_ns, bool punctual);
+
+/* When the oldest of the newest @n such beats had; 0: there were not so many. */
+uint64_t asking_since(const struct asking *a, uint64_t n);
 
 /* When probe @seq left; 0 when that is forgotten or it was never sent. */
 uint64_t detect_departure_ns(const struct detect *d, uint64_t seq);

@@ -61,8 +61,7 @@ struct pulse {
 	struct observed observed;
 	uint64_t due_ns;
 	uint64_t late;
-	uint64_t asking_ns;		/* since when every probe has left on time, */
-	uint64_t asked_ns;		/* and when the newest had */
+	struct asking asking;
 	struct pulse_say say;
 	struct bt_group group[BT_GROUPS_MAX];
 };
@@ -274,19 +273,22 @@ static void retime(struct pulse *p)
 }
 
 /*
- * To the kernel's watchdog: somebody asks, so a kernel that lives would have answered. How long silence must be, and since when it is
- * asked, before that.
+ * To the kernel's watchdog: somebody asks, so a kernel that lives would have answered. How long silence must be, and since when it was
+ * asked as often on time. A beat that is late is not counted: it asks, but whoever was late may be late to hear, too.
  */
 static void tell_watchdog(struct pulse *p, bool punctual)
 {
 	volatile struct bt_watch_own *own = dp_watch_own(p->dp);
 	uint64_t now = clock_now_ns();
 
-	p->asking_ns = detect_asking_since(p->asking_ns, p->asked_ns, now, atomic_load(&p->interval_ns), punctual);
-	p->asked_ns = now;
-	for (uint32_t i = 0; i < p->n_paths; i++)
-		__atomic_store_n(&own->detect_ns[i], detect_time_ns(&p->path[i].detect), __ATOMIC_RELAXED);
-	__atomic_store_n(&own->asking_ns, p->asking_ns, __ATOMIC_RELEASE);
+	asking_note(&p->asking, now, atomic_load(&p->interval_ns), punctual);
+	for (uint32_t i = 0; i < p->n_paths; i++) {
+		const struct detect *d = &p->path[i].detect;
+		uint64_t detect = detect_time_ns(d);
+
+		__atomic_store_n(&own->detect_ns[i], detect, __ATOMIC_RELAXED);
+		__atomic_store_n(&own->asking_ns[i], asking_since(&p->asking, detect / d->interval_ns), __ATOMIC_RELEASE);
+	}
 	__atomic_store_n(&own->asked_ns, now, __ATOMIC_RELEASE);
 }
 
