@@ -126,6 +126,8 @@ static void say_cause(const json_t *c, char *to, size_t len)
 		let_go_text(c, then, to, len);
 	else if (is_alone(c) && is(c, "cause", "alone"))
 		snprintf(to, len, "no other host can have it");
+	else if (is_of_servers(c) && is(c, "cause", "drain"))
+		snprintf(to, len, "an operator drained the other");
 	else if (is_of_servers(c) && trouble)
 		snprintf(to, len, "%s", trouble);
 	else

@@ -360,6 +360,7 @@ def test_status_of_two_servers_on_one_host(doc, first, cardboard):
 
 
 @pytest.mark.parametrize("cause, why", [("process-gone", "the SIP server's process has ended"), ("switchover", "an operator asked for it"),
+                                        ("drain", "an operator drained the other"),
                                         ("word-of-tomorrow", "word-of-tomorrow")])
 def test_explain_of_two_servers_on_one_host(cause, why, cardboard):
     doc = explained(cause, "primary", state="none")
