@@ -231,7 +231,7 @@ static __always_inline bool calls_is_own_port(__u32 group, __be16 port)
 	return g && g->port[0].port == port;
 }
 
-/* Of two servers: one that did not begin since is the drained one's. */
+/* Of two servers: one that is not known did not begin since, and is the drained one's. */
 static __always_inline void calls_note_local(__u64 key, const struct call *c, bool begins, bool ends)
 {
 	struct call old = *c;
@@ -240,8 +240,7 @@ static __always_inline void calls_note_local(__u64 key, const struct call *c, bo
 		call_make(key, call_known(key), c, BT_D_CONNECTION, BT_D_CONFIRMED);
 		return;
 	}
-	if (!call_is_of(call_known(key), c->term, c->host))
-		local_leave(&old);
+	local_leave(&old);
 	call_note_tcp(key, &old, ends);
 }
 

@@ -291,6 +291,8 @@ static void a_call(void)
 	out(2, request("OPTIONS", UNTAGGED, 4), true, "the active one asks");
 	in(response(200, "OPTIONS", 4), PORT, "the answer to that");
 	CHECK(noted(7, 2, BT_D_CALL) == 2, "%u calls of server 2", noted(7, 2, BT_D_CALL));
+	out(1, request("INVITE", UNTAGGED, 6), true, "the drained one has more to ask");
+	CHECK(noted(6, 1, BT_D_CALL) == 2, "%u calls of server 1, one of them begun since", noted(6, 1, BT_D_CALL));
 	aim(7, 0, 2);
 	out(1, request("BYE", TAGGED, 1), false, "it stands by: a request");
 	out(1, response(200, "BYE", 1), true, "it stands by: an answer");
