@@ -345,6 +345,9 @@ static void test_nobody_asks(void **state)
 	s.timer.due_ns = NOW + PATIENCE;
 	STAYS(&s, NOW - 30 * MS + PATIENCE - 1, "a nanosecond before a lease's end");
 	OPENS(&s, NOW - 30 * MS + PATIENCE, "after every lease's end: %016lx", rig_word(0));
+	/* What it told last was nearly over: it may have been renewed since. */
+	s.heard[0].lease_left_us = 0;
+	STAYS(&s, NOW - 30 * MS + PATIENCE - 1, "a nanosecond before a lease's end that nobody told of");
 	memset(s.own.asking_ns, 0, sizeof(s.own.asking_ns));
 	OPENS(&s, NOW - 30 * MS + PATIENCE, "when probes once began does not matter: %016lx", rig_word(0));
 	/* Its controller was being restarted: a lease of 2 s, told in the last pulse. */

@@ -34,6 +34,8 @@
 #define WATCH_NS	(200 * NS_PER_MS)	/* as long as detection may take, and a little */
 #define UNASKED_NS	(450 * NS_PER_MS)	/* a lease more */
 #define RESTART_NS	(2 * NS_PER_S)		/* design G3: the lease of a planned restart */
+#define VOTES_NS	(100 * NS_PER_MS)	/* some turns of the main loop */
+#define SILENT_NS	(25 * NS_PER_MS)	/* a prober that comes so late lets a whole detection go by, nearly */
 #define DETECT_NS	(150 * NS_PER_MS)	/* what a verdict goes by is no older than this: 4 x 10 x 3 ms, and a little */
 
 uint32_t moves;
@@ -47,6 +49,8 @@ static struct {
 	uint64_t disk_at;	/* when its disk last failed: tried again a second later */
 	uint64_t watch_at;	/* when its watchdog last opened the gate, its clock */
 	uint64_t due_at;	/* since when its watchdog should open it */
+	bool link[NETS];
+	uint64_t link_at;	/* when a link of its last came or went, its clock */
 } st[HOSTS];
 
 static uint64_t overlap_at, no_way_at, gap_at;
@@ -199,6 +203,10 @@ void check_word_of_timer(struct host *h)
 {
 	if (host_word(h) != st[h->port].word)
 		changed(h, host_word(h), TIMER);
+	else
+		return;
+	if (!in_cluster || profile->flags & P_WITNESS)
+		violated("L3", "host %s: its watchdog opens, %s", h->name, in_cluster ? "beside a lock" : "and the mode is takeover");
 }
 
 /* ---- S1, S2: one holder ------------------------------------------------------------------------ */
@@ -235,7 +243,8 @@ static void check_overlap(void)
  */
 static bool hears(struct host *from, struct host *to)
 {
-	bool probes = from->proc.alive && !from->proc.stopped && from->proc.ha;
+	bool starved = from->starved_ppm && from->starved_ns >= SILENT_NS;
+	bool probes = from->proc.alive && !from->proc.stopped && from->proc.ha && !starved;
 	const struct bt_pair *pair = kernel_map(from, "st_pair");
 	const struct bt_node *node = kernel_map(to, "cfg_node");
 
@@ -381,12 +390,39 @@ static bool watch_is_due(struct host *h)
 	       newest_heard(h) && !host[!h->port].on;
 }
 
+/* A path whose own link is down has no vote, unless none has a link. The main loop has turned since it knows of it. */
+static void check_votes(struct host *h)
+{
+	const struct bt_watch_own *own = kernel_map(h, "ct_watch");
+	uint32_t down = h->link[0] ? 1 : 0;
+
+	if (memcmp(st[h->port].link, h->link, sizeof(h->link)))
+		st[h->port].link_at = host_now(h);
+	memcpy(st[h->port].link, h->link, sizeof(h->link));
+	if (h->conf.n_paths == 2 && h->link[0] != h->link[1] && own->generation && h->proc.ha && !h->proc.stopped &&
+	    h->proc.turn_at > st[h->port].link_at + VOTES_NS && own->votes & 1u << down)
+		violated("L3", "host %s: path %u, whose link is down, has a vote in what its watchdog judges by", h->name, down);
+}
+
+/* Who asks nothing waits for longer than any lease that the peer's main loop gives, by the slower of two clocks. */
+static void check_patience(struct host *h)
+{
+	const struct bt_watch_own *own = kernel_map(h, "ct_watch");
+	uint64_t longest = host[!h->port].conf.lease_ns;
+
+	if (own->generation && own->patience_ns < longest + longest / 10)
+		violated("L3", "host %s: without a question its watchdog waits %llu us; a lease of the peer's runs for %llu", h->name,
+			 (unsigned long long)own->patience_ns / 1000, (unsigned long long)longest / 1000);
+}
+
 static void check_watch(struct host *h)
 {
 	bool asks = h->proc.alive && !h->proc.stopped && h->proc.ha && !h->starved_ppm;
 
 	if (h->proc.ha && h->proc.ha->stopping && ((const struct bt_watch_own *)kernel_map(h, "ct_watch"))->generation)
 		violated("L3", "host %s is being stopped in order, and its watchdog could still open the gate", h->name);
+	check_votes(h);
+	check_patience(h);
 	if (stranger_is_there() || !watch_is_due(h))
 		st[h->port].due_at = sim_now;
 	else if (sim_now - st[h->port].due_at > (asks ? WATCH_NS : UNASKED_NS))
