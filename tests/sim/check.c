@@ -415,6 +415,19 @@ static void check_patience(struct host *h)
 			 (unsigned long long)own->patience_ns / 1000, (unsigned long long)longest / 1000);
 }
 
+/* What its kernel opened by the controller knows from its next turn on, before its own prober finds it: other groups wait for that. */
+static void check_told(struct host *h)
+{
+	uint64_t opened = st[h->port].watch_at;
+	const struct ha *ha = h->proc.ha;
+
+	if (ha && !h->proc.stopped && BT_WORD_MODE(st[h->port].word) == BT_OPEN && opened > ha->started_ns &&
+	    h->proc.turn_at > opened + NS_PER_MS && h->proc.turn_at < opened + h->conf.lease_ns && host_now(h) > h->proc.turn_at &&
+	    newest_heard(h) <= opened && ha->peer == PEER_UP)
+		violated("L3", "host %s: its watchdog found the peer dead %llu us before this turn, and its controller takes it to be up", h->name,
+			 (unsigned long long)(h->proc.turn_at - opened) / 1000);
+}
+
 static void check_watch(struct host *h)
 {
 	bool asks = h->proc.alive && !h->proc.stopped && h->proc.ha && !h->starved_ppm;
@@ -423,6 +436,7 @@ static void check_watch(struct host *h)
 		violated("L3", "host %s is being stopped in order, and its watchdog could still open the gate", h->name);
 	check_votes(h);
 	check_patience(h);
+	check_told(h);
 	if (stranger_is_there() || !watch_is_due(h))
 		st[h->port].due_at = sim_now;
 	else if (sim_now - st[h->port].due_at > (asks ? WATCH_NS : UNASKED_NS))
