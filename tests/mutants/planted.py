@@ -164,7 +164,7 @@ plant("linger-lets-requests-out", "H25: the old server's own requests leave", "b
 plant("own-frames-leave", "a program on the holder is served by the peer", "bpf/baton_tc.bpf.c",
       "	if (goes_to_own(f))\n		return BT_T_VIP_OWN;\n", "", "bpf:tc")
 plant("arp-claims-leave", "a host that holds nothing claims the VIP", "bpf/baton_tc.bpf.c",
-      "		return open ? BT_T_ARP_SENT : BT_T_ARP_HELD;", "		return open || 1 ? BT_T_ARP_SENT : BT_T_ARP_HELD;", "bpf:tc")
+      "	return open ? BT_T_ARP_SENT : BT_T_ARP_HELD;", "	return open || 1 ? BT_T_ARP_SENT : BT_T_ARP_HELD;", "bpf:tc")
 
 # ---- the controller: judge, lease, detection -----------------------------------------------------------
 
