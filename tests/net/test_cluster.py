@@ -229,6 +229,8 @@ def test_controllers_end_and_gates_are_taken_away(lab, probe):
             lab.b.run("ip", "link", "set", "dev", "eth0", "xdpgeneric", "off")
             wait_until(lambda: gate_stands(pair.b), 10, "our gate to be put back")
         wait_until(lambda: pair.b.counter("vip-heard") + pair.b.counter("vip-copied") > heard + 100, 10, "b to hear again")
+    for one in asked:
+        assert one.all_who_answered() == {"a"}, f"{one.all_who_answered()} have answered, while b had no gate"
     one_holder(pair, "a")
     pair.b.kill()				# the backup's: nothing is lost by that
     answered_by("a")

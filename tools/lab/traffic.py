@@ -79,6 +79,10 @@ class Probe:
         changes = [line["answered_by"] for line in self._lines() if "answered_by" in line]
         return changes[-1] if changes else ""
 
+    def all_who_answered(self):
+        """Also for a moment."""
+        return {line["answered_by"] for line in self._lines() if line.get("answered_by")}
+
     def holders(self):
         """Who answered so far, in order; silence is no answer."""
         told = [(line["answered_by"], line["at_ms"]) for line in self._lines() if "answered_by" in line]
