@@ -97,6 +97,7 @@ include tests/sim/sim.mk
 deps:	## install what is missing (Debian 12, as root)
 	@tools/deps.sh
 check: $(UNIT) check-headers $O/sim/sim $(MAN)	## unit tests and headers alone; no root, seconds
+	@tests/vm/test_gate
 	@set -e; for t in $(UNIT); do $$t; done; $O/sim/sim -q -r tests/sim/regressions 1-40; $O/sim/sim -q -c 1-15
 check-headers:
 	@for h in $(HEADERS); do \
@@ -113,9 +114,9 @@ check-net: all	## two hosts and a client in namespaces; root; K=word picks tests
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/net $(if $(K),-k '$(K)')
 $O/tests/vm/verified: $O/tests/vm/verified.o
 	$(call run,LD ,$(CC) $(LDFLAGS) $^ -lbpf -o $@)
-test-kernels: all $(BPFTEST) $O/tests/vm/verified	## programs within limits here and on Debian's kernel 6.1, where packet tests and two hosts run in qemu; root, minutes
+test-kernels: all $(BPFTEST) $(SYSTEST) $O/tests/vm/verified	## programs within limits here and on Debian's kernel 6.1, where packet tests and two hosts run in qemu; root, minutes; K=a,b picks
 	@$O/tests/vm/verified $(BPF) >$O/tests/vm/running && tests/vm/gate $O/tests/vm/running
-	@tests/vm/run
+	@tests/vm/run $(if $(K),-k '$(K)')
 check-vm: test-kernels
 check-model:	## spin: the protocol's model, small bounds, complete; seconds
 	@O=$O tests/model/run small
