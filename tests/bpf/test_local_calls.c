@@ -193,7 +193,7 @@ static void in(const char *text, uint16_t port, const char *what)
 /* @server sends it; true: it may leave. */
 static void out(uint32_t server, const char *text, bool leaves, const char *what)
 {
-	struct packet p;
+	struct packet p, as = {};
 	bool left;
 
 	packet_make(&p, &(struct packet_spec){ .from = v6 ? RIG_VIP6 : RIG_VIP4, .to = v6 ? CLIENT6 : CLIENT4, .sport = own_port[server],
@@ -201,7 +201,9 @@ static void out(uint32_t server, const char *text, bool leaves, const char *what
 	if (hook == NETWORK)
 		left = rig_tc(&p, NULL) == BT_T_VIP_SENT;
 	else
-		left = (int)rig_run(prog_lo(), &p, NULL) == TC_ACT_UNSPEC;
+		left = (int)rig_run(prog_lo(), &p, &as) == TC_ACT_UNSPEC;
+	as.l4 = p.l4;
+	CHECK(hook == NETWORK || !left || dest(&as) == 40000, "%s: to port %u", what, dest(&as));
 	CHECK(left == leaves, "%s: %s", what, left ? "left" : "held");
 }
 
