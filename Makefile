@@ -128,6 +128,8 @@ mutants: all	## planted bugs: does some test notice each? root, ten minutes; M=w
 	@tests/mutants/run $(M)
 test: deps	## every test
 	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-fuzz check-net test-kernels
+soak: all	## whatever may happen, by lot, to two hosts on the real kernel; root; MODE=takeover SECONDS=600 SEED=N
+	@tests/soak/run -m $(or $(MODE),takeover) -s $(or $(SECONDS),600) $(if $(SEED),-n $(SEED))
 demo: deps	## two hosts, real SIP calls, four outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
 bench: deps	## the performance tables: keepalived, nftables DNAT and Kamailio measured in the same runs
@@ -145,7 +147,7 @@ help:	## this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); split($$0, t, "## "); printf "  make %-12s %s\n", $$1, t[2] }' Makefile
 	@echo "  SAN=1 builds with ASan and UBSan (O=build/san keeps both); V=1 shows commands; K=word picks net tests"
 
-.PHONY: all deps check check-headers check-sys check-bpf check-fuzz fuzz check-net test-kernels check-vm check-model check-model-holes model mutants test demo bench install clean help
+.PHONY: all deps check check-headers check-sys check-bpf check-fuzz fuzz check-net test-kernels check-vm check-model check-model-holes model mutants test soak demo bench install clean help
 .SECONDARY:
 .DEFAULT_GOAL := all
 -include $(shell find $O -name '*.d' 2>/dev/null)
