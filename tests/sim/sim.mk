@@ -16,9 +16,9 @@ $O/sim/renames: tests/sim/libc_names.h tests/sim/renames
 	$(call run,GEN,tests/sim/renames $< > $@)
 $O/sim/core.o: $(CORE) $O/sim/renames
 	$(call run,LD ,ld -r -o $@ $(CORE) && objcopy --redefine-syms=$O/sim/renames $@)
-# Of ha/ and its workers alone: what it asks core before it stores a word is where a stop hurts most (sys.c).
-$O/sim/ha.o: $(SIM_HA) $O/userspace/sys/worker.o $O/sim/renames
-	$(call run,LD ,ld -r -o $@ $(SIM_HA) $O/userspace/sys/worker.o && objcopy --redefine-syms=$O/sim/renames --redefine-sym word_next=sim_word_next $@)
+# Of ha/ and its background threads alone: what it asks core before it stores a word is where a stop hurts most (sys.c).
+$O/sim/ha.o: $(SIM_HA) $O/userspace/sys/background.o $O/sim/renames
+	$(call run,LD ,ld -r -o $@ $(SIM_HA) $O/userspace/sys/background.o && objcopy --redefine-syms=$O/sim/renames --redefine-sym word_next=sim_word_next $@)
 # Both programs have symbols of the same names: all but the two entries are made local.
 $O/sim/%.o: tests/sim/%.c Makefile tests/sim/sim.mk
 	$(call run,CC ,$(CC) $(filter-out -Iuserspace,$(CFLAGS)) -Wno-unused-function -Wno-missing-prototypes -Wno-shadow -Wno-pointer-arith \

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "sys/background.h"
 #include "sys/cert.h"
 #include "sys/clock.h"
-#include "sys/worker.h"
 
 #define PERIOD_S	60
 #define PATIENCE_NS	(30 * NS_PER_S)	/* that long a disk may take */
@@ -24,7 +24,7 @@ struct slot {			/* the thread's own, but for report */
 };
 
 struct certs {
-	struct worker w;	/* its lock guards what follows and the reports */
+	struct background bg;	/* its lock guards what follows and the reports */
 	bool asked;
 	uint64_t begun_ns;	/* since when a file is being read; 0: none is */
 	uint32_t reading;
@@ -65,19 +65,19 @@ static void publish(struct certs *all, struct slot *s, const struct cert_seen *s
 
 	now.level = cert_judge(seen, time(NULL), text, sizeof(text));
 	snprintf(now.text, sizeof(now.text), "the certificate %s (%s)", text, s->path);
-	worker_lock(&all->w);
+	background_lock(&all->bg);
 	if (!s->report.known || s->report.level != now.level || strcmp(s->report.text, now.text))
 		all->version++;
 	s->report = now;
-	worker_unlock(&all->w);
+	background_unlock(&all->bg);
 }
 
 static void note_reading(struct certs *all, uint32_t slot, uint64_t begun_ns)
 {
-	worker_lock(&all->w);
+	background_lock(&all->bg);
 	all->reading = slot;
 	all->begun_ns = begun_ns;
-	worker_unlock(&all->w);
+	background_unlock(&all->bg);
 }
 
 static void look(struct certs *all, uint32_t i)
@@ -100,9 +100,9 @@ static void look(struct certs *all, uint32_t i)
 /* With the lock held. */
 static void wait_for_work(struct certs *all)
 {
-	uint64_t until = worker_in(PERIOD_S * NS_PER_S);
+	uint64_t until = background_in(PERIOD_S * NS_PER_S);
 
-	while (!all->w.quit && !all->asked && worker_wait(&all->w, until))
+	while (!all->bg.quit && !all->asked && background_wait(&all->bg, until))
 		;
 	all->asked = false;
 }
@@ -111,17 +111,17 @@ static void *run(void *arg)
 {
 	struct certs *all = arg;
 
-	worker_lock(&all->w);
-	while (!all->w.quit) {
-		worker_unlock(&all->w);
+	background_lock(&all->bg);
+	while (!all->bg.quit) {
+		background_unlock(&all->bg);
 		for (uint32_t i = 0; i < all->n; i++)
 			if (all->slot[i].path[0])
 				look(all, i);
-		worker_lock(&all->w);
-		if (!all->w.quit)
+		background_lock(&all->bg);
+		if (!all->bg.quit)
 			wait_for_work(all);
 	}
-	worker_unlock(&all->w);
+	background_unlock(&all->bg);
 	return NULL;
 }
 
@@ -131,10 +131,10 @@ void certs_look(struct certs *c)
 {
 	if (!c)
 		return;
-	worker_lock(&c->w);
+	background_lock(&c->bg);
 	c->asked = true;
-	worker_wake(&c->w);
-	worker_unlock(&c->w);
+	background_wake(&c->bg);
+	background_unlock(&c->bg);
 }
 
 /* With the lock held. */
@@ -155,11 +155,11 @@ uint64_t certs_version(struct certs *c, uint64_t now_ns)
 
 	if (!c)
 		return 0;
-	worker_lock(&c->w);
+	background_lock(&c->bg);
 	if (c->begun_ns && now_ns > c->begun_ns + PATIENCE_NS)
 		note_hanging(c, &c->slot[c->reading]);
 	version = c->version;
-	worker_unlock(&c->w);
+	background_unlock(&c->bg);
 	return version;
 }
 
@@ -168,9 +168,9 @@ void certs_report(struct certs *c, uint32_t slot, struct certs_report *ret)
 	*ret = (struct certs_report){ 0 };
 	if (!c || slot >= c->n)
 		return;
-	worker_lock(&c->w);
+	background_lock(&c->bg);
 	*ret = c->slot[slot].report;
-	worker_unlock(&c->w);
+	background_unlock(&c->bg);
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */
@@ -218,7 +218,7 @@ int certs_open(struct certs **ret, const struct conf *conf)
 	c = calloc(1, sizeof(*c));
 	err = c ? copy(c, conf) : -ENOMEM;
 	if (!err)
-		err = worker_start(&c->w, "certs", 0, run, c);
+		err = background_start(&c->bg, "certs", 0, run, c);
 	if (!err)
 		*ret = c;
 	else if (c)
@@ -232,7 +232,7 @@ void certs_close(struct certs *c, bool hurry)
 	if (!c)
 		return;
 	if (hurry)
-		worker_quit(&c->w);
-	else if (worker_stop_within(&c->w, LEAVE_S * NS_PER_S))
+		background_quit(&c->bg);
+	else if (background_stop_within(&c->bg, LEAVE_S * NS_PER_S))
 		destroy(c);
 }

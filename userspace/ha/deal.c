@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sys/background.h"
 #include "sys/clock.h"
-#include "sys/worker.h"
 
 #define SHARE	32		/* taken at a time: a bit each */
 #define SHARES	(DEAL_MAX / SHARE)
@@ -20,7 +20,7 @@ struct deal {
 	uint32_t n;
 	atomic_uint round;		/* what was begun in another one is nobody's any more */
 
-	struct worker helper;		/* its lock guards what follows, and is never held while something is done */
+	struct background helper;		/* its lock guards what follows, and is never held while something is done */
 	uint32_t next;			/* share that nobody has taken */
 	uint32_t done;			/* shares of this round that were gone through */
 	uint32_t left[SHARES];		/* of those: what was refused */
@@ -56,9 +56,9 @@ static bool do_share(struct deal *d, uint32_t share, uint32_t which)
 {
 	uint32_t round = d->round, left;
 
-	worker_unlock(&d->helper);
+	background_unlock(&d->helper);
 	left = go_through(d, round, share, which);
-	worker_lock(&d->helper);
+	background_lock(&d->helper);
 	if (d->round != round)
 		return true;
 	d->left[share] = left;
@@ -71,7 +71,7 @@ static void persist(struct deal *d, uint32_t share)
 	uint32_t round = d->round;
 
 	for (int tries = 0; tries < TRIES && d->round == round && !d->helper.quit; tries++) {
-		worker_wait(&d->helper, worker_in(WAIT_NS));
+		background_wait(&d->helper, background_in(WAIT_NS));
 		if (d->round != round || do_share(d, share, d->left[share]))
 			return;
 	}
@@ -93,33 +93,33 @@ static void *help(void *arg)
 {
 	struct deal *d = arg;
 
-	worker_lock(&d->helper);
+	background_lock(&d->helper);
 	while (!d->helper.quit)
 		if (d->next < shares(d))
 			take_share(d, true);
 		else
-			worker_wait(&d->helper, WORKER_EVER);
-	worker_unlock(&d->helper);
+			background_wait(&d->helper, BACKGROUND_EVER);
+	background_unlock(&d->helper);
 	return NULL;
 }
 
 void deal_start(struct deal *d)
 {
-	worker_lock(&d->helper);
+	background_lock(&d->helper);
 	atomic_fetch_add(&d->round, 1);
 	d->next = d->done = 0;
 	memset(d->left, 0, sizeof(d->left));
-	worker_wake(&d->helper);
-	worker_unlock(&d->helper);
+	background_wake(&d->helper);
+	background_unlock(&d->helper);
 }
 
 void deal_stop(struct deal *d)
 {
-	worker_lock(&d->helper);
+	background_lock(&d->helper);
 	atomic_fetch_add(&d->round, 1);
 	d->next = d->done = shares(d);
 	memset(d->left, 0, sizeof(d->left));
-	worker_unlock(&d->helper);
+	background_unlock(&d->helper);
 }
 
 /* With the lock held, once all shares were gone through. */
@@ -155,9 +155,9 @@ enum deal_left deal_take(struct deal *d, uint32_t max)
 {
 	enum deal_left left;
 
-	worker_lock(&d->helper);
+	background_lock(&d->helper);
 	left = take_some(d, max);
-	worker_unlock(&d->helper);
+	background_unlock(&d->helper);
 	return left;
 }
 
@@ -175,7 +175,7 @@ int deal_open(struct deal **ret, uint32_t n, const char *name, int priority, dea
 	d->work = work;
 	d->arg = arg;
 	d->next = d->done = shares(d);
-	err = worker_start(&d->helper, name, priority, help, d);
+	err = background_start(&d->helper, name, priority, help, d);
 	if (err) {
 		free(d);
 		return err;
@@ -190,6 +190,6 @@ void deal_close(struct deal *d)
 		return;
 	if (d->helper.running)
 		deal_stop(d);
-	worker_stop(&d->helper);
+	background_stop(&d->helper);
 	free(d);
 }

@@ -16,8 +16,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "sys/background.h"
 #include "sys/clock.h"
-#include "sys/worker.h"
 
 #define ROWS_MAX	160
 #define PATIENCE_NS	(4 * NS_PER_S)	/* tools/baton.c waits 5 s for an answer */
@@ -52,7 +52,7 @@ struct examiner {
 	struct waiting waiting[ASKERS_MAX];
 	bool hangs;			/* the last one that was waited for did not end */
 
-	struct worker w;		/* its lock guards what follows */
+	struct background bg;		/* its lock guards what follows */
 	uint64_t asked, finished;	/* numbers of examinations */
 	struct exam_in next;
 	struct list found;
@@ -91,22 +91,22 @@ static void *run(void *arg)
 	struct examiner *e = arg;
 	uint64_t number, one = 1;
 
-	worker_lock(&e->w);
-	while (!e->w.quit) {
+	background_lock(&e->bg);
+	while (!e->bg.quit) {
 		if (e->finished == e->asked) {
-			worker_wait(&e->w, WORKER_EVER);
+			background_wait(&e->bg, BACKGROUND_EVER);
 			continue;
 		}
 		number = e->asked;
 		e->in = e->next;
-		worker_unlock(&e->w);
+		background_unlock(&e->bg);
 		look(e);
-		worker_lock(&e->w);
+		background_lock(&e->bg);
 		e->found = e->fresh;
 		e->finished = number;
 		(void)!write(e->src.fd, &one, sizeof(one));
 	}
-	worker_unlock(&e->w);
+	background_unlock(&e->bg);
 	return NULL;
 }
 
@@ -212,11 +212,11 @@ void ha_examine(struct ha *ha, void (*done)(void *arg), void *arg)
 		return;
 	}
 	pulse_report(ha->pulse, &ha->report);
-	worker_lock(&e->w);
+	background_lock(&e->bg);
 	copy(ha, &e->next);
 	*w = (struct waiting){ done, arg, ++e->asked, clock_now_ns() + PATIENCE_NS };
-	worker_wake(&e->w);
-	worker_unlock(&e->w);
+	background_wake(&e->bg);
+	background_unlock(&e->bg);
 }
 
 void examine_forget(struct ha *ha, const void *arg)
@@ -232,9 +232,9 @@ uint64_t examine_turn(struct ha *ha)
 	struct examiner *e = ha->examiner;
 	uint64_t next = LOOP_NEVER, finished;
 
-	worker_lock(&e->w);
+	background_lock(&e->bg);
 	finished = e->finished;
-	worker_unlock(&e->w);
+	background_unlock(&e->bg);
 	for (int i = 0; i < ASKERS_MAX; i++) {
 		struct waiting *w = &e->waiting[i];
 		void (*done)(void *arg) = w->done;
@@ -261,10 +261,10 @@ void examine_rows(struct ha *ha, const struct rows *r)
 			   "a disk that hangs, or somebody who holds the kernel's rtnl lock: look for tasks in state D (ps -eLo stat,comm)");
 		return;
 	}
-	worker_lock(&e->w);
+	background_lock(&e->bg);
 	for (uint32_t i = 0; i < e->found.n; i++)
 		doctor_say(r, e->found.row[i].level, e->found.row[i].check, e->found.row[i].text, e->found.row[i].fix);
-	worker_unlock(&e->w);
+	background_unlock(&e->bg);
 }
 
 /* ---- life --------------------------------------------------------------------------------------- */
@@ -283,7 +283,7 @@ static int begin(struct ha *ha, struct examiner *e)
 		return -errno;
 	err = loop_add(ha->loop, &e->src, EPOLLIN);
 	if (!err)
-		err = worker_start(&e->w, "examiner", 0, run, e);
+		err = background_start(&e->bg, "examiner", 0, run, e);
 	if (err)
 		close(e->src.fd);
 	return err;
@@ -309,9 +309,9 @@ void examine_close(struct ha *ha)
 	if (!e)
 		return;
 	ha->examiner = NULL;
-	worker_quit(&e->w);
+	background_quit(&e->bg);
 	loop_del(ha->loop, &e->src);
-	if (ha->leaving || !worker_stop_within(&e->w, NS_PER_S))
+	if (ha->leaving || !background_stop_within(&e->bg, NS_PER_S))
 		return;
 	close(e->src.fd);
 	explicit_bzero(e, sizeof(*e));

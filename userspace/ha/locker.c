@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sys/background.h"
 #include "sys/clock.h"
 #include "sys/etcd.h"
-#include "sys/worker.h"
 
 #define LOOK_NS		NS_PER_S
 #define FAILURES	2	/* in a row: one may have been a lost packet */
@@ -25,7 +25,7 @@ struct locker {
 	char node[BT_NAME_MAX];
 	uint64_t boot;
 	int changed;
-	struct worker w;	/* its lock guards what follows */
+	struct background bg;	/* its lock guards what follows */
 	bool alone;		/* nobody will join the thread: it cleans up itself */
 	struct slot slot[BT_GROUPS_MAX];
 	uint32_t n, turn;
@@ -117,9 +117,9 @@ static void work_on(struct locker *l, struct slot *s, enum lock_step step)
 	struct lock_answer a = { 0 };
 	int err;
 
-	worker_unlock(&l->w);
+	background_unlock(&l->bg);
 	err = step_of(l, &before, step, &a, other);
-	worker_lock(&l->w);
+	background_lock(&l->bg);
 	lock_done(&s->lock, step, &a, clock_now_ns());
 	if (step == LOCK_TAKE || step == LOCK_DROP)
 		memcpy(s->other, other, sizeof(other));
@@ -134,9 +134,9 @@ static void look(struct locker *l)
 	int err;
 
 	memcpy(key, l->slot[0].key, sizeof(key));
-	worker_unlock(&l->w);
+	background_unlock(&l->bg);
 	err = etcd_look(l->etcd, key, &seen);
-	worker_lock(&l->w);
+	background_lock(&l->bg);
 	note_answer(l, err);
 }
 
@@ -170,7 +170,7 @@ static void wait_until(struct locker *l, uint64_t at_ns)
 {
 	uint64_t now = clock_now_ns();
 
-	worker_wait(&l->w, worker_in(at_ns > now ? at_ns - now : 0));
+	background_wait(&l->bg, background_in(at_ns > now ? at_ns - now : 0));
 }
 
 static void dispose(struct locker *l)
@@ -184,8 +184,8 @@ static void *run(void *arg)
 	struct locker *l = arg;
 	bool alone;
 
-	worker_lock(&l->w);
-	while (!l->w.quit) {
+	background_lock(&l->bg);
+	while (!l->bg.quit) {
 		if (work_once(l))
 			continue;
 		if (clock_now_ns() >= l->look_ns)
@@ -194,7 +194,7 @@ static void *run(void *arg)
 			wait_until(l, next_ns(l));
 	}
 	alone = l->alone;
-	worker_unlock(&l->w);
+	background_unlock(&l->bg);
 	if (alone)
 		dispose(l);
 	return NULL;
@@ -204,17 +204,17 @@ static void *run(void *arg)
 
 void locker_want(struct locker *l, uint32_t slot, uint64_t number)
 {
-	worker_lock(&l->w);
+	background_lock(&l->bg);
 	if (number != l->slot[slot].lock.wanted) {
 		lock_want(&l->slot[slot].lock, number);
-		worker_wake(&l->w);
+		background_wake(&l->bg);
 	}
-	worker_unlock(&l->w);
+	background_unlock(&l->bg);
 }
 
 void locker_report(struct locker *l, uint64_t now_ns, struct locker_report *ret)
 {
-	worker_lock(&l->w);
+	background_lock(&l->bg);
 	ret->asked = l->asked;
 	ret->up = l->asked && l->failures < FAILURES;
 	ret->cluster = l->cluster;
@@ -224,7 +224,7 @@ void locker_report(struct locker *l, uint64_t now_ns, struct locker_report *ret)
 		ret->group[i].until_ns = ret->group[i].number ? l->slot[i].lock.until_ns : 0;
 		memcpy(ret->group[i].other, l->slot[i].other, sizeof(ret->group[i].other));
 	}
-	worker_unlock(&l->w);
+	background_unlock(&l->bg);
 }
 
 int locker_open(struct locker **ret, const struct conf *conf, uint64_t boot, int changed)
@@ -242,7 +242,7 @@ int locker_open(struct locker **ret, const struct conf *conf, uint64_t boot, int
 		lock_key(l->slot[i].key, conf->pair_id, conf->groups[i].name);
 	err = etcd_open(&l->etcd, conf->arbiter_url);
 	if (!err)
-		err = worker_start(&l->w, "locker", 0, run, l);
+		err = background_start(&l->bg, "locker", 0, run, l);
 	if (err) {
 		etcd_close(l->etcd);
 		free(l);
@@ -266,16 +266,16 @@ void locker_close(struct locker *l, bool release)
 {
 	if (!l)
 		return;
-	worker_lock(&l->w);
+	background_lock(&l->bg);
 	l->alone = !release;
 	l->changed = -1;
-	worker_unlock(&l->w);
+	background_unlock(&l->bg);
 	if (!release) {		/* the process ends or is replaced, perhaps in a hurry: an etcd that hangs must not hold it up */
-		pthread_detach(l->w.thread);
-		worker_quit(&l->w);
+		pthread_detach(l->bg.thread);
+		background_quit(&l->bg);
 		return;
 	}
-	worker_stop(&l->w);
+	background_stop(&l->bg);
 	release_all(l);
 	dispose(l);
 }

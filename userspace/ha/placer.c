@@ -11,10 +11,10 @@
 #include "core/fault.h"
 #include "core/when.h"
 #include "ha/route.h"
+#include "sys/background.h"
 #include "sys/diag.h"
 #include "sys/clock.h"
 #include "sys/raw.h"
-#include "sys/worker.h"
 
 #define PRIORITY	30	/* below the main loop; a takeover is not finished without us */
 #define RETRY_NS	(100 * NS_PER_MS)
@@ -44,7 +44,7 @@ struct placer {
 	struct dp *dp;
 	struct vip_script *script;
 	int done;
-	struct worker w;
+	struct background bg;
 	bool look;
 	struct slot slot[BT_GROUPS_MAX];
 	uint32_t n;
@@ -228,7 +228,7 @@ static void work(struct placer *p, struct slot *s, bool repair)
 
 	s->asked = false;
 	s->repairs |= repair;
-	worker_unlock(&p->w);
+	background_unlock(&p->bg);
 	if (lets)
 		end_connections(p, s, &r);
 	/* A link that was down has lost its IPv6 routes; there already costs nothing. */
@@ -238,7 +238,7 @@ static void work(struct placer *p, struct slot *s, bool repair)
 	reopen_if_late(p, err);
 	sight = see_result(p, s, want, &err, &r);
 	under_way = err == -EINPROGRESS;
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
 	s->is = want;
 	if (!under_way && (err || (repair && sight == SIGHT_WRONG)))
@@ -268,14 +268,14 @@ static void look(struct placer *p, struct slot *s, bool routine)
 	const char *trouble;
 	enum sight sight;
 
-	worker_unlock(&p->w);
+	background_unlock(&p->bg);
 	if (!is_resident(s))
 		vip_route_add(&p->nl, s->vips, s->conf->n_vips);
 	if (routine)
 		announce_learn(s->announce);
 	sight = see(p, s, is, p->found);
 	trouble = routine ? gate_trouble(p, s, is) : "";
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	memcpy(s->present, p->found, s->conf->n_vips * sizeof(*s->present));
 	if (s->asked)
 		return;
@@ -310,14 +310,14 @@ static bool round_of_work(struct placer *p, bool everything)
 {
 	bool again = false, routine;
 
-	for (uint32_t i = 0; i < p->n && !p->w.quit; i++) {
+	for (uint32_t i = 0; i < p->n && !p->bg.quit; i++) {
 		struct slot *s = &p->slot[i];
 
 		if (!s->told)
 			continue;
 		if (s->asked)
 			work(p, s, false);
-		else if (look_is_due(s, everything, worker_in(0), &routine))
+		else if (look_is_due(s, everything, background_in(0), &routine))
 			look(p, s, routine);
 		s->report.often = often_is(&s->often, clock_now_ns());
 		again |= s->asked;
@@ -339,9 +339,9 @@ static uint64_t next_look(const struct placer *p)
 /* Announcements pause or have ended: nobody is to wait for their socket when this process is killed. */
 static void rest(struct placer *p)
 {
-	worker_unlock(&p->w);
+	background_unlock(&p->bg);
 	raw_rest(REST_NS / 2);
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 }
 
 static bool has_news(const struct placer *p)
@@ -357,16 +357,16 @@ static void *run(void *arg)
 	struct placer *p = arg;
 	bool again, everything;
 
-	worker_lock(&p->w);
-	while (!p->w.quit) {
+	background_lock(&p->bg);
+	while (!p->bg.quit) {
 		everything = p->look;
 		p->look = false;
 		again = round_of_work(p, everything);
 		rest(p);
-		if (!p->w.quit && !p->look && (again || !has_news(p)))
-			worker_wait(&p->w, earlier(next_look(p), worker_in(again ? RETRY_NS : REST_NS)));
+		if (!p->bg.quit && !p->look && (again || !has_news(p)))
+			background_wait(&p->bg, earlier(next_look(p), background_in(again ? RETRY_NS : REST_NS)));
 	}
-	worker_unlock(&p->w);
+	background_unlock(&p->bg);
 	return NULL;
 }
 
@@ -385,14 +385,14 @@ int placer_open(struct placer **ret, const struct conf *conf, struct dp *dp, str
 		p->slot[i].conf = &conf->groups[i];
 		p->slot[i].present = &p->present[conf->groups[i].first_vip];
 		p->slot[i].every_ns = conf->groups[i].opt.network_monitoring_timeout_s * NS_PER_S;
-		p->slot[i].next = worker_in(p->slot[i].every_ns);
+		p->slot[i].next = background_in(p->slot[i].every_ns);
 		p->slot[i].at_once = AT_ONCE_MAX;
 	}
 	err = nl_open(&p->nl, NETLINK_ROUTE, 0);
 	if (!err && diag_open(&p->diag))
 		memset(&p->diag, 0, sizeof(p->diag));	/* connections then end by themselves, later */
 	if (!err)
-		err = worker_start(&p->w, "placer", PRIORITY, run, p);
+		err = background_start(&p->bg, "placer", PRIORITY, run, p);
 	if (err) {
 		placer_close(p);
 		return err;
@@ -405,7 +405,7 @@ void placer_close(struct placer *p)
 {
 	if (!p)
 		return;
-	worker_stop(&p->w);
+	background_stop(&p->bg);
 	if (p->nl.sock)
 		nl_close(&p->nl);
 	if (p->diag.sock)
@@ -415,67 +415,67 @@ void placer_close(struct placer *p)
 
 void placer_know(struct placer *p, uint32_t slot, const struct vip *vips, struct announce *announce)
 {
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	p->slot[slot].vips = vips;
 	p->slot[slot].announce = announce;
-	worker_unlock(&p->w);
+	background_unlock(&p->bg);
 }
 
 void placer_ask(struct placer *p, uint32_t slot, enum place want)
 {
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	p->slot[slot].want = want;
 	p->slot[slot].repairs = false;
 	p->slot[slot].asked = p->slot[slot].told = true;
 	p->slot[slot].report.settled = false;
 	fault_anew(&p->slot[slot].fault);
-	worker_wake(&p->w);
-	worker_unlock(&p->w);
+	background_wake(&p->bg);
+	background_unlock(&p->bg);
 }
 
 void placer_look(struct placer *p)
 {
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	p->look = true;
-	worker_wake(&p->w);
-	worker_unlock(&p->w);
+	background_wake(&p->bg);
+	background_unlock(&p->bg);
 }
 
 void placer_news(struct placer *p, uint32_t slot)
 {
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	p->slot[slot].news = true;
-	worker_wake(&p->w);
-	worker_unlock(&p->w);
+	background_wake(&p->bg);
+	background_unlock(&p->bg);
 }
 
 void placer_retime(struct placer *p)
 {
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct slot *s = &p->slot[i];
 
 		s->every_ns = s->conf->opt.network_monitoring_timeout_s * NS_PER_S;
-		s->next = earlier(s->next, worker_in(s->every_ns));
+		s->next = earlier(s->next, background_in(s->every_ns));
 	}
-	worker_wake(&p->w);
-	worker_unlock(&p->w);
+	background_wake(&p->bg);
+	background_unlock(&p->bg);
 }
 
 void placer_report(struct placer *p, uint32_t slot, struct place_report *ret)
 {
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	*ret = p->slot[slot].report;
-	worker_unlock(&p->w);
+	background_unlock(&p->bg);
 }
 
 bool placer_present(struct placer *p, uint32_t slot, uint32_t i)
 {
 	bool present;
 
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	present = p->slot[slot].present[i];
-	worker_unlock(&p->w);
+	background_unlock(&p->bg);
 	if (is_resident(&p->slot[slot]))
 		present &= gate_serves(p, &p->slot[slot]);
 	return present;
@@ -484,8 +484,8 @@ bool placer_present(struct placer *p, uint32_t slot, uint32_t i)
 void placer_again(struct placer *p, uint32_t slot)
 {
 	vip_script_again(p->script, slot);
-	worker_lock(&p->w);
+	background_lock(&p->bg);
 	p->slot[slot].asked = p->slot[slot].told;
-	worker_wake(&p->w);
-	worker_unlock(&p->w);
+	background_wake(&p->bg);
+	background_unlock(&p->bg);
 }

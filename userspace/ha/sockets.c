@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sys/background.h"
 #include "sys/clock.h"
 #include "sys/socks.h"
-#include "sys/worker.h"
 
 #define LOOK_NS		(100 * NS_PER_MS)	/* a worker that comes or goes is found by this alone */
 #define SOON_NS		(20 * NS_PER_MS)	/* a process has none yet: it is about to start */
@@ -39,7 +39,7 @@ struct sockets {
 	const struct conf *conf;
 	struct dp_local *l;
 	int changed;
-	struct worker w;		/* its lock: of the next two */
+	struct background bg;		/* its lock: of the next two */
 	bool news;
 	struct asked asked[BT_GROUPS_MAX][BT_SERVERS];
 	struct server server[BT_GROUPS_MAX][BT_SERVERS];
@@ -180,10 +180,10 @@ static void set_report(struct sockets *s, uint32_t slot, uint32_t server, const 
 	uint64_t one = 1;
 	bool news;
 
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	news = told->pid != r->pid || told->n != r->n || strcmp(told->why, r->why);
 	*told = *r;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	if (news)
 		(void)!write(s->changed, &one, sizeof(one));
 }
@@ -225,9 +225,9 @@ static bool look(struct sockets *s)
 		for (uint32_t k = 0; k < BT_SERVERS; k++) {
 			pid_t pid;
 
-			worker_lock(&s->w);
+			background_lock(&s->bg);
 			pid = s->asked[slot][k].pid;
-			worker_unlock(&s->w);
+			background_unlock(&s->bg);
 			if (pid)
 				soon |= look_at(s, slot, k, pid);
 		}
@@ -236,15 +236,15 @@ static bool look(struct sockets *s)
 
 static bool wait_for(struct sockets *s, uint64_t ns)
 {
-	uint64_t until = worker_in(ns);
+	uint64_t until = background_in(ns);
 	bool quit;
 
-	worker_lock(&s->w);
-	while (!s->w.quit && !s->news && worker_wait(&s->w, until))
+	background_lock(&s->bg);
+	while (!s->bg.quit && !s->news && background_wait(&s->bg, until))
 		;
 	s->news = false;
-	quit = s->w.quit;
-	worker_unlock(&s->w);
+	quit = s->bg.quit;
+	background_unlock(&s->bg);
 	return !quit;
 }
 
@@ -267,18 +267,18 @@ void sockets_watch(struct sockets *s, uint32_t slot, uint32_t server, pid_t pid)
 
 	if (a->pid == pid)	/* nobody else writes it */
 		return;
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	a->pid = pid;
 	s->news = true;
-	worker_wake(&s->w);
-	worker_unlock(&s->w);
+	background_wake(&s->bg);
+	background_unlock(&s->bg);
 }
 
 void sockets_report(struct sockets *s, uint32_t slot, uint32_t server, struct sockets_report *ret)
 {
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	*ret = s->asked[slot][server].report;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 }
 
 /* A port that says whose dialog it is: the server's own, where that says so. */
@@ -360,7 +360,7 @@ int sockets_open(struct sockets **ret, const struct conf *conf, struct dp_local 
 	s->changed = changed;
 	err = set_all_ways(s);
 	if (!err)
-		err = worker_start(&s->w, "sockets", 0, run, s);
+		err = background_start(&s->bg, "sockets", 0, run, s);
 	if (err) {
 		free(s);
 		return err;
@@ -373,6 +373,6 @@ void sockets_close(struct sockets *s)
 {
 	if (!s)
 		return;
-	worker_stop(&s->w);
+	background_stop(&s->bg);
 	free(s);
 }

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/background.h"
 #include "sys/file.h"
-#include "sys/worker.h"
 
 struct slot {
 	char name[BT_NAME_MAX];
@@ -29,7 +29,7 @@ struct store {
 	char dir[CONF_PATH_MAX];
 	int done;
 	bool untried;		/* whether the directory takes anything is not known yet */
-	struct worker w;
+	struct background bg;
 	struct slot slot[BT_GROUPS_MAX];
 	uint32_t n;
 	size_t history_waits;		/* bytes, 0: none */
@@ -81,9 +81,9 @@ static void fence_one(struct store *s, struct slot *slot)
 	int err;
 
 	slot->fence_waits = false;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	err = write_fence(s, slot->name, on);
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	slot->fence_err = err;
 	if (!err)
 		slot->fenced = on;
@@ -95,9 +95,9 @@ static void term_one(struct store *s, struct slot *slot)
 	int err;
 
 	slot->waits = false;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	err = write_one(s, slot->name, &rec);
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	slot->err = err;
 	if (!err && rec.reserved > slot->reserved)
 		slot->reserved = rec.reserved;
@@ -122,9 +122,9 @@ static void history_one(struct store *s)
 
 	memcpy(s->writing, s->history, len);
 	s->history_waits = 0;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	(void)file_replace(s->dir, "history", s->writing, len, 0600);
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 }
 
 /* The same: without it a restart raises them anew. */
@@ -134,9 +134,9 @@ static void alarms_one(struct store *s)
 
 	memcpy(s->writing, s->alarms, len);
 	s->alarms_wait = 0;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	(void)file_replace(s->dir, "alarms", s->writing, len, 0600);
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 }
 
 static int probe(const struct store *s)
@@ -149,10 +149,10 @@ static void try_now(struct store *s)
 {
 	int err = s->untried ? probe(s) : 0;
 
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	for (uint32_t i = 0; i < s->n && err; i++)
 		s->slot[i].err = err;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 }
 
 static void *run(void *arg)
@@ -161,7 +161,7 @@ static void *run(void *arg)
 	struct slot *slot;
 
 	try_now(s);
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	for (;;) {
 		while ((slot = next_waiting(s)) || s->history_waits || s->alarms_wait) {
 			if (slot)
@@ -171,11 +171,11 @@ static void *run(void *arg)
 			else
 				history_one(s);
 		}
-		if (s->w.quit)
+		if (s->bg.quit)
 			break;
-		worker_wait(&s->w, WORKER_EVER);
+		background_wait(&s->bg, BACKGROUND_EVER);
 	}
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	return NULL;
 }
 
@@ -231,7 +231,7 @@ int store_open(struct store **ret, const struct conf *conf, bool hurry, int done
 		memcpy(s->slot[i].name, conf->groups[i].name, sizeof(s->slot[i].name));
 		load(s, &s->slot[i]);
 	}
-	err = worker_start(&s->w, "store", 0, run, s);
+	err = background_start(&s->bg, "store", 0, run, s);
 	if (err) {
 		snprintf(why, sizeof(why), "no thread for state-dir: %s", strerror(-err));
 		free(s);
@@ -245,7 +245,7 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
-	worker_stop(&s->w);
+	background_stop(&s->bg);
 	free(s);
 }
 
@@ -258,59 +258,59 @@ int store_loaded(const struct store *s, uint32_t slot, struct term_record *ret)
 
 void store_ask(struct store *s, uint32_t slot, const struct term_record *rec)
 {
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	s->slot[slot].wanted = *rec;
 	s->slot[slot].waits = true;
-	worker_wake(&s->w);
-	worker_unlock(&s->w);
+	background_wake(&s->bg);
+	background_unlock(&s->bg);
 }
 
 uint32_t store_reserved(struct store *s, uint32_t slot, int *ret_err)
 {
 	uint32_t reserved;
 
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	reserved = s->slot[slot].reserved;
 	*ret_err = s->slot[slot].err;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	return reserved;
 }
 
 void store_ask_fence(struct store *s, uint32_t slot, bool on)
 {
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	s->slot[slot].fence_wanted = on;
 	s->slot[slot].fence_waits = true;
 	s->slot[slot].fence_err = 0;
-	worker_wake(&s->w);
-	worker_unlock(&s->w);
+	background_wake(&s->bg);
+	background_unlock(&s->bg);
 }
 
 bool store_fenced(struct store *s, uint32_t slot, int *ret_err)
 {
 	bool fenced;
 
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	fenced = s->slot[slot].fenced;
 	*ret_err = s->slot[slot].fence_err;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	return fenced;
 }
 
 void store_ask_history(struct store *s, const void *data, size_t len)
 {
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	memcpy(s->history, data, len);
 	s->history_waits = len;
-	worker_wake(&s->w);
-	worker_unlock(&s->w);
+	background_wake(&s->bg);
+	background_unlock(&s->bg);
 }
 
 void store_ask_alarms(struct store *s, const void *data, size_t len)
 {
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	memcpy(s->alarms, data, len);
 	s->alarms_wait = len;
-	worker_wake(&s->w);
-	worker_unlock(&s->w);
+	background_wake(&s->bg);
+	background_unlock(&s->bg);
 }

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "sys/background.h"
 #include "sys/clock.h"
 #include "sys/dp_steer.h"
-#include "sys/worker.h"
 
 #define PERIOD_NS	NS_PER_S
 #define SLICE_NS	NS_PER_MS	/* between two slices: others want the CPU, and the table's locks */
@@ -19,21 +19,21 @@ struct sweep {
 	struct dp_walk walk;
 	struct sweep_report now;	/* the walk under way; both are the thread's own */
 	_Atomic uint64_t of_group[BT_GROUPS_MAX];	/* term << 8 | server */
-	struct worker w;		/* its lock guards what follows */
+	struct background bg;		/* its lock guards what follows */
 	struct sweep_report report;
 };
 
 /* False: the sweeper is to end. */
 static bool rest(struct sweep *s, uint64_t ns)
 {
-	uint64_t until = worker_in(ns);
+	uint64_t until = background_in(ns);
 	bool go_on;
 
-	worker_lock(&s->w);
-	while (!s->w.quit && worker_wait(&s->w, until))
+	background_lock(&s->bg);
+	while (!s->bg.quit && background_wait(&s->bg, until))
 		;
-	go_on = !s->w.quit;
-	worker_unlock(&s->w);
+	go_on = !s->bg.quit;
+	background_unlock(&s->bg);
 	return go_on;
 }
 
@@ -106,9 +106,9 @@ static void *run(void *arg)
 		if (!walk(s, true) || !walk(s, false))
 			continue;
 		s->now.rounds++;
-		worker_lock(&s->w);
+		background_lock(&s->bg);
 		s->report = s->now;
-		worker_unlock(&s->w);
+		background_unlock(&s->bg);
 	} while (rest(s, PERIOD_NS));
 	return NULL;
 }
@@ -133,7 +133,7 @@ int sweep_open(struct sweep **ret, struct dp *dp)
 	s->dp = dp;
 	err = give_key(dp);
 	if (!err)
-		err = worker_start(&s->w, "sweeper", 0, run, s);
+		err = background_start(&s->bg, "sweeper", 0, run, s);
 	if (err) {
 		sweep_close(s);
 		return err;
@@ -146,25 +146,25 @@ void sweep_close(struct sweep *s)
 {
 	if (!s)
 		return;
-	worker_stop(&s->w);
+	background_stop(&s->bg);
 	free(s);
 }
 
 void sweep_report(struct sweep *s, struct sweep_report *ret)
 {
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	*ret = s->report;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 }
 
 uint32_t sweep_left(struct sweep *s, uint32_t slot, uint8_t server, struct sweep_left *ret)
 {
 	uint32_t rounds;
 
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	*ret = s->report.left[slot][server - 1];
 	rounds = s->report.rounds;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	return rounds;
 }
 
@@ -177,9 +177,9 @@ uint32_t sweep_group(struct sweep *s, uint32_t group, struct sweep_left *ret)
 {
 	uint32_t rounds;
 
-	worker_lock(&s->w);
+	background_lock(&s->bg);
 	*ret = s->report.group[group];
 	rounds = s->report.rounds;
-	worker_unlock(&s->w);
+	background_unlock(&s->bg);
 	return rounds;
 }

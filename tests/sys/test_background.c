@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* test_worker: a thread that is given work, told to end, and one that does not end. */
+/* test_background: a thread that is given work, told to end, and one that does not end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,11 +12,11 @@
 #include <semaphore.h>
 #include <time.h>
 
+#include "sys/background.h"
 #include "sys/clock.h"
-#include "sys/worker.h"
 
 struct job {
-	struct worker w;
+	struct background bg;
 	int asked, done;	/* behind its lock */
 	sem_t did, may_end;
 };
@@ -25,16 +25,16 @@ static void *count(void *arg)
 {
 	struct job *j = arg;
 
-	worker_lock(&j->w);
-	while (!j->w.quit) {
+	background_lock(&j->bg);
+	while (!j->bg.quit) {
 		if (j->done == j->asked) {
-			worker_wait(&j->w, WORKER_EVER);
+			background_wait(&j->bg, BACKGROUND_EVER);
 			continue;
 		}
 		j->done = j->asked;
 		sem_post(&j->did);
 	}
-	worker_unlock(&j->w);
+	background_unlock(&j->bg);
 	return NULL;
 }
 
@@ -49,7 +49,7 @@ static void open_job(struct job *j, void *(*run)(void *arg))
 	memset(j, 0, sizeof(*j));
 	sem_init(&j->did, 0, 0);
 	sem_init(&j->may_end, 0, 0);
-	assert_int_equal(worker_start(&j->w, "job", 0, run, j), 0);
+	assert_int_equal(background_start(&j->bg, "job", 0, run, j), 0);
 }
 
 static bool comes_soon(sem_t *s)
@@ -63,10 +63,10 @@ static bool comes_soon(sem_t *s)
 
 static void ask(struct job *j, int n)
 {
-	worker_lock(&j->w);
+	background_lock(&j->bg);
 	j->asked = n;
-	worker_wake(&j->w);
-	worker_unlock(&j->w);
+	background_wake(&j->bg);
+	background_unlock(&j->bg);
 }
 
 static void does_what_it_is_woken_for_and_ends_when_told(void **state)
@@ -80,36 +80,36 @@ static void does_what_it_is_woken_for_and_ends_when_told(void **state)
 		if (!comes_soon(&j.did))
 			fail_msg("asked %d times, it has done %d", n, j.done);
 	}
-	worker_stop(&j.w);
-	assert_false(j.w.running);
-	worker_stop(&j.w);	/* twice is once */
+	background_stop(&j.bg);
+	assert_false(j.bg.running);
+	background_stop(&j.bg);	/* twice is once */
 }
 
 static void one_that_was_never_started_has_ended(void **state)
 {
-	struct worker w = { 0 };
+	struct background w = { 0 };
 
 	(void)state;
-	worker_stop(&w);
-	assert_true(worker_stop_within(&w, NS_PER_S));
+	background_stop(&w);
+	assert_true(background_stop_within(&w, NS_PER_S));
 }
 
 static void a_wait_ends_with_its_time(void **state)
 {
 	struct job j;
-	uint64_t begun = worker_in(0), until = worker_in(20 * NS_PER_MS);
+	uint64_t begun = background_in(0), until = background_in(20 * NS_PER_MS);
 
 	(void)state;
 	open_job(&j, hang);
-	worker_lock(&j.w);
-	while (worker_wait(&j.w, until))	/* it may wake for nothing */
-		if (worker_in(0) > until + 20 * NS_PER_S)
+	background_lock(&j.bg);
+	while (background_wait(&j.bg, until))	/* it may wake for nothing */
+		if (background_in(0) > until + 20 * NS_PER_S)
 			fail_msg("woken, and woken, but never told that the time has come");
-	worker_unlock(&j.w);
-	if (worker_in(0) < until)
-		fail_msg("waited %llu ns of 20 ms", (unsigned long long)(worker_in(0) - begun));
+	background_unlock(&j.bg);
+	if (background_in(0) < until)
+		fail_msg("waited %llu ns of 20 ms", (unsigned long long)(background_in(0) - begun));
 	sem_post(&j.may_end);
-	worker_stop(&j.w);
+	background_stop(&j.bg);
 }
 
 static void one_that_hangs_is_left_and_may_be_waited_for_again(void **state)
@@ -118,12 +118,12 @@ static void one_that_hangs_is_left_and_may_be_waited_for_again(void **state)
 
 	(void)state;
 	open_job(&j, hang);
-	assert_false(worker_stop_within(&j.w, NS_PER_MS));
-	assert_true(j.w.running);
-	assert_true(j.w.quit);
+	assert_false(background_stop_within(&j.bg, NS_PER_MS));
+	assert_true(j.bg.running);
+	assert_true(j.bg.quit);
 	sem_post(&j.may_end);
-	assert_true(worker_stop_within(&j.w, 20 * NS_PER_S));
-	assert_false(j.w.running);
+	assert_true(background_stop_within(&j.bg, 20 * NS_PER_S));
+	assert_false(j.bg.running);
 }
 
 int main(void)
