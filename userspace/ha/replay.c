@@ -2,7 +2,6 @@
 #include "ha/replay.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +9,9 @@
 #include <unistd.h>
 #include <sys/random.h>
 
+#include "sys/background.h"
 #include "sys/clock.h"
 #include "sys/dp_replay.h"
-#include "sys/thread.h"
 
 #define PRIORITY	40		/* below the prober: a beat that is late knows nothing */
 #define BURST		8		/* given at once, */
@@ -27,10 +26,7 @@
 struct replayer {
 	struct dp *dp;
 	int changed;
-	pthread_t thread;
-	pthread_mutex_t lock;		/* guards what follows */
-	pthread_cond_t work;
-	atomic_bool quit;		/* the thread asks it in between, too: a stop waits for nothing that is yet to be given */
+	struct background bg;		/* its lock guards what follows; a stop waits for nothing that is yet to be given */
 	uint32_t asked;			/* bit per slot */
 	struct replay_order order[BT_GROUPS_MAX];
 	struct replay_report report[BT_GROUPS_MAX];
@@ -146,7 +142,7 @@ static void pace(struct replayer *r)
 /* Who has left the role meanwhile must not be given anything: the gate would send it on. */
 static bool may_give(struct replayer *r)
 {
-	return !atomic_load(&r->quit) && BT_WORD_MODE(atomic_load(&dp_words(r->dp)[r->now.slot])) == BT_OPEN;
+	return !atomic_load(&r->bg.quit) && BT_WORD_MODE(atomic_load(&dp_words(r->dp)[r->now.slot])) == BT_OPEN;
 }
 
 static void give(struct replayer *r)
@@ -168,9 +164,9 @@ static void publish(struct replayer *r)
 
 	memcpy(r->done.fates, r->core->fates, sizeof(r->done.fates));
 	r->done.doubtful = r->core->doubtful;
-	pthread_mutex_lock(&r->lock);
+	background_lock(&r->bg);
 	r->report[r->now.slot] = r->done;
-	pthread_mutex_unlock(&r->lock);
+	background_unlock(&r->bg);
 	(void)!write(r->changed, &one, sizeof(one));
 }
 
@@ -202,22 +198,22 @@ static void *run(void *arg)
 {
 	struct replayer *r = arg;
 
-	pthread_mutex_lock(&r->lock);
-	while (!r->quit) {
+	background_lock(&r->bg);
+	while (!r->bg.quit) {
 		uint32_t slot;
 
 		if (!r->asked) {
-			pthread_cond_wait(&r->work, &r->lock);
+			background_wait(&r->bg, BACKGROUND_EVER);
 			continue;
 		}
 		slot = (uint32_t)__builtin_ctz(r->asked);
 		r->asked &= ~(1u << slot);
 		r->now = r->order[slot];
-		pthread_mutex_unlock(&r->lock);
+		background_unlock(&r->bg);
 		replay(r);
-		pthread_mutex_lock(&r->lock);
+		background_lock(&r->bg);
 	}
-	pthread_mutex_unlock(&r->lock);
+	background_unlock(&r->bg);
 	return NULL;
 }
 
@@ -228,13 +224,10 @@ int replay_open(struct replayer **ret, struct dp *dp, int changed)
 
 	if (!err && !(r->core = calloc(1, sizeof(*r->core))))
 		err = -ENOMEM;
-	if (!err)
-		err = thread_mutex(&r->lock);
 	if (!err) {
-		pthread_cond_init(&r->work, NULL);
 		r->dp = dp;
 		r->changed = changed;
-		err = thread_start(&r->thread, "replay", PRIORITY, run, r, NULL);
+		err = background_start(&r->bg, "replay", PRIORITY, run, r);
 	}
 	if (err) {
 		free(r ? r->core : NULL);
@@ -249,32 +242,26 @@ void replay_close(struct replayer *r)
 {
 	if (!r)
 		return;
-	pthread_mutex_lock(&r->lock);
-	r->quit = true;
-	pthread_cond_signal(&r->work);
-	pthread_mutex_unlock(&r->lock);
-	pthread_join(r->thread, NULL);
-	pthread_cond_destroy(&r->work);
-	pthread_mutex_destroy(&r->lock);
+	background_stop(&r->bg);
 	free(r->core);
 	free(r);
 }
 
 void replay_ask(struct replayer *r, const struct replay_order *order)
 {
-	pthread_mutex_lock(&r->lock);
+	background_lock(&r->bg);
 	if (r->order[order->slot].opened_ns != order->opened_ns) {	/* each opening once */
 		r->order[order->slot] = *order;
 		r->asked |= 1u << order->slot;
-		pthread_cond_signal(&r->work);
+		background_wake(&r->bg);
 	}
-	pthread_mutex_unlock(&r->lock);
+	background_unlock(&r->bg);
 }
 
 bool replay_reported(struct replayer *r, uint32_t slot, struct replay_report *ret)
 {
-	pthread_mutex_lock(&r->lock);
+	background_lock(&r->bg);
 	*ret = r->report[slot];
-	pthread_mutex_unlock(&r->lock);
+	background_unlock(&r->bg);
 	return ret->opened_ns;
 }

@@ -10,6 +10,7 @@
 #define BATON_BACKGROUND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,7 +21,7 @@ struct background {
 	bool running;
 	pthread_mutex_t lock;	/* its holder inherits the priority of whoever waits for it */
 	pthread_cond_t work;
-	bool quit;		/* guarded by the lock: run() is to return */
+	atomic_bool quit;	/* run() is to return. Set with the lock held; whoever is long at work looks without */
 };
 
 /* On a zeroed background. @priority: as thread_start(). If it fails there is nothing to stop. */
