@@ -140,6 +140,14 @@ bool ha_replay_counts(const struct ha *h, struct bt_replay_at *ret)
 	return true;
 }
 
+bool ha_watch_counts(struct ha *h, uint64_t *ret_looks, uint64_t *ret_late)
+{
+	(void)h;
+	*ret_looks = 900;
+	*ret_late = 7;
+	return true;
+}
+
 bool ha_local_counts(const struct ha *h, struct bt_count ret[BT_L__N]) { (void)h; (void)ret; return false; }
 uint32_t ha_servers(const struct ha *h, uint32_t group, struct ha_server_view ret[BT_SERVERS])
 {
@@ -518,6 +526,9 @@ static void test_counters(void **state)
 	age = json_integer_value(json_object_get(out, "last_response_ms"));
 	assert_in_range(age, 2000, 3000);
 	assert_true(json_is_null(json_object_get(out, "last_request_ms")));
+	row = json_object_get(doc, "watchdog");
+	assert_int_equal(json_integer_value(json_object_get(row, "looks")), 900);
+	assert_int_equal(json_integer_value(json_object_get(row, "late")), 7);
 	json_decref(reply);
 	ha.count_err = -ENOENT;
 	refused("{\"verb\":\"counters\"}", CTL_REFUSED, "No such file");
