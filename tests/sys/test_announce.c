@@ -115,14 +115,16 @@ static void see_more(struct seen *s)
 	s->replies += more.replies;
 }
 
-/* Another thread sends some: its last may still be on their way. */
+/* Another thread sends some, and may be kept from it: a turn that brings nothing is followed by a longer rest. */
 static void take_turns(struct announce *a, struct seen *s, uint64_t *ms, uint32_t requests, uint32_t replies)
 {
-	for (int tries = 0; tries < 1000 && s->requests + s->replies < requests + replies; tries++) {
+	for (int tries = 0; tries < 1000 && (s->requests < requests || s->replies < replies); tries++) {
+		uint32_t had = s->requests + s->replies;
+
 		announce_turn(a, T0 + *ms * MS);
 		*ms += *ms < 90;
 		see_more(s);
-		usleep(1000);
+		usleep(s->requests + s->replies > had ? 1000 : 20000);
 	}
 	see_more(s);
 }
@@ -319,6 +321,28 @@ static void later_rounds_keep_to_the_rate(void **state)
 	announce_close(a);
 }
 
+/* A deadline in the past would be told as a main loop that got no CPU. */
+static void a_round_that_comes_late_is_due_now(void **state)
+{
+	static struct vip v[100];
+	char text[32];
+	struct announce *a;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text), "10.77.0.%d", 100 + i);
+		v[i] = vp_vip(text, "vp-a");
+	}
+	a = start(v, 100, NULL, NULL, 250);	/* a round takes 0.8 s */
+	for (uint64_t ms = 0; ms < 60000; ms++) {
+		uint64_t now = T0 + ms * MS, next = announce_turn(a, now);
+
+		if (next < now)
+			fail_msg("after %u ms: due %u ms ago", (unsigned)ms, (unsigned)((now - next) / MS));
+	}
+	announce_close(a);
+}
+
 static void stopped_means_silent(void **state)
 {
 	struct vip v = vp_vip("10.77.0.100", "vp-a");
@@ -365,6 +389,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(router_flag_follows_forwarding, fresh, done),
 		cmocka_unit_test_setup_teardown(rounds_come_on_time_and_end, fresh, done),
 		cmocka_unit_test_setup_teardown(later_rounds_keep_to_the_rate, fresh, done),
+		cmocka_unit_test_setup_teardown(a_round_that_comes_late_is_due_now, fresh, done),
 		cmocka_unit_test_setup_teardown(stopped_means_silent, fresh, done),
 		cmocka_unit_test_setup_teardown(an_unusable_interface_is_named_and_the_rest_announced, fresh, done),
 	};

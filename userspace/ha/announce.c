@@ -13,6 +13,7 @@
 
 #include "core/arp_msg.h"
 #include "core/cluster_mac.h"
+#include "core/when.h"
 #include "ha/deal.h"
 #include "sys/clock.h"
 #include "sys/loop.h"
@@ -224,7 +225,7 @@ static uint64_t next_round(struct announce *a, uint64_t now_ns)
 		a->running = false;
 		return LOOP_NEVER;
 	}
-	return a->start_ns + round_at_ns[a->round];
+	return later(now_ns, a->start_ns + round_at_ns[a->round]);
 }
 
 /* Frames of one turn. The first broadcasts are as fast as the interface takes them, but leases are renewed between turns. */

@@ -40,8 +40,8 @@ int raw_asker(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* As many sockets as threads send at once: none is closed by one of them, who may not wait. */
-#define SHARED 4
+/* More sockets than threads that send at once (main, pulse, a helper for each group of many VIPs): none of them closes one, and waits. */
+#define SHARED 16
 
 struct shared {
 	int (*open)(void);
