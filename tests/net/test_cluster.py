@@ -244,7 +244,7 @@ def test_controllers_end_and_gates_are_taken_away(lab, probe):
     answered_by("a")
     for one in asked:
         result = one.stop()
-        assert result["lost"] < 30 and result["answered_by_two"] == 0, result	# a tenth of a second's
+        assert result["lost"] < 300 and result["answered_by_two"] == 0, result	# a second's: with two moves and four controllers' ends
         assert result["holders"] == ["a", "b", "a"], result["segments"]
     assert not any(lab.b.holds(address, "lo") for address in BOTH), f"a clean stop leaves {lab.b.addresses('lo')}"
     assert not [mac for mac in macs if mac in lab.b.run("ip", "maddr", "show", "dev", "eth0").stdout], "a clean stop leaves its filters"
