@@ -137,16 +137,17 @@ static __always_inline void note_fall(struct bt_local_seen *seen, __u32 from, __
 	__sync_fetch_and_add(&seen->fell, 1);
 }
 
-/* Whose is it? 0: nobody is chosen yet, or nobody is drained whom that port stands for: the ordinary socket of that port. */
+/*
+ * Whose is it? 0: nobody is chosen yet, or nobody is drained whom that port stands for: the ordinary socket of that port, and none
+ * where it is 0. A filter that keeps somebody from the VIP's port does not know that other door.
+ */
 static __always_inline __u32 server_of(const struct bt_local_way *way, __u64 aim)
 {
 	__u32 drained = BT_LOCAL_DRAINED(aim);
 
 	if (!way->stands_for)
 		return BT_LOCAL_ACTIVE(aim);
-	if (way->stands_for == BT_LOCAL_ANY)
-		return drained ? drained : BT_LOCAL_ACTIVE(aim);	/* it has just ended: nobody else has that port */
-	return way->stands_for == drained ? drained : 0;
+	return way->stands_for == BT_LOCAL_ANY || way->stands_for == drained ? drained : 0;
 }
 
 static __always_inline int choose(struct bpf_sk_lookup *ctx, const struct bt_local_way *way)
