@@ -238,17 +238,11 @@ static __always_inline void pull(struct __sk_buff *skb, __u32 want)
 		bpf_skb_pull_data(skb, len);
 }
 
-/* Does it go to, or come from, a port with two servers behind it? @ret: its group, and whether to or from. */
+/* Does it go to a port with two servers behind it, or, @ret->out, come from one? @ret: its group. */
 static __always_inline bool lo_is_call(struct __sk_buff *skb, const struct headers *h, struct bt_local_key *key, struct call *ret)
 {
-	struct bt_local_way *way = NULL;
+	struct bt_local_way *way = local_end(skb, h, !ret->out, key) ? bpf_map_lookup_elem(&cfg_local, key) : NULL;
 
-	if (local_end(skb, h, true, key))
-		way = bpf_map_lookup_elem(&cfg_local, key);
-	if (!way || !way->row || way->stands_for) {
-		ret->out = true;
-		way = local_end(skb, h, false, key) ? bpf_map_lookup_elem(&cfg_local, key) : NULL;
-	}
 	if (!way || !way->row || way->stands_for)
 		return false;
 	ret->group = way->group;
@@ -265,17 +259,20 @@ static __always_inline void lo_to_drained(struct __sk_buff *skb, const struct he
 	local_leave(c);
 }
 
-/* What it tells of a dialog, and whose that is; @by: the server that sent it, or 0. A function of its own: verified once. 0. */
-__noinline int lo_call(struct __sk_buff *skb, const struct headers *h, __u32 by)
+/*
+ * What it tells of a dialog, and whose that is; @out: of the group that it leaves, @by: the server that sent it, or 0. A function
+ * of its own: verified once. 0.
+ */
+__noinline int lo_call(struct __sk_buff *skb, const struct headers *h, __u32 out, __u32 by)
 {
 	struct bt_local_key key;
 	struct sip_msg m = {};
-	struct call c = {};
+	struct call c = { .out = out };
 
 	if (!h || !lo_is_call(skb, h, &key, &c))
 		return 0;
 	c.now = bpf_ktime_get_boot_ns();
-	if (!local_call(&c, c.out ? by : 0) || !call_key(c.group, &m))
+	if (!local_call(&c, by) || !call_key(c.group, &m))
 		return 0;
 	pull(skb, MESSAGE);
 	sip_scan(skb, h->l4 + sizeof(struct udphdr), h->end, &m);
@@ -306,7 +303,8 @@ int baton_lo(struct __sk_buff *skb)
 	by = lo_out(skb, &h);
 	if (by == LOCAL_HELD)
 		return TC_ACT_SHOT;
-	lo_call(skb, &h, by);
+	lo_call(skb, &h, true, by);
+	lo_call(skb, &h, false, 0);	/* it may come from one group's VIP and go to another's */
 	return TC_ACT_UNSPEC;
 }
 

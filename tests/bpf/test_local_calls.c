@@ -18,6 +18,7 @@
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 #define CLIENT4 "10.77.0.50"
 #define CLIENT6 "fd00::50"
+#define OTHERS4 "10.77.0.120"	/* VIP of another group of this host, with two servers of its own */
 #define PORT 5060
 #define NOBODYS 0		/* stands for the server that is drained, where both have the VIP's port */
 #define UDP_DEST 2		/* offsets in a UDP header */
@@ -346,6 +347,32 @@ static void test_back(void **state)
 	each(back);
 }
 
+static void between(const char *from, uint16_t sport, const char *to, const char *text, uint16_t port, const char *what)
+{
+	struct packet p, is;
+
+	packet_make(&p, &(struct packet_spec){ .from = from, .to = to, .sport = sport, .dport = PORT, .text = text });
+	comes_through(&p, &is, what);
+	CHECK(dest(&is) == port, "%s: for port %u, not %u", what, dest(&is), port);
+}
+
+/* What goes from one VIP of this host to another is noted of both: it leaves the one group, and comes in to the other. */
+static void test_two_groups(void **state)
+{
+	struct bt_local others = { BT_LOCAL(3, 1, 2) };
+
+	(void)state;
+	hook = LOOPBACK;
+	begin_and_drain(false);
+	set_way(OTHERS4, PORT, &(struct bt_local_way){ .row = 3, .group = 1, .port = htons(PORT), .own = { htons(5071), htons(5072) } });
+	set("ct_local", 1, &others);
+	between(RIG_VIP4, 5062, OTHERS4, request("INVITE", UNTAGGED, 5), PORT, "the active one calls the other group's active one");
+	between(OTHERS4, PORT, RIG_VIP4, response(200, "INVITE", 5), PORT, "the answer to that");
+	between(RIG_VIP4, 5062, OTHERS4, request("ACK", TAGGED, 5), PORT, "its ACK");
+	between(RIG_VIP4, 5061, OTHERS4, request("INFO", TAGGED, 1), 5071, "the drained one, in a call of its own with the other's drained one");
+	between(OTHERS4, PORT, RIG_VIP4, response(200, "INFO", 1), 5061, "the answer to that");
+}
+
 /* The first has the port and the sum of the whole; the others follow it by themselves. */
 static void test_fragments(void **state)
 {
@@ -412,7 +439,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whose), cmocka_unit_test(test_a_call), cmocka_unit_test(test_prepared), cmocka_unit_test(test_back),
-		cmocka_unit_test(test_fragments), cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_two_groups), cmocka_unit_test(test_fragments), cmocka_unit_test(test_connections),
 	};
 
 	return cmocka_run_group_tests_name("local_calls", tests, open_both, close_both);
