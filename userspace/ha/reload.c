@@ -255,18 +255,33 @@ static const char *misfit(const struct conf *now, const struct conf *next)
 	return NULL;
 }
 
+/* Without it no start comes to an end. NULL: all are there. */
+static const char *absent_interface(const struct conf *c)
+{
+	for (uint32_t i = 0; i < c->n_paths; i++)
+		if (!if_nametoindex(c->paths[i].dev))
+			return c->paths[i].dev;
+	for (uint32_t i = 0; i < c->n_vips; i++)
+		if ((!i || strcmp(c->vips[i].dev, c->vips[i - 1].dev)) && !if_nametoindex(c->vips[i].dev))
+			return c->vips[i].dev;
+	return NULL;
+}
+
 bool ha_file_fits(struct ha *ha, char *why, size_t len)
 {
 	struct conf *next = calloc(1, sizeof(*next));
 	struct errors e = { why, len };
-	const char *other;
+	const char *other, *gone;
 
 	why[0] = '\0';
 	if (!next) {
 		snprintf(why, len, "out of memory");
 	} else if (!parse(ha, next, &e)) {
 		other = misfit(ha->conf, next);
-		if (other)
+		gone = absent_interface(next);
+		if (gone)
+			snprintf(why, len, "%s: there is no interface %s", ha->opt.conf_file, gone);
+		else if (other)
 			snprintf(why, len, "%s %s: hand over and stop instead (SIGTERM), then start", ha->opt.conf_file, other);
 	}
 	free(next);
