@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -154,7 +155,8 @@ def test_a_file_that_the_pins_are_not_made_for(lab):
         for text, why in ((good.replace("mode = cluster", "mode = takeover"), "other VIPs, ports, mode"),
                           (good.replace("mode = cluster", "mode = clustr"), "'clustr', valid is"),
                           (good.replace("path = eth0", "path = eth55"), "there is no interface eth55"),
-                          (good.replace("interface = eth0", "interface = eth56"), "there is no interface eth56")):
+                          (good.replace("interface = eth0", "interface = eth56"), "there is no interface eth56"),
+                          (re.sub("secret-file = .*", "secret-file = /nowhere/secret", good), "secret-file /nowhere/secret cannot be")):
             host.write(text)
             host.signal(signal.SIGUSR1)
             wait_until(lambda: any(line.startswith("restart refused") and why in line for line in host.log().splitlines()), 5,

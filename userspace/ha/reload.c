@@ -17,6 +17,7 @@
 #include "core/where.h"
 #include "ha/script_check.h"
 #include "sys/file.h"
+#include "sys/keys.h"
 #include "sys/log.h"
 
 #define CONF_BYTES	(1 << 20)
@@ -267,6 +268,19 @@ static const char *absent_interface(const struct conf *c)
 	return NULL;
 }
 
+/* Nor without that. True: it is there; else @why tells. */
+static bool has_secret(const struct conf *c, char *why, size_t len)
+{
+	char secret[KEYS_SECRET_MAX], text[160];
+	size_t n;
+	int err = conf_is_alone(c) ? 0 : keys_read_secret(c->secret_file, secret, sizeof(secret), &n, text, sizeof(text));
+
+	explicit_bzero(secret, sizeof(secret));
+	if (err)
+		snprintf(why, len, "secret-file %s %s", c->secret_file, text);
+	return !err;
+}
+
 bool ha_file_fits(struct ha *ha, char *why, size_t len)
 {
 	struct conf *next = calloc(1, sizeof(*next));
@@ -283,6 +297,8 @@ bool ha_file_fits(struct ha *ha, char *why, size_t len)
 			snprintf(why, len, "%s: there is no interface %s", ha->opt.conf_file, gone);
 		else if (other)
 			snprintf(why, len, "%s %s: hand over and stop instead (SIGTERM), then start", ha->opt.conf_file, other);
+		else
+			(void)has_secret(next, why, len);
 	}
 	free(next);
 	return !why[0];
