@@ -126,7 +126,7 @@ static __always_inline enum bt_xdp_exit pulse_in(struct xdp_md *ctx, const struc
 		return BT_X_PULSE_STRANGER;
 	exit = pulse_check(ctx, f, &m, node);
 	if (m.believed)
-		ear_is(ctx, m.path);
+		ear_is(ctx, m.path, node->interval_ns);
 	if (m.reborn) {
 		heard_forget();
 		event_emit(BT_EV_BOOT, 0, m.now, m.old_boot, bpf_be64_to_cpu(m.head.boot), 0);

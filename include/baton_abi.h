@@ -490,10 +490,11 @@ struct bt_watch_own {
 
 #define BT_WATCH_ROUTER	(1u << 0)
 
-/* The queue by which a path's pulses come, and when a frame for a VIP was last met on it (bpf/ear.h). */
+/* The queue by which a path's pulses come, and the CPU that takes them from it; when a frame for a VIP was last met on it (bpf/ear.h). */
 struct bt_ear {
 	__u32 ifindex;		/* 0: none came yet */
-	__u32 queue;
+	__u16 queue;
+	__u16 cpu;
 	__u64 heard_ns;
 };
 

@@ -562,6 +562,8 @@ static void test_known(void **state)
 
 /* ---- ears ---------------------------------------------------------------------------------------- */
 
+#define SLOWEST	3000000	/* interval of pulses whose silence a frame may show */
+
 static struct bt_ear ear(uint32_t path)
 {
 	struct bt_watch watch;
@@ -571,39 +573,71 @@ static struct bt_ear ear(uint32_t path)
 	return watch.ear[path];
 }
 
+/* The program runs where this thread does: a thread that wanders would be heard by several CPUs. Returns which it is. */
+static uint16_t stay(cpu_set_t *ret_was)
+{
+	int cpu = sched_getcpu();
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	CHECK(!sched_getaffinity(0, sizeof(*ret_was), ret_was) && !sched_setaffinity(0, sizeof(one), &one), "%s", strerror(errno));
+	return (uint16_t)cpu;
+}
+
 /* The queue by which a path's pulses come, and every other frame for a VIP that is met there while the gate is not open. */
 static void test_ears(void **state)
 {
 	static const uint8_t macs[12] = { 3, 0, 0, 0, 0, 1, 0, 0x16, 0x3e, 0, 0, 50 };	/* the cluster's, and a client's */
+	struct rig_pulse m = rig_pulse(2);
+	struct bt_node node, slow;
+	uint32_t zero = 0;
 	struct bt_watch watch = {};
-	struct packet p;
+	struct packet p, p2;
+	cpu_set_t was;
 	uint64_t now;
+	uint16_t cpu;
 
 	(void)state;
+	cpu = stay(&was);
 	fresh(RIG_REPLAY_SLOTS, 0);
 	set("st_watch", 0, &watch);
 	packet_make(&p, &(struct packet_spec){ .from = CLIENT4, .to = RIG_VIP4, .text = "\r\n\r\n" });
 	memcpy(p.data, macs, sizeof(macs));
 	expect(&p, BT_X_VIP_HEARD, "a client's");
 	CHECK(!ear(0).ifindex && !ear(0).heard_ns, "heard before any pulse came");
+	CHECK(!bpf_map_lookup_elem(rig_map("cfg_node"), &zero, &node), "cfg_node");
+	slow = node;
+	slow.interval_ns = SLOWEST;
+	set("cfg_node", 0, &slow);
 	rig_believe();
-	CHECK(ear(0).ifindex == LOOPBACK && !ear(0).queue && !ear(0).heard_ns, "interface %u, queue %u", ear(0).ifindex, ear(0).queue);
+	CHECK(ear(0).ifindex == LOOPBACK && !ear(0).queue && ear(0).cpu == cpu && !ear(0).heard_ns, "interface %u, queue %u, CPU %u of %u",
+	      ear(0).ifindex, ear(0).queue, ear(0).cpu, cpu);
 	CHECK(!ear(1).ifindex, "the other path's is known");
 	now = rig_now();
 	expect(&p, BT_X_VIP_HEARD, "a client's");
 	CHECK(ear(0).heard_ns >= now, "not heard: %lu ns before", (unsigned long)(now - ear(0).heard_ns));
 	CHECK(!ear(1).heard_ns, "heard by a path that has no queue");
-	watch.ear[0] = (struct bt_ear){ .ifindex = LOOPBACK, .queue = 1 };
-	watch.ear[1] = (struct bt_ear){ .ifindex = LOOPBACK + 1 };
+	watch.ear[0] = (struct bt_ear){ .ifindex = LOOPBACK, .queue = 1, .cpu = cpu };
+	watch.ear[1] = (struct bt_ear){ .ifindex = LOOPBACK + 1, .cpu = cpu };
+	watch.ear[2] = (struct bt_ear){ .ifindex = LOOPBACK, .cpu = cpu + 1 };
 	set("st_watch", 0, &watch);
 	expect(&p, BT_X_VIP_HEARD, "a client's");
 	CHECK(!ear(0).heard_ns && !ear(1).heard_ns, "heard by another queue, or another interface");
+	CHECK(!ear(2).heard_ns, "heard by a CPU that takes no pulses: the one that does may stand still");
+	slow.interval_ns++;
+	set("cfg_node", 0, &slow);
+	rig_frame(&p2, &m, 0, 0);
+	expect(&p2, BT_X_PULSE_ANSWERED, "the peer's second probe");
+	CHECK(!ear(0).ifindex, "more frames than are taken at once may lie between two slow pulses");
+	set("cfg_node", 0, &node);
 	watch.ear[0].queue = 0;
 	set("st_watch", 0, &watch);
 	rig_open_gate(0);
 	p.data[5]++;	/* no interface has an address here */
 	expect(&p, BT_X_VIP_ACCEPTED, "open");
 	CHECK(!ear(0).heard_ns, "noted where nothing is to be shown");
+	CHECK(!sched_setaffinity(0, sizeof(was), &was), "%s", strerror(errno));
 }
 
 int main(void)

@@ -359,11 +359,14 @@ plant("watch-one-ear-for-all", "one path is cut, the other's receiver stands sti
       "	if (!at && w->shown && heard <= w->shown + WATCH_TOGETHER * w->interval_ns)\n", "	if (!at && w->shown)\n", "bpf:watch")
 plant("ear-shows-always", "a receiver that stands still is taken for a silent peer", "bpf/ear.h",
       "	if (heard + interval_ns / 2 < quiet)\n		return 0;\n", "", "bpf:watch")
+plant("ear-of-slow-pulses", "the peer's pulse lies a hundred frames behind the client's that is said to show its silence", "bpf/ear.h",
+      "	bool slow = interval_ns > EAR_INTERVAL_NS;", "	bool slow = !interval_ns;", "bpf:replay")
 plant("ear-shows-at-once", "the peer's pulse lies behind the client's frame that is said to show its silence", "bpf/ear.h",
       "	return heard + EAR_BEHIND_NS > quiet ? heard + EAR_BEHIND_NS : quiet;", "	return quiet;", "bpf:watch")
 plant("ear-of-any-queue", "another queue's frames say nothing of the one by which pulses come", "bpf/ear.h",
-      "		if (READ_ONCE(ear->ifindex) == ifindex && READ_ONCE(ear->queue) == queue &&\n		    (__s64)",
-      "		if ((__s64)", "bpf:replay")
+      " && READ_ONCE(ear->queue) == READ_ONCE(ctx->rx_queue_index) &&", " &&", "bpf:replay")
+plant("ear-of-any-cpu", "behind RPS the CPU that takes the pulses stands still, and another hears clients", "bpf/ear.h",
+      " &&\n	       READ_ONCE(ear->cpu) == bpf_get_smp_processor_id();", ";", "bpf:replay")
 plant("watch-forgets-forgers", "a forger's noise is taken for silence", WATCH,
       "	if (w->unauth_ns)\n", "	if (0)\n", "bpf:watch")
 plant("watch-opens-the-ill", "a host whose server is down opens by itself", WATCH,
