@@ -73,6 +73,7 @@ def single_run(act, n, rate=1000):
     with Lab() as lab:
         try:
             single = Single(lab).start()
+            single.wait_ready()
             probe = Probe(lab, rate=rate, seconds=200)
             wait_until(lambda: probe.answered_by() in SERVERS, 20, "one of the servers to answer")
             time.sleep(1)
