@@ -6,6 +6,7 @@
  * drained at 8.2. Marks are made here by the header that the program has them from. All in a network namespace of its own:
  * the sockets that frames are looked up for are this test's alone.
  */
+#include "messages.h"
 #include "rig.h"
 
 #include <arpa/inet.h>
@@ -170,36 +171,6 @@ static const struct host old_holder = {
 };
 
 /* ---- frames ------------------------------------------------------------------------------------- */
-
-enum tag { UNTAGGED, TAGGED };
-
-/* A message of dialog @id; @first: its first line, @cseq: the method of its CSeq. */
-static const char *sip(const char *first, const char *cseq, enum tag tag, unsigned int id)
-{
-	static char text[4][1024];
-	static int next;
-	char *t = text[next++ % 4];
-
-	snprintf(t, sizeof(text[0]), "%s\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nFrom: <sip:a@c>;tag=1\r\nTo: <sip:b@d>%s\r\n"
-		 "Call-ID: %08x@c\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n", first, tag == TAGGED ? ";tag=2" : "", id, cseq);
-	return t;
-}
-
-static const char *request(const char *method, enum tag tag, unsigned int id)
-{
-	char first[64];
-
-	snprintf(first, sizeof(first), "%s sip:b@10.77.0.100 SIP/2.0", method);
-	return sip(first, method, tag, id);
-}
-
-static const char *response(int status, const char *cseq, unsigned int id)
-{
-	char first[64];
-
-	snprintf(first, sizeof(first), "SIP/2.0 %d X", status);
-	return sip(first, cseq, TAGGED, id);
-}
 
 static void address(struct packet *p, const uint8_t to[6], const uint8_t from[6])
 {

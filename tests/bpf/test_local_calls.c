@@ -5,6 +5,7 @@
  * Each story is told twice: to baton_xdp and baton_tc, for clients of the network, and to baton_lo, for those of this host. A
  * message that is the drained server's gets the port that stands for it, and not another byte of it is changed but the sum.
  */
+#include "messages.h"
 #include "rig.h"
 
 #include <bpf/bpf.h>
@@ -24,7 +25,6 @@
 #define UDP_DEST 2		/* offsets in a UDP header */
 #define UDP_CHECK 6
 
-enum tag { UNTAGGED, TAGGED };
 enum { NETWORK, LOOPBACK, HOOKS };
 
 static const uint16_t own_port[1 + BT_SERVERS] = { 0, 5061, 5062 };
@@ -112,33 +112,6 @@ static void fresh(uint32_t turn, uint32_t drained, uint32_t active, bool shared)
 }
 
 /* ---- messages --------------------------------------------------------------------------------------- */
-
-static const char *sip(const char *first, const char *cseq, enum tag tag, unsigned int id)
-{
-	static char text[4][1024];
-	static int next;
-	char *t = text[next++ % 4];
-
-	snprintf(t, sizeof(text[0]), "%s\r\nVia: SIP/2.0/UDP c;branch=z9hG4bK1\r\nFrom: <sip:a@c>;tag=1\r\nTo: <sip:b@d>%s\r\n"
-		 "Call-ID: %08x@c\r\nCSeq: 1 %s\r\nContent-Length: 0\r\n\r\n", first, tag == TAGGED ? ";tag=2" : "", id, cseq);
-	return t;
-}
-
-static const char *request(const char *method, enum tag tag, unsigned int id)
-{
-	char first[64];
-
-	snprintf(first, sizeof(first), "%s sip:b@10.77.0.100 SIP/2.0", method);
-	return sip(first, method, tag, id);
-}
-
-static const char *response(int status, const char *cseq, unsigned int id)
-{
-	char first[64];
-
-	snprintf(first, sizeof(first), "SIP/2.0 %d X", status);
-	return sip(first, cseq, TAGGED, id);
-}
 
 static int prog_lo(void)
 {
