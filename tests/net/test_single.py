@@ -342,6 +342,10 @@ class Phone:
         return self.next()
 
 
+def wait_well(single):
+    wait_until(lambda: all(s["service"] == "running" for s in single.told()), 20, f"both servers to be well: {single.told()}")
+
+
 def both_say(phones, first, second):
     for phone in phones:
         said = phone.ask()
@@ -368,7 +372,9 @@ def test_a_drain_ends(lab, ports):
     single.batond.start()
     wait_until(lambda: drain_of(single)["drain"] == "draining", 20, f"the drain to be found: {drain_of(single)}")
     both_say(phones, "a", "b")
-    single.batond.cli("undrain")
+    single.batond.kill()
+    single.batond.start()
+    single.batond.cli("undrain")	# nobody has judged the servers yet
     assert wait_drain(single, "off")["reason"] == "undrain"
     both_say(phones, "b", "b")
     single.batond.cli("drain")
@@ -380,3 +386,15 @@ def test_a_drain_ends(lab, ports):
     both_say(phones, "a", "a")
     assert wait_drain(single, "off")["reason"] == "service-unavailable"
     assert single.active() == "a", single.told()
+    single.serve("b")
+    wait_well(single)
+    single.batond.cli("drain")
+    single.batond.kill()
+    single.crash("a")
+    single.serve("a")
+    single.batond.start()
+    wait_until(lambda: drain_of(single)["reason"] == "service-unavailable", 20,
+               f"the drain to end, for another process has a's port and pidfile: {drain_of(single)}")
+    assert drain_of(single)["drain"] == "off", drain_of(single)
+    wait_well(single)
+    both_say(phones, "b", "b")

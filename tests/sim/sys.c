@@ -509,6 +509,13 @@ void single_drain(const struct ha *ha, const struct group *g, uint32_t server)
 	(void)server;
 }
 
+uint32_t single_drained(const struct ha *ha, const struct group *g)
+{
+	(void)ha;
+	(void)g;
+	return 0;
+}
+
 void single_drain_facts(const struct ha *ha, const struct group *g, uint32_t *server, struct drain_servers *ret)
 {
 	(void)ha;

@@ -608,6 +608,18 @@ static int undrain_pool(struct ha *ha, const char *name, char *text, size_t len)
 	return err;
 }
 
+/* Of an earlier life of ours: its servers have not been judged yet. */
+static void take_up(const struct ha *ha, struct group *g)
+{
+	uint32_t drained = single_is(g) && g->drain.state == DRAIN_OFF ? single_drained(ha, g) : 0;
+
+	if (!drained)
+		return;
+	g->drain.server = drained;
+	g->drain.state = DRAIN_ON;
+	g->drain.since_ns = ha->turn_ns;
+}
+
 static bool undrain_group(struct group *g, char *text, size_t len)
 {
 	size_t n = strlen(text);
@@ -628,6 +640,7 @@ int ha_undrain(struct ha *ha, const char *name, char *text, size_t len)
 	for (uint32_t i = 0; i < ha->n_groups; i++)
 		if (is_asked(&ha->group[i], name)) {
 			n++;
+			take_up(ha, &ha->group[i]);
 			ended += undrain_group(&ha->group[i], text, len);
 		}
 	if (n)

@@ -397,6 +397,8 @@ struct single_move {
 void single_moved(const struct ha *ha, const struct group *g, struct single_move *ret);
 /* From now on its dialogs are its own, whoever is active; 0: nobody's are. */
 void single_drain(const struct ha *ha, const struct group *g, uint32_t server);
+/* Whom the kernel drains, by us or an earlier life of ours; 0: nobody. */
+uint32_t single_drained(const struct ha *ha, const struct group *g);
 /* What the drain of @ret's server is judged by; whether one was found, and of whom, when @server is 0. */
 void single_drain_facts(const struct ha *ha, const struct group *g, uint32_t *server, struct drain_servers *ret);
 /* Of whose dialogs, and from which of its turns on, is what is left counted? */

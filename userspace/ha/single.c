@@ -42,6 +42,7 @@ struct pair {
 	uint64_t since_ns;		/* of this one, by us; 0: an earlier life */
 	struct single_move move;
 	uint32_t from;			/* who was active before */
+	bool other_process;		/* what was drained in an earlier life is no more: another has its place */
 };
 
 struct single {
@@ -185,6 +186,7 @@ static void move(struct single *s, struct group *g, const struct single_facts *f
 	if (seen_of(s, g->slot)->fell_from == v->active)
 		seen_of(s, g->slot)->fell_from = 0;	/* of an earlier turn of its */
 	role->aim = BT_LOCAL(BT_LOCAL_TURN(role->aim) + 1, v->drains ? f->active : 0, v->active);
+	s->pair[g->slot].other_process = false;
 	log_event(LOG_INFO, "server change", "group=%s from=%s to=%s why=%s by=%s", g->conf->name,
 		  f->active ? g->conf->server[f->active - 1].name : "nobody", g->conf->server[v->active - 1].name, v->why,
 		  f->fell ? "kernel" : "controller");
@@ -204,6 +206,12 @@ void single_drain(const struct ha *ha, const struct group *g, uint32_t server)
 	volatile struct bt_local *role = role_of(ha->single, g->slot);
 
 	role->aim = BT_LOCAL(BT_LOCAL_TURN(role->aim), server, BT_LOCAL_ACTIVE(role->aim));
+	ha->single->pair[g->slot].other_process = false;
+}
+
+uint32_t single_drained(const struct ha *ha, const struct group *g)
+{
+	return BT_LOCAL_DRAINED(aim_of(ha, g));
 }
 
 /* One that was prepared alone, when batond ended, drains nobody: it is asked anew. */
@@ -211,18 +219,20 @@ void single_drain_facts(const struct ha *ha, const struct group *g, uint32_t *se
 {
 	uint32_t active = active_of(ha, g), drained = BT_LOCAL_DRAINED(aim_of(ha, g));
 	struct single_facts f;
+	bool ended;
 
 	*ret = (struct drain_servers){ 0 };
 	if (!ha->single || !active)
 		return;
+	ended = ha->single->pair[g->slot].other_process;
 	pair_facts(ha->single, g, &f);
-	if (!*server && f.waited && drained) {
+	if (!*server && (f.waited || ended) && drained) {
 		ret->found = drained != active;
 		*server = drained;
 	}
 	if (*server < 1 || *server > BT_SERVERS)
 		return;
-	ret->able = single_is_able(&f.server[*server - 1]);
+	ret->able = single_is_able(&f.server[*server - 1]) && !ended;
 	ret->back = *server == active;
 	ret->left = drained == *server && active != drained && !g->moved;
 }
@@ -409,6 +419,17 @@ static int open_news(struct single *s)
 	return s->news.fd < 0 ? -errno : loop_add(s->ha->loop, &s->news, EPOLLIN);
 }
 
+/* Its calls went with its sockets. */
+static void find_drained(struct single *s)
+{
+	for (uint32_t i = 0; i < s->ha->conf->n_groups; i++) {
+		uint32_t drained = BT_LOCAL_DRAINED(role_of(s, i)->aim);
+
+		if (drained >= 1 && drained <= BT_SERVERS)
+			s->pair[i].other_process = !sockets_found(s->sockets, i, drained - 1);
+	}
+}
+
 int single_open(struct ha *ha, const struct ha_say *say)
 {
 	struct single *s;
@@ -427,6 +448,8 @@ int single_open(struct ha *ha, const struct ha_say *say)
 	err = open_news(s);
 	if (!err)
 		err = sockets_open(&s->sockets, ha->conf, s->l, s->news.fd);
+	if (!err)
+		find_drained(s);
 	return err ? ha_fail(say, err, "single host", strerror(-err)) : 0;
 }
 

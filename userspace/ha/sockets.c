@@ -44,6 +44,7 @@ struct sockets {
 	struct asked asked[BT_GROUPS_MAX][BT_SERVERS];
 	struct server server[BT_GROUPS_MAX][BT_SERVERS];
 	uint32_t first_row[BT_GROUPS_MAX];
+	bool found[BT_GROUPS_MAX][BT_SERVERS];	/* known before the thread begins */
 	struct socks_one one[SOCKS_MAX];	/* the thread's */
 };
 
@@ -348,6 +349,26 @@ static int set_all_ways(struct sockets *s)
 	return err;
 }
 
+static void find(struct sockets *s, const struct conf_group *g, uint32_t server)
+{
+	bool *found = &s->found[g->slot][server];
+
+	for (uint32_t i = 0; i < g->n_vips * PROTOS && !*found; i++)
+		*found = dp_local_has_any(s->l, s->first_row[g->slot] + i, server + 1);
+}
+
+static void find_all(struct sockets *s)
+{
+	for (uint32_t i = 0; i < s->conf->n_groups * BT_SERVERS; i++)
+		if (is_single(&s->conf->groups[i / BT_SERVERS]))
+			find(s, &s->conf->groups[i / BT_SERVERS], i % BT_SERVERS);
+}
+
+bool sockets_found(const struct sockets *s, uint32_t slot, uint32_t server)
+{
+	return s->found[slot][server];
+}
+
 int sockets_open(struct sockets **ret, const struct conf *conf, struct dp_local *l, int changed)
 {
 	struct sockets *s = calloc(1, sizeof(*s));
@@ -359,6 +380,7 @@ int sockets_open(struct sockets **ret, const struct conf *conf, struct dp_local 
 	s->l = l;
 	s->changed = changed;
 	err = set_all_ways(s);
+	find_all(s);
 	if (!err)
 		err = background_start(&s->bg, "sockets", 0, run, s);
 	if (err) {

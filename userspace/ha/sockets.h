@@ -32,6 +32,9 @@ struct sockets_report {
 int sockets_open(struct sockets **ret, const struct conf *conf, struct dp_local *l, int changed);
 void sockets_close(struct sockets *s);
 
+/* Before we looked, the kernel had one of @server (0 or 1), open still: its process is the one that an earlier life of ours watched. */
+bool sockets_found(const struct sockets *s, uint32_t slot, uint32_t server);
+
 /* The process of @server (0 or 1); 0: it has none. */
 void sockets_watch(struct sockets *s, uint32_t slot, uint32_t server, pid_t pid);
 void sockets_report(struct sockets *s, uint32_t slot, uint32_t server, struct sockets_report *ret);

@@ -308,6 +308,21 @@ int dp_local_end(struct dp_local *l, uint32_t row, uint32_t server, uint32_t i)
 	return 0;
 }
 
+bool dp_local_has_any(struct dp_local *l, uint32_t row, uint32_t server)
+{
+	const volatile struct bt_local_row *rows = l->rows.at;
+	uint32_t n = rows[row].n[server - 1];
+	__u64 cookie;
+
+	for (uint32_t i = 0; i < n && i < BT_LOCAL_SOCKS; i++) {
+		__u32 place = BT_LOCAL_PLACE(row, server, i);
+
+		if (!bpf_map_lookup_elem(l->map[OWN_SOCKS], &place, &cookie))
+			return true;
+	}
+	return false;
+}
+
 int dp_local_know(struct dp_local *l, uint64_t cookie, uint32_t server)
 {
 	__u32 value = server;

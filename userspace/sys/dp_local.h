@@ -34,6 +34,8 @@ volatile struct bt_local_seen *dp_local_seen(struct dp_local *l);
 int dp_local_place(struct dp_local *l, uint32_t row, uint32_t server, uint32_t i, int fd);
 /* Places from @i on are empty, and the row has so many. */
 int dp_local_end(struct dp_local *l, uint32_t row, uint32_t server, uint32_t i);
+/* One at least of those is open still: one that was closed has left its place. */
+bool dp_local_has_any(struct dp_local *l, uint32_t row, uint32_t server);
 /* The socket with this cookie is of @server; 0: of none. */
 int dp_local_know(struct dp_local *l, uint64_t cookie, uint32_t server);
 
