@@ -64,7 +64,8 @@ def test_only_calls_under_way_fail_when_servers_keep_them_to_themselves(lab, fau
     time.sleep(1.5)
     made = calls.stop()
     under_way = RATE * TALK_MS // 1000
-    assert made["made"] > 2 * RATE and made["failed"] <= 2 * under_way, (
+    # A caller that stood still makes up for it: some that are late are under way at once.
+    assert made["made"] > 2 * RATE and made["failed"] <= RATE // 2, (
         f"{fault.__name__}: {made}, about {under_way} calls were under way")
     assert made["ok"] + made["failed"] == made["made"], made
 

@@ -386,16 +386,17 @@ def test_watch_tells_changes_only(cardboard):
 
 # ---- a real pair ---------------------------------------------------------------------------------
 
-def lines_of(batond, *verb, seconds=3.0):
-    """What a stream prints in its first seconds, as documents."""
+def lines_of(batond, *verb, until, seconds=30):
+    """What a stream prints, as documents, until those that came are enough; or so long at most."""
     argv = batond.node.argv(str(BATON), "--run-dir", batond.run_dir, "-j", *verb)
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as stream:
-        text, end = b"", time.monotonic() + seconds
-        while time.monotonic() < end:
+        text, docs, end = b"", [], time.monotonic() + seconds
+        while not until(docs) and time.monotonic() < end:
             if select.select([stream.stdout], [], [], 0.1)[0]:
                 text += os.read(stream.stdout.fileno(), 1 << 20)
+            docs = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
         stream.terminate()
-    return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith(b"\n")]
+    return docs
 
 
 @pytest.mark.parametrize("verb", ["status", "counters", "options", "alarms", "events", "explain", "neighbours", "devices"])
@@ -414,12 +415,12 @@ def test_doctor(pair):
 
 
 def test_streams(pair):
-    watched = lines_of(pair.a, "watch")
-    assert len(watched) >= 3
+    watched = lines_of(pair.a, "watch", until=lambda docs: len(docs) >= 3)
+    assert len(watched) >= 3, f"{len(watched)} looks in half a minute"
     for doc in watched:
         check(doc, "status")
-    followed = lines_of(pair.a, "events", "-f", seconds=1)
-    assert any("role change" in check(doc, "event")["text"] for doc in followed)
+    followed = lines_of(pair.a, "events", "-f", until=lambda docs: any("role change" in doc["text"] for doc in docs))
+    assert any("role change" in check(doc, "event")["text"] for doc in followed), followed
 
 
 def test_refusals(pair):

@@ -125,7 +125,7 @@ def test_the_outage_is_measured(lab, pair, probe):
     pair.switchover()
     wait_until(lambda: outage(pair.b)["measured"], 5, "b to know its first frame and a's last")
     told = outage(pair.b)
-    assert told["outage_us"] < 50_000, f"a planned hand-over: {told}"
+    assert told["outage_us"] < 1_000_000, f"a planned hand-over: {told}"
     assert told["unanswered"] is not None, told
     pair.settle()
     p.wait_answered_by("b")
@@ -133,7 +133,7 @@ def test_the_outage_is_measured(lab, pair, probe):
     pair.a.wait_role("primary")
     wait_until(lambda: outage(pair.a)["measured"], 5, "a to know its first frame and b's last")
     told, path = outage(pair.a), changes(pair.a)[0]["then"]["paths"][0]
-    assert path["detect_us"] - 5_000 < told["outage_us"] < 1_000_000, f"a death is noticed after {path}: {told}"
+    assert path["detect_us"] - 5_000 < told["outage_us"] < 3_000_000, f"a death is noticed after {path}: {told}"
     assert "Outage: " in pair.a.cli("explain").stdout
 
 

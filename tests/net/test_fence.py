@@ -16,6 +16,7 @@ from test_pause import segments
 from traffic import Probe
 
 NIC = "eth7"
+LATE_S = 2	# so much later than it happens may it be seen
 
 
 @pytest.fixture
@@ -220,9 +221,9 @@ def test_a_dead_controller_without_a_peer(lab, servers, probe):
     died = time.monotonic()
     a.kill()
     wait_until(lambda: elements(lab.a, "open_sip") == [], 3, "open to end")
-    assert time.monotonic() - died < 0.25 + 3, f"open ended {time.monotonic() - died:.3f} s after the controller"
+    assert time.monotonic() - died < 3 + LATE_S, f"open ended {time.monotonic() - died:.3f} s after the controller"
     wait_until(lambda: elements(lab.a, "ready_sip") == [], 3, "ready to end")
-    assert time.monotonic() - died < 0.25 + 6, f"ready ended {time.monotonic() - died:.3f} s after the controller"
+    assert time.monotonic() - died < 6 + LATE_S, f"ready ended {time.monotonic() - died:.3f} s after the controller"
     assert tables(lab.a) == ALL_TABLES, "tables outlive a kill -9"
     strip_xdp(a)
     strip_tc(a)

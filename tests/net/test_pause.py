@@ -20,8 +20,9 @@ def one_serves(lab, pair):
     return holder
 
 
-@pytest.mark.parametrize("seconds", [0.08, 1, 5])
-def test_a_primary_that_stood_still(lab, pair, probe, seconds):
+# For less than half a lease, of which a busy machine may take a good part; then for longer than a lease.
+@pytest.mark.parametrize("settings, seconds", [({"peer": {"lease": "5s"}}, 0.3), ({}, 1), ({}, 5)])
+def test_a_primary_that_stood_still(lab, settings, pair, probe, seconds):
     p = probe()
     p.wait_answered_by("a")
     was = pair.a.term
@@ -30,13 +31,13 @@ def test_a_primary_that_stood_still(lab, pair, probe, seconds):
     pair.a.resume()
     holder = one_serves(lab, pair)
     result = p.stop()
-    if seconds < 0.125:			# less than half a lease
+    if settings:
         assert (holder, pair.a.term) == ("a", was), f"moved: {pair.role_changes()}"
     else:
         assert (holder, pair.b.term) == ("b", was + 1), f"one claim was due, and no more: {pair.role_changes()}"
         assert pair.b.group()["reason"] == "peer-stalled"
     assert segments(p) == ["a", "b"][:1 + (holder == "b")], f"answers alternated: {segments(p)}"
-    assert result["lost"] < 100, result
+    assert result["lost"] < 300, result
 
 
 @pytest.mark.parametrize("seconds", [1, 5])
@@ -112,7 +113,8 @@ def test_a_restart_over_pins_with_a_new_disk(lab, pair):
 def test_leases_of_two_lengths(lab, servers, longer):
     """As while one host after the other is given a new one: a short lease is not a stalled controller."""
     pair = Pair(lab, of={longer: {"peer": {"lease": "2s"}}}).start()
-    for holder, term in (("a", 1), ("b", 2)):
+    first = pair.a.term
+    for holder, term in (("a", first), ("b", first + 1)):
         with pair.nothing_moves():
             time.sleep(1)
         assert (pair.settled(), pair[holder].term) == (holder, term), f"the role was claimed: {pair.role_changes()}"

@@ -27,7 +27,7 @@ def split(lab, pair):
 
 
 def one_again(lab, pair, gates, healed_ns):
-    """Settled; how long both gates were open after the heal."""
+    """Settled; how long both gates were open after the heal (when the command that heals had ended: it may be slow itself)."""
     pair.settle()
     holder = pair.settled()
     wait_until(lambda: holds(lab) == [holder], 2, f"only {holder} to have the address, has it now: {holds(lab)}")
@@ -45,8 +45,8 @@ def test_the_lower_number_yields_at_the_first_pulse(lab, pair):
     gates = Gates(lab, pair)
     split(lab, pair)
     numbers = {h: pair[h].term for h in "ab"}
-    healed = boot_ns()
     lab.heal()
+    healed = boot_ns()
     holder, overlap = one_again(lab, pair, gates, healed)
     assert numbers[holder] == max(numbers.values()), f"{holder} stayed with term {numbers[holder]} of {numbers}"
     assert overlap < OVERLAP_NS, f"both held for {overlap / 1e6:.1f} ms after the heal"
@@ -58,8 +58,8 @@ def test_healed_in_one_direction_only(lab, pair, deaf):
     gates = Gates(lab, pair)
     split(lab, pair)
     speaks = deaf
-    healed = boot_ns()
     lab.uncut(speaks, other(speaks))		# `deaf` is heard now, and hears nothing
+    healed = boot_ns()
     wait_until(lambda: not both_primary(pair), 2, f"one of both to step down: {pair.role_changes()}")
     wait_until(lambda: pair[other(deaf)].gate != "open", 2, f"{other(deaf)}, which hears, to yield")
     time.sleep(0.3)
@@ -83,9 +83,9 @@ def test_one_way_loss_from_the_start_makes_no_two(lab, pair):
     assert seen["both_longest_ns"] < OVERLAP_NS, f"two accepting gates although one direction worked all the time: {seen}"
 
 
-@pytest.mark.parametrize("settings", [{"peer": {"pulse-interval": "20ms"}}])
+@pytest.mark.parametrize("settings", [{"peer": {"pulse-interval": "20ms", "pulse-misses": "50"}}])
 def test_a_flapping_path_moves_nothing(lab, pair):
-    """Gone for less than the detection time of 200 ms, twenty times; cutting takes some milliseconds itself."""
+    """Gone for less than the detection time of 1 s, twenty times; cutting takes some time itself, on a busy machine a good part of it."""
     gates = Gates(lab, pair)
     with pair.nothing_moves():
         for _ in range(20):
@@ -102,8 +102,8 @@ def test_a_path_that_flaps_slowly_ends_with_one(lab, pair):
     for _ in range(5):
         lab.partition()
         time.sleep(0.15)
-        healed = boot_ns()
         lab.heal()
+        healed = boot_ns()
         wait_until(pair.settled, 5, f"one holder after the heal: {pair.role_changes()}")
     holder, overlap = one_again(lab, pair, gates, healed)
     assert overlap < OVERLAP_NS, f"both held for {overlap / 1e6:.1f} ms after a heal"
@@ -154,9 +154,9 @@ def test_of_two_paths_both_die_one_after_the_other(lab, pair):
     gates = Gates(lab, pair)
     lab.partition(path=1)
     wait_until(lambda: both_primary(pair), 3, "both to be alone")
-    healed = boot_ns()
     lab._losses.clear()
     lab.partition(path=0)			# only path 1 comes back
+    healed = boot_ns()
     holder, overlap = one_again(lab, pair, gates, healed)
     assert overlap < OVERLAP_NS, f"{overlap / 1e6:.1f} ms"
 

@@ -74,8 +74,8 @@ def test_two_keys_and_nobody_serves(lab, address, prefer):
         traffic.answerer(lab, host, addresses=(address.split("/")[0],))
     pair = Pair(lab, {"group sip": {"sip-address": address, "prefer": prefer}})
     room._write(pair.b.secret_file, SECRET[::-1])
-    pair.start(settle=False, together=True)
-    pair[prefer].wait_role("primary", 4)
+    pair.start_at_once()
+    pair[prefer].wait_role("primary", 10)
     with pair.nothing_moves():
         time.sleep(3)
         assert [host for host in "ab" if pair[host].gate == "open"] == [prefer]

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""who_has: which MAC addresses answer a question for an address, by ARP or neighbour solicitation, within 0.2 s? One a line.
+"""who_has: which MAC addresses answer a question for an address, by ARP or neighbour solicitation? One a line.
+
+The first has two seconds, and whoever else answers 0.2 s more.
 
     who_has.py INTERFACE OWN_ADDRESS ADDRESS
 """
@@ -10,7 +12,7 @@ import struct
 import sys
 import time
 
-WAIT_S = 0.2
+FIRST_S, OTHERS_S = 2, 0.2
 ARP, IPV6, ALL = 0x0806, 0x86dd, 3
 REQUEST, REPLY, NS, NA = 1, 2, 135, 136
 
@@ -62,14 +64,17 @@ def main():
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL))
     wire.bind((interface, 0))
     wire.send(question(wire.getsockname()[4], own, address))
-    end, found = time.monotonic() + WAIT_S, set()
+    end, found = time.monotonic() + FIRST_S, set()
     while (left := end - time.monotonic()) > 0:
         wire.settimeout(left)
         try:
-            found.add(sender_of(wire.recv(2048), address))
+            mac = sender_of(wire.recv(2048), address)
         except TimeoutError:
             break
-    print("\n".join(sorted(found - {None})))
+        if mac and not found:
+            end = time.monotonic() + OTHERS_S
+        found |= {mac} - {None}
+    print("\n".join(sorted(found)))
 
 
 if __name__ == "__main__":
