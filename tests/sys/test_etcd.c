@@ -454,7 +454,7 @@ static void a_hanging_etcd_ends_the_lock_by_our_clock(void **state)
 		locker_want(a, 0, (uint64_t)(i % 2 + 8) << 8 | 1);
 		locker_report(a, clock_now_ns(), &r);
 	}
-	if (clock_now_ns() - from > 200 * MS)
+	if (clock_now_ns() - from > 5000 * MS)
 		fail_msg("1000 questions to the thread took %lu ms", (clock_now_ns() - from) / MS);
 	kill(pid, SIGCONT);
 	locker_want(a, 0, 10 << 8 | 1);

@@ -182,14 +182,14 @@ static void sleep_ms(uint32_t ms)
 static void refresh_extends_and_the_end_comes_by_itself(void **state)
 {
 	(void)state;
-	build_with(0, 700, false);
+	build_with(0, 2000, false);
 	for (int i = 0; i < 5; i++) {
-		sleep_ms(300);
+		sleep_ms(500);
 		OK(nft_refresh(nft, &plan, 0, 1));
 	}
-	expect_served(true, "1.5 s on, refreshed to live 0.7 s");
-	sleep_ms(1000);
-	expect_served(false, "1 s after the last refresh");
+	expect_served(true, "2.5 s on, refreshed to live 2 s");
+	sleep_ms(2300);
+	expect_served(false, "2.3 s after the last refresh");
 	OK(nft_refresh(nft, &plan, 0, 1));
 	expect_served(true, "put back after its end");
 	group[0].open_ms = 0;

@@ -252,11 +252,11 @@ static void test_unit_silent_bus(void **state)
 	(void)state;
 	assert_int_equal(unit_ask(&u, "sip.service"), 0);
 	assert_int_equal(unit_answer(&u, &pid), -EAGAIN);
-	assert_true(clock_now_ns() - from < 200 * NS_PER_MS);
+	assert_true(clock_now_ns() - from < 5 * NS_PER_S);	/* who waits for a bus waits 25 */
 	assert_int_equal(answer_after(&u, &pid, 50 * NS_PER_MS), -EAGAIN);
 	unit_forget(&u);
 	close(fd);
-	assert_true(clock_now_ns() - from < NS_PER_S);
+	assert_true(clock_now_ns() - from < 10 * NS_PER_S);
 	assert_true(unit_ask(&u, "sip.service") < 0 || answer_after(&u, &pid, NS_PER_S) != -EAGAIN);
 	unit_forget(&u);
 }
