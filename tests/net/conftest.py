@@ -78,7 +78,7 @@ class Stalls:
 
     def stop(self):
         self.process.stdin.close()
-        self.process.wait(5)
+        self.process.wait(60)
 
 
 def pytest_configure(config):

@@ -253,14 +253,14 @@ def make_elsewhere(then):
                                   "os.kill(os.getpid(), 2); time.sleep(9)"])
 def test_a_lab_is_gone_however_its_program_ends(then):
     program, id, pid = make_elsewhere(then)
-    program.wait(10)
+    program.wait(60)
     assert not leftovers(id), f"left behind: {leftovers(id)}"
     assert room.start_time(pid) is None, "a process of the lab still runs"
 
 
 def test_what_a_killed_program_left_is_swept():
     program, id, pid = make_elsewhere("os.kill(os.getpid(), 9)")
-    program.wait(10)
+    program.wait(60)
     wait_until(lambda: room.start_time(pid) is None, 2, "its process to die with it")
     room.sweep()		# or another test's lab already did
     assert not leftovers(id), f"left behind: {leftovers(id)}"

@@ -115,8 +115,9 @@ class Process:
     def wait(self, timeout=10.0):
         """Its exit code; None for a process that another lab program started."""
         if self.popen:
-            if self.popen.poll() is None and not _ends(self.pid, timeout):
-                raise LabError(f"{self.name} (pid {self.pid}) did not end within {timeout:g} s")
+            patient = timeout * patience()
+            if self.popen.poll() is None and not _ends(self.pid, patient):
+                raise LabError(f"{self.name} (pid {self.pid}) did not end within {patient:.1f} s")
             return self.popen.wait()
         wait_until(lambda: not self.alive, timeout, f"{self.name} to end")
         return None
@@ -291,7 +292,7 @@ class Lab:
             _tear_down(self.id)
         for process in self.processes.values():
             if process.popen:
-                process.popen.wait(5)
+                process.popen.wait(60)
         end = time.monotonic() + 2
         while not keep_logs and os.path.exists(self.dir) and time.monotonic() < end:
             shutil.rmtree(self.dir, ignore_errors=True)	# who is just being killed may still write there
