@@ -15,8 +15,8 @@ def segments(probe):
 
 def one_serves(lab, pair):
     """The only host whose gate is open, whose role is primary and which has the address."""
-    holder = pair.settle(10).settled()
-    wait_until(lambda: [h for h in "ab" if lab.nodes[h].holds(VIP)] == [holder], 1, f"only {holder} to have the address")
+    holder = pair.primary
+    wait_until(lambda: [h for h in "ab" if lab.nodes[h].holds(VIP)] == [holder], 5, f"only {holder} to have the address")
     return holder
 
 
@@ -40,13 +40,12 @@ def test_a_primary_that_stood_still(lab, settings, pair, probe, seconds):
     assert result["lost"] < 300, result
 
 
-@pytest.mark.parametrize("seconds", [1, 5])
-def test_a_backup_that_stood_still(lab, pair, probe, seconds):
+def test_a_backup_that_stood_still(lab, pair, probe):
     p = probe()
     p.wait_answered_by("a")
     with pair.nothing_moves():
         pair.b.pause()
-        time.sleep(seconds)
+        time.sleep(3)
         pair.b.resume()
         assert one_serves(lab, pair) == "a"
     p.stop()

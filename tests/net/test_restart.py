@@ -63,7 +63,7 @@ def again_and_again(pair, probe, who, once, pause_s):
     assert seen["lost"] == 0 and len(seen["segments"]) == 1, seen
 
 
-@pytest.mark.parametrize("settings", [{"peer": {"lease": "1s"}}])	# 20 times in time, also on a busy machine
+@pytest.mark.parametrize("settings", [{"peer": {"lease": "10s"}}])	# 20 times in time, also on a busy machine
 @pytest.mark.parametrize("who", ["primary", "backup"])
 def test_killed_and_started_again(pair, probe, who):
     """At once, by kill -9."""
@@ -100,7 +100,7 @@ def install(lab, edit=lambda data: data):
 
 
 @pytest.mark.parametrize("way", [restart, kill])
-@pytest.mark.parametrize("settings", [{"peer": {"lease": "1s"}}])
+@pytest.mark.parametrize("settings", [{"peer": {"lease": "10s"}}])
 def test_upgraded(lab, pair, probe, way):
     """Another build with the same ABI takes over pins and links: the same link and mode, another program."""
     host = pair.primary

@@ -7,7 +7,7 @@ import pytest
 
 import traffic
 
-SECONDS = 8
+SECONDS = 5
 
 
 @pytest.mark.parametrize("threaded", [False, True], ids=["napi", "threaded-napi"])
