@@ -16,7 +16,7 @@ from traffic import Gates
 
 ROUTER = "10.77.0.254"		# a second address of the client's
 # The holder asks at the first silence, the other when it has lasted: a second, for the thread that asks may have to wait for a CPU.
-HEAD_START = pytest.mark.parametrize("settings", [{"peer": {"pulse-interval": "20ms", "pulse-misses": "50"}}])
+HEAD_START = pytest.mark.parametrize("settings", [{"peer": {"pulse-interval": "20ms", "pulse-misses": "50", "lease": "2s"}}])
 
 
 @pytest.fixture
