@@ -10,7 +10,7 @@
  *   - on every path nothing came for that path's time;
  *   - this host's receiving side keeps up, or frames of a peer that lives may wait in it. Clients' frames show it (ear.h). Paths that fell
  *     silent together are one: it is shown for all by one. If nothing shows it, then only time counts in which this host looked on time,
- *     and half an interval more is waited: so does the controller, on average, who counts whole beats;
+ *     and half an interval more is waited: about as long as the controller, whose last probe gets that (core/detect);
  *   - somebody asks. A kernel answers probes, but says nothing by itself: if our prober stands still, and the peer's too, two
  *     hosts that live are silent. So either as many probes as that time is long have left on time in it, or so much time has passed that no
  *     lease which the peer had can run any more: then its gate is shut, whatever became of it;

@@ -227,6 +227,17 @@ plant("verdict-by-answers", "H12: own probes unanswered, the peer's not heeded",
       "		if (!sent || sent <= heard_ns)\n			break;", "		if (!sent || d->answered_seq >= seq)\n			break;\n		(void)heard_ns;", "unit:detect")
 plant("verdict-of-the-late", "G3: who was late itself finds the other dead", "userspace/core/detect.c",
       "	if (!punctual)\n		d->streak_seq = seq + 1;", "	if (!punctual && !seq)\n		d->streak_seq = seq + 1;", "unit:detect")
+plant("verdict-before-the-time", "G3: a silence shorter than was asked for", "userspace/core/detect.c",
+      "	return later(at, heard_ns + time);", "	return at;", "unit:detect")
+plant("last-probe-untimed", "G3: the last probe's answer may be under way", "userspace/core/detect.c",
+      "d->sent_ns[last % DETECT_PROBES] + half);", "d->sent_ns[last % DETECT_PROBES]);", "unit:detect")
+plant("a-probe-too-few", "G3: fewer probes unanswered than were asked for", "userspace/core/detect.c",
+      "	uint64_t last = first + misses_now(d) - 1;", "	uint64_t last = first + misses_now(d) - 2;", "unit:detect")
+plant("bunch-is-a-verdict", "G3: probes besides the schedule stand for beats", "userspace/core/detect.c",
+      "	at = later(d->sent_ns[first % DETECT_PROBES] + time - half, d->sent_ns[last % DETECT_PROBES] + half);",
+      "	at = d->sent_ns[last % DETECT_PROBES] + half;", "unit:detect")
+plant("verdict-at-beats", "a host has been dead for half an interval longer than it must", "userspace/ha/pulse.c",
+      "	return next < p->due_ns ? next : UINT64_MAX;", "	return next < p->due_ns && 0 ? next : UINT64_MAX;", "sim:100")
 plant("no-ceiling", "H30: jitter switches detection off", "userspace/core/detect.c",
       "	return t < cap ? t : cap;", "	return t < cap ? t : t;", "unit:detect")
 plant("term-jump", "H31: a rotten state file uses all terms up", "userspace/core/term_file.c",

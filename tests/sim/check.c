@@ -17,6 +17,7 @@
  *        ended the client is answered.
  * L3     In mode cluster the kernel answers the peer's death, whether its controller runs or not: within 200 ms, or as soon as
  *        nobody can hold a lease any more if nobody asks. None watches while it is being stopped in order.
+ * L4     A prober that is on time has found a silence within three quarters of an interval of the time asked for.
  * L2     No more moves of the role than faults; none when there is nothing to move for.
  * G4     Nothing is lost nor accepted by both hosts in a planned switchover.
  */
@@ -36,6 +37,7 @@
 #define RESTART_NS	(2 * NS_PER_S)		/* design G3: the lease of a planned restart */
 #define VOTES_NS	(100 * NS_PER_MS)	/* some turns of the main loop */
 #define SILENT_NS	(25 * NS_PER_MS)	/* a prober that comes so late lets a whole detection go by, nearly */
+#define CALM_NS		(300 * NS_PER_MS)	/* beats for a verdict, and what is left of trouble at the start of them */
 #define DETECT_NS	(150 * NS_PER_MS)	/* what a verdict goes by is no older than this: 4 x 10 x 3 ms, and a little */
 
 uint32_t moves;
@@ -51,6 +53,9 @@ static struct {
 	uint64_t due_at;	/* since when its watchdog should open it */
 	bool link[NETS];
 	uint64_t link_at;	/* when a link of its last came or went, its clock */
+	uint64_t heard;		/* when its kernel last heard the peer, */
+	uint64_t late;		/* and how many of its prober's beats were late by then */
+	uint64_t troubled_at;	/* when its prober last may have come late, or was another */
 } st[HOSTS];
 
 static uint64_t overlap_at, no_way_at, gap_at;
@@ -444,6 +449,38 @@ static void check_watch(struct host *h)
 			 h->name, word_text(st[h->port].word), (unsigned long long)(sim_now - st[h->port].due_at) / NS_PER_MS);
 }
 
+/* ---- L4: the prober ----------------------------------------------------------------------------- */
+
+/* As many beats as silence is long have left on time since the peer was heard on this path, and so much time has passed. */
+static bool silence_is_due(struct host *h, const struct pulse_report *r, uint32_t i)
+{
+	const struct bt_watch_own *own = kernel_map(h, "ct_watch");
+	uint64_t heard = ((const struct bt_pair *)kernel_map(h, "st_pair"))->path[i].heard_ns;
+	uint64_t slack = h->conf.pulse_interval_ns - h->conf.pulse_interval_ns / 4;
+
+	return heard == r->path[i].heard_ns && own->asking_ns[i] > heard && host_now(h) > heard + own->detect_ns[i] + slack;
+}
+
+static void check_prober(struct host *h)
+{
+	struct pulse_report r;
+	uint32_t i = h->port;
+
+	if (!h->proc.alive || h->proc.stopped || !h->proc.ha || h->frozen || h->starved_ppm || is_extended(h))
+		st[i].troubled_at = sim_now;
+	if (sim_now - st[i].troubled_at < CALM_NS)
+		return;
+	pulse_report(h->proc.ha->pulse, &r);
+	if (newest_heard(h) != st[i].heard)
+		st[i].late = r.late;
+	st[i].heard = newest_heard(h);
+	for (uint32_t path = 0; path < r.n_paths && r.late == st[i].late; path++)
+		if (silence_is_due(h, &r, path) && !r.path[path].silent)
+			violated("L4", "host %s: path %u has been silent for %llu us, %llu are enough, and its prober has not found it", h->name,
+				 path, (unsigned long long)(host_now(h) - r.path[path].heard_ns) / 1000,
+				 (unsigned long long)r.path[path].detect_ns / 1000);
+}
+
 void check_event(void)
 {
 	note_ways();
@@ -453,6 +490,7 @@ void check_event(void)
 		check_word(&host[i]);
 		check_lease(&host[i]);
 		check_watch(&host[i]);
+		check_prober(&host[i]);
 	}
 	check_overlap();
 	check_gap();

@@ -312,6 +312,161 @@ static void beats_are_remembered_as_long_as_wanted(void **state)
 		fail_msg("the oldest that is remembered is %lu ms old", (now - asking_since(&a, DETECT_BEATS)) / MS);
 }
 
+/* ---- the moment of the verdict ------------------------------------------------------------------- */
+
+/* The last answered beat was one interval before the first of @beats unanswered ones. Returns when that was. */
+static uint64_t falls_silent(struct world *w, unsigned beats, uint64_t heard_after)
+{
+	uint64_t last;
+
+	world_init(w, 3 * MS, 10);
+	live_for(w, 100, 0);
+	last = w->now - w->interval;
+	w->st.heard_ns = last + heard_after;	/* its own probes come in any part of an interval */
+	for (unsigned i = 0; i < beats; i++)
+		if (beat(w, false, 0, true))
+			fail_msg("silent at beat %u of %u", i, beats);
+	return last;
+}
+
+static void expect_verdict(const struct world *w, uint64_t last, uint64_t want, const char *what)
+{
+	uint64_t at = detect_verdict_ns(&w->d, w->st.heard_ns);
+
+	if (at != last + want)
+		fail_msg("%s: a verdict %ld us after the last answered beat, wanted %lu", what, (long)(at - last) / 1000, want / 1000);
+	if (detect_is_silent(&w->d, w->st.heard_ns, at - 1) || !detect_is_silent(&w->d, w->st.heard_ns, at))
+		fail_msg("%s: silent before %lu us, or not then", what, want / 1000);
+}
+
+/* Half an interval after the tenth probe; but the silence itself is never shorter than 30 ms. */
+static void silence_is_a_verdict_between_two_beats(void **state)
+{
+	static const struct { uint64_t heard_us, verdict_us; } rows[] = {
+		{ 40, 31500 }, { 900, 31500 }, { 1500, 31500 }, { 1501, 31501 }, { 2200, 32200 }, { 2990, 32990 },
+	};
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t last = falls_silent(&w, 10, rows[i].heard_us * 1000);
+
+		expect_verdict(&w, last, rows[i].verdict_us * 1000, "ten beats on time");
+	}
+}
+
+static void nine_probes_are_none(void **state)
+{
+	struct world w;
+
+	(void)state;
+	falls_silent(&w, 9, 40000);
+	if (detect_verdict_ns(&w.d, w.st.heard_ns) != UINT64_MAX || detect_is_silent(&w.d, w.st.heard_ns, w.now + 1000 * MS))
+		fail_msg("nine probes unanswered, and a verdict %lu us after the peer was heard",
+			 (detect_verdict_ns(&w.d, w.st.heard_ns) - w.st.heard_ns) / 1000);
+}
+
+/* However late, but before the verdict: an answer under way to any of the ten. */
+static void an_answer_under_way_is_waited_for(void **state)
+{
+	struct world w;
+	uint64_t last;
+
+	(void)state;
+	last = falls_silent(&w, 10, 40000);
+	if (detect_is_silent(&w.d, w.st.heard_ns, last + 31499000))
+		fail_msg("silent before the tenth probe has had half an interval");
+	answered(&w, w.seq - 9, last + 31499000);
+	detect_heard(&w.d, &w.st);
+	if (detect_verdict_ns(&w.d, w.st.heard_ns) != UINT64_MAX || detect_is_silent(&w.d, w.st.heard_ns, last + 60 * MS))
+		fail_msg("heard 31.5 ms after the last answered beat, and a verdict at %lu us", (detect_verdict_ns(&w.d, w.st.heard_ns) - last) / 1000);
+	if (detect_time_ns(&w.d) <= 40 * MS)
+		fail_msg("28.5 ms for an answer left the detection time at %lu us", detect_time_ns(&w.d) / 1000);
+}
+
+/* Punctual is what leaves half an interval late: its answer may be as late. */
+static void the_last_probe_has_its_time(void **state)
+{
+	struct world w;
+	uint64_t last;
+
+	(void)state;
+	last = falls_silent(&w, 9, 40000);
+	w.now += 1400000;
+	beat(&w, false, 0, true);
+	expect_verdict(&w, last, 30 * MS + 1400000 + 1500000, "a tenth beat 1.4 ms late");
+}
+
+/* What leaves besides the schedule neither stands for a beat nor asks for time of its own. */
+static void what_leaves_besides_moves_no_verdict(void **state)
+{
+	struct world w;
+	uint64_t last;
+
+	(void)state;
+	last = falls_silent(&w, 10, 40000);
+	detect_sent(&w.d, ++w.seq, last + 31 * MS, true);
+	expect_verdict(&w, last, 31500000, "one besides, after ten");
+	last = falls_silent(&w, 9, 40000);
+	detect_sent(&w.d, ++w.seq, last + 28 * MS, true);
+	expect_verdict(&w, last, 31500000, "one besides, after nine");
+}
+
+/* A late one in between: ten more on time. Its own half interval counts for nothing. */
+static void who_was_late_counts_anew(void **state)
+{
+	struct world w;
+	uint64_t first;
+
+	(void)state;
+	falls_silent(&w, 5, 40000);
+	beat(&w, false, 0, false);
+	first = w.now;
+	for (int i = 0; i < 9; i++)
+		assert_false(beat(&w, false, 0, true));
+	if (detect_verdict_ns(&w.d, w.st.heard_ns) != UINT64_MAX)
+		fail_msg("nine on time after a late one, and a verdict");
+	assert_false(beat(&w, false, 0, true));
+	expect_verdict(&w, first, 28500000, "ten on time after a late one");
+}
+
+/* By jitter, by loss: silence of the stretched time, shown by as many probes as loss asks for. */
+static void a_stretched_time_is_waited_for(void **state)
+{
+	struct world w;
+	uint64_t last;
+
+	(void)state;
+	last = falls_silent(&w, 10, 40000);
+	w.d.wait_ns = 48 * MS;
+	for (int i = 0; i < 4; i++)
+		assert_false(beat(&w, false, 0, true));
+	w.d.wait_ns = 24 * MS;
+	expect_verdict(&w, last, 3 * MS + 36 * MS - 1500000, "answers that took 24 ms");
+	w.st.heard_ns = last + 2 * MS;
+	expect_verdict(&w, last, 38 * MS, "the same, heard 2 ms after that beat");
+	w.d.wait_ns = 0;
+	w.d.loss_ppm = 160000;
+	w.st.heard_ns = last + 40000;
+	expect_verdict(&w, last, 12 * 3 * MS + 1500000, "16 % loss: twelve probes");
+}
+
+/* A beat is missed when it has had most of an interval, whenever the question is put. */
+static void a_beat_is_missed_before_the_next(void **state)
+{
+	struct world w;
+	uint64_t last;
+
+	(void)state;
+	last = falls_silent(&w, 1, 40000);
+	if (detect_missed_one(&w.d, w.st.heard_ns, last + 3 * MS + 2200000))
+		fail_msg("a probe is missed 2.2 ms after it left");
+	if (!detect_missed_one(&w.d, w.st.heard_ns, last + 3 * MS + 2250000))
+		fail_msg("a probe is not missed 2.25 ms after it left");
+	if (detect_missed_one(&w.d, last + 3 * MS + MS, last + 60 * MS))
+		fail_msg("a probe is missed, and the peer was heard since");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +476,10 @@ int main(void)
 		cmocka_unit_test(heard_as_it_left_is_heard), cmocka_unit_test(slow_answers_stretch_and_shrink_back), cmocka_unit_test(our_own_stall_does_not_stretch), cmocka_unit_test(stretch_has_a_ceiling),
 		cmocka_unit_test(peers_own_probes_are_life), cmocka_unit_test(departures_are_remembered),
 		cmocka_unit_test(whoever_stood_still_has_not_asked), cmocka_unit_test(beats_are_remembered_as_long_as_wanted),
+		cmocka_unit_test(silence_is_a_verdict_between_two_beats), cmocka_unit_test(nine_probes_are_none),
+		cmocka_unit_test(an_answer_under_way_is_waited_for), cmocka_unit_test(the_last_probe_has_its_time),
+		cmocka_unit_test(what_leaves_besides_moves_no_verdict), cmocka_unit_test(who_was_late_counts_anew),
+		cmocka_unit_test(a_stretched_time_is_waited_for), cmocka_unit_test(a_beat_is_missed_before_the_next),
 	};
 
 	return cmocka_run_group_tests_name("detect", tests, NULL, NULL);

@@ -141,37 +141,50 @@ uint64_t detect_time_ns(const struct detect *d)
 	return t < cap ? t : cap;
 }
 
-/*
- * Backwards from the newest: every punctual probe that left after the peer was last heard and has had its
- * time. The slack: timers fire some microseconds apart, and a whole interval later is no better.
- */
-static uint32_t unanswered(const struct detect *d, uint64_t heard_ns, uint64_t now_ns, uint64_t *ret_first_ns)
+/* The oldest of the punctual probes that have left since the peer was last heard; one beyond the newest: there is none. */
+static uint64_t first_unanswered(const struct detect *d, uint64_t heard_ns)
 {
-	uint64_t slack = d->interval_ns / 4;
-	uint32_t n = 0;
+	uint64_t seq = d->newest_seq + 1;
 
-	*ret_first_ns = now_ns;
-	for (uint64_t seq = d->newest_seq; seq >= d->streak_seq && seq + DETECT_PROBES > d->newest_seq; seq--) {
-		uint64_t sent = d->sent_ns[seq % DETECT_PROBES];
+	for (; seq > d->streak_seq && seq - 1 + DETECT_PROBES > d->newest_seq; seq--) {
+		uint64_t sent = d->sent_ns[(seq - 1) % DETECT_PROBES];
 
 		if (!sent || sent <= heard_ns)
 			break;
-		*ret_first_ns = sent;
-		n += now_ns - sent + slack >= d->interval_ns;
 	}
-	return n;
+	return seq;
 }
 
+/* The quarter: timers fire some microseconds apart, and a whole interval later is no better. */
 bool detect_missed_one(const struct detect *d, uint64_t heard_ns, uint64_t now_ns)
 {
-	uint64_t first;
+	uint64_t first = first_unanswered(d, heard_ns);
 
-	return unanswered(d, heard_ns, now_ns, &first) > 0;
+	return first <= d->newest_seq && now_ns >= d->sent_ns[first % DETECT_PROBES] + d->interval_ns - d->interval_ns / 4;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * Counted from the first unanswered, which left up to an interval after the peer was heard, half an interval less is enough; but
+ * silence itself is never shorter than the time asked for, and the last probe, too, has had half an interval: so much on top the
+ * kernel's watchdog waits, too (bpf/watch.h).
+ */
+uint64_t detect_verdict_ns(const struct detect *d, uint64_t heard_ns)
+{
+	uint64_t half = d->interval_ns / 2, time = detect_time_ns(d), first = first_unanswered(d, heard_ns), at;
+	uint64_t last = first + misses_now(d) - 1;
+
+	if (last > d->newest_seq)
+		return UINT64_MAX;
+	at = later(d->sent_ns[first % DETECT_PROBES] + time - half, d->sent_ns[last % DETECT_PROBES] + half);
+	return later(at, heard_ns + time);
 }
 
 bool detect_is_silent(const struct detect *d, uint64_t heard_ns, uint64_t now_ns)
 {
-	uint64_t time = detect_time_ns(d), first;
-
-	return unanswered(d, heard_ns, now_ns, &first) >= misses_now(d) && now_ns - first + d->interval_ns / 4 >= time;
+	return now_ns >= detect_verdict_ns(d, heard_ns);
 }

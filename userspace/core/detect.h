@@ -4,9 +4,10 @@
  *
  * Pure: told when probes left and what the kernel heard; the clock is passed in. One instance per path.
  *
- * Silent means: nothing authentic was heard, by the kernel's time stamps, and at least `misses`
- * probes *sent on time* since then are unanswered and have had their time. A prober that was itself
- * late gives no verdict: its count starts anew. The time asked for stretches, at most x4:
+ * Silent means: nothing authentic was heard, by the kernel's time stamps, for the time asked for, and at least
+ * `misses` probes *sent on time* since then are unanswered, of which the last has had half an interval. That may be between
+ * two beats: detect_verdict_ns() tells when. A prober that was itself late gives no verdict: its count starts anew. The time
+ * asked for stretches, at most x4:
  *   - to 1.5 x the longest recent wait for an answer, our own stalls left out (shrinks back slowly),
  *   - with the measured loss, so that loss^misses stays below 1e-9.
  * Time:    boot clock nanoseconds.
@@ -49,7 +50,11 @@ void detect_heard(struct detect *d, const struct bt_path_st *st);
 /* The silence asked for at present, never below interval x misses nor above x4 that. */
 uint64_t detect_time_ns(const struct detect *d);
 
-/* @heard_ns: last authentic message on this path, 0: never. */
+/*
+ * From when on it is silent, if nothing more is heard; UINT64_MAX: too few probes are unanswered. @heard_ns: last authentic
+ * message on this path, 0: never. What leaves besides does not make it later.
+ */
+uint64_t detect_verdict_ns(const struct detect *d, uint64_t heard_ns);
 bool detect_is_silent(const struct detect *d, uint64_t heard_ns, uint64_t now_ns);
 
 /* Has as much as one punctual probe gone unanswered, and nothing been heard since it left? */

@@ -136,7 +136,10 @@ uint32_t facts_votes(const struct ha *ha)
 	return bits;
 }
 
-/* The kernel's verdict, by which a gate is open: ours takes a beat longer. It is good for the lease that came with it. */
+/*
+ * The kernel's verdict, by which a gate is open: ours comes when the prober has looked and this loop has its turn. It is good for the
+ * lease that came with it.
+ */
 static bool found_dead(const struct ha *ha)
 {
 	return ha->found_dead_ns && facts_heard_ns(ha) <= ha->found_dead_ns &&

@@ -60,6 +60,7 @@ struct pulse {
 	/* the thread's own */
 	struct observed observed;
 	uint64_t due_ns;
+	uint64_t verdict_ns;	/* the next look that is due before that; UINT64_MAX: none */
 	uint64_t late;
 	struct asking asking;
 	struct pulse_say say;
@@ -292,6 +293,33 @@ static void tell_watchdog(struct pulse *p, bool punctual)
 	__atomic_store_n(&own->asked_ns, now, __ATOMIC_RELEASE);
 }
 
+/* When silence will be long enough on one more path, if the next beat would see it later. */
+static uint64_t next_verdict(const struct pulse *p)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (uint32_t i = 0; i < p->n_paths; i++) {
+		uint64_t at = detect_verdict_ns(&p->path[i].detect, p->report.path[i].heard_ns);
+
+		if (!p->path[i].silent && at < next)	/* silent by now: until it is heard, which the next beat will see */
+			next = at;
+	}
+	return next < p->due_ns ? next : UINT64_MAX;
+}
+
+/* Between two beats. Whoever comes late to it may be late to hear, too: then the next beat decides. */
+static void look_between(struct pulse *p, uint64_t now)
+{
+	bool punctual = ns_since(now, p->verdict_ns) <= p->path[0].detect.interval_ns / 4;
+	struct bt_pair pair;
+
+	p->verdict_ns = UINT64_MAX;
+	if (!punctual || dp_pair(p->dp, &pair))
+		return;
+	look(p, &pair);
+	p->verdict_ns = next_verdict(p);
+}
+
 /* One beat: what the kernel heard until now, judged on what was sent until now; then the next probe. */
 static void beat(struct pulse *p, uint64_t now)
 {
@@ -304,12 +332,14 @@ static void beat(struct pulse *p, uint64_t now)
 	p->late += !punctual;
 	p->observed.left = OBSERVED_ROUND;
 	p->due_ns = punctual ? p->due_ns + interval : now + interval;
+	p->verdict_ns = UINT64_MAX;
 	if (dp_pair(p->dp, &pair))
 		return;
 	if (punctual)
 		look(p, &pair);
 	probe_all(p, &pair, punctual);
 	tell_watchdog(p, punctual);
+	p->verdict_ns = next_verdict(p);
 }
 
 static void probe_besides(struct pulse *p)
@@ -346,10 +376,10 @@ static void answer(struct pulse *p, struct path *path)
 	}
 }
 
-/* Until the next beat is due or something happens. One call: timers of their own would cost two more. */
+/* Until the next beat or look is due or something happens. One call: timers of their own would cost two more. */
 static int wait_for(struct pulse *p, struct pollfd *fds, nfds_t n)
 {
-	uint64_t left = ns_since(p->due_ns, clock_now_ns());
+	uint64_t next = p->verdict_ns < p->due_ns ? p->verdict_ns : p->due_ns, left = ns_since(next, clock_now_ns());
 	struct timespec ts = { (time_t)(left / NS_PER_S), (long)(left % NS_PER_S) };
 
 	return ppoll(fds, n, &ts, NULL);
@@ -370,10 +400,13 @@ static void *run(void *arg)
 		if (p->observed.fd[i] >= 0)
 			fds[n_fds++] = (struct pollfd){ .fd = p->observed.fd[i], .events = POLLIN };
 	p->due_ns = clock_now_ns();
+	p->verdict_ns = UINT64_MAX;
 	while (((n = wait_for(p, fds, p->observed.left ? n_fds : n_paths)) >= 0 || errno == EINTR) && !atomic_load(&p->quit)) {
 		now = clock_now_ns();
 		if (now >= p->due_ns)
 			beat(p, now);
+		else if (now >= p->verdict_ns)
+			look_between(p, now);
 		if (n > 0 && fds[0].revents)
 			probe_besides(p);
 		for (nfds_t i = 1; n > 0 && i < n_paths; i++)
