@@ -848,6 +848,17 @@ struct bt_local_seen {
 	__u32 zero;
 };
 
+/*
+ * A datagram of ours that asks whether this host's packet filter lets others of its kind in: it is counted where its socket would be
+ * chosen, and is nobody's. Map local_probe, one entry. Writer: batond; kernel: seen. Only baton_lookup has it, so it is no part of BT_ABI.
+ */
+struct bt_local_probe {
+	__be32 from[4];		/* IPv4 as v4-mapped */
+	__be16 port;		/* it comes from; 0: none is under way */
+	__u16 zero;
+	__u32 seen;
+};
+
 /* Map local_socks, sockmap, BT_LOCAL_PLACES entries: filled by batond, a socket that closes leaves by itself. */
 /* Map ct_local_sock, hash, key: cookie of a socket, value __u32: its server, 1 or 2. Of servers that share a port. Writer: batond. */
 

@@ -323,6 +323,49 @@ static void test_not_the_vip(void **state)
 		expect(&others[i], SK_PASS, -1, BT_L__N, others[i].vip);
 }
 
+static uint32_t probes(const char *ip, uint16_t port, const struct question *asks)
+{
+	struct bt_local_probe probe = { .port = htons(port) };
+	uint32_t zero = 0;
+	struct in6_addr from;
+
+	packet_ip(ip, &from);
+	memcpy(probe.from, &from, sizeof(probe.from));
+	set("local_probe", 0, &probe);
+	for (uint32_t r = 0; r < N(rows); r++) {
+		struct question q = { rows[r].vip, asks->port, asks->from, rows[r].proto };
+		bool v4 = !strchr(rows[r].vip, ':'), is = asks->from == port && strcmp(ip, v4 ? "10.77.0.50" : "fd00::50") == 0;
+		bool served = !is && asks->port == PORT;
+
+		expect(&q, is ? SK_DROP : SK_PASS, served ? sock[r][1][0] : -1, served ? BT_L_ACTIVE : BT_L__N, is ? "the probe" : "no probe");
+	}
+	CHECK(!bpf_map_lookup_elem(map("local_probe"), &zero, &probe), "local_probe");
+	return probe.seen;
+}
+
+/* A datagram of the doctor's: counted as seen and as nothing else, whatever it came to; nobody else's is taken for it. */
+static void test_probe(void **state)
+{
+	static const struct question asks[] = { { .port = PORT, .from = 40000 }, { .port = 5062, .from = 40000 }, { .port = 0, .from = 40000 } };
+
+	(void)state;
+	fresh(1, 1);
+	for (size_t i = 0; i < N(asks); i++) {
+		const struct {
+			const char *ip;
+			uint16_t port;
+			uint32_t seen;
+		} by[] = {
+			{ "10.77.0.50", 40000, 2 }, { "fd00::50", 40000, 2 }, { "10.77.0.50", 40001, 0 }, { "10.77.0.51", 40000, 0 },
+			{ "fd00::51", 40000, 0 }, { "::", 0, 0 },
+		};
+
+		for (size_t k = 0; k < N(by); k++)
+			CHECK(probes(by[k].ip, by[k].port, &asks[i]) == by[k].seen, "%s port %u, to port %u: not seen %u times", by[k].ip, by[k].port,
+			      asks[i].port, by[k].seen);
+	}
+}
+
 /* What a map of another make, or a half-written one, could say. */
 static void test_odd_maps(void **state)
 {
@@ -846,7 +889,7 @@ static int close_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_roles), cmocka_unit_test(test_not_the_vip), cmocka_unit_test(test_odd_maps),
+		cmocka_unit_test(test_roles), cmocka_unit_test(test_not_the_vip), cmocka_unit_test(test_probe), cmocka_unit_test(test_odd_maps),
 		cmocka_unit_test(test_odd_sockets), cmocka_unit_test(test_workers), cmocka_unit_test(test_a_crash),
 		cmocka_unit_test(test_never_served), cmocka_unit_test(test_a_drain), cmocka_unit_test(test_what_was_seen),
 		cmocka_unit_test(test_real_udp),

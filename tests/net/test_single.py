@@ -137,6 +137,7 @@ def test_switchover_loses_nothing(lab, probe):
     """UDP over both families, TCP that stands stays; what the one that stands by asks in the VIP's name is held back."""
     lab.a.sysctl(net__ipv4__ip_nonlocal_bind=1)
     single = Single(lab, addresses=(VIP, VIP6)).start()
+    see_filters(single)
     four, six = probe(VIP), probe(VIP6)
     for one in (four, six):
         one.wait_answered_by("a")
@@ -352,11 +353,52 @@ def both_say(phones, first, second):
         assert said == f"goes on {first} new {second} and goes on {second}", f"on {phone.node.name}: {said}"
 
 
+FILTER = """
+table inet f {
+	chain input {
+		type filter hook input priority 0; policy drop;
+		iif lo accept
+		ct state established accept
+		ct state invalid drop
+		meta l4proto { icmp, icmpv6 } accept
+		%s
+	}
+}
+"""
+
+
+def doctors_filter(single):
+    """Level and text of the rows, by address."""
+    rows = [r for r in json.loads(single.batond.cli("-j", "doctor", check=False).stdout)["checks"] if r["check"] == "filter"]
+    return [(r["level"], r["text"], r["fix"]) for r in rows]
+
+
+def see_filters(single):
+    """Each address is asked for with its own sender: what it is told is what the filter does, whatever its rules look like."""
+    own = sorted({0 if port == PORT else port for port in single.ports.values()})
+    text = ", ".join(map(str, own))
+    nft = lambda rule: single.lab.a.run("nft", "-f", "-", stdin=FILTER % rule)
+    cases = [
+        ("udp dport 5060 accept", "warn", f"but not to {text}", f"at port {text} too"),
+        (f"udp dport {{ 5060, {text} }} accept", "ok", "and to the servers' own", ""),
+        ("udp dport 5060 ip saddr 192.0.2.1 accept", "ok", "not found out", ""),
+    ]
+    assert all(level == "ok" and "and to the servers' own" in says for level, says, _ in doctors_filter(single)), doctors_filter(single)
+    for rule, *wanted in cases:
+        nft(rule)
+        rows = doctors_filter(single)
+        assert len(rows) == len(single.addresses), rows
+        for level, says, fix in rows:
+            assert (level, wanted[1] in says, wanted[2] in fix) == (wanted[0], True, True), f"{rule}: {level}: {says}; {fix}"
+        single.lab.a.run("nft", "delete", "table", "inet", "f")
+
+
 @pytest.mark.parametrize("ports", [OWN, {"a": PORT, "b": PORT}], ids=["own", "shared"])
 def test_a_drain_ends(lab, ports):
     """Clients of the network and of this host; undrain, a switchover by force, a controller that dies, a server that dies."""
     lab.a.sysctl(net__ipv4__ip_nonlocal_bind=1)
     single = Single(lab, ports=ports).start()
+    see_filters(single)
     phones = [Phone(lab, lab.c), Phone(lab, lab.a)]
     assert [p.begun for p in phones] == ["begun a", "begun a"], [p.begun for p in phones]
     refused = single.batond.cli("undrain", check=False)

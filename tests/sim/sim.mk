@@ -3,7 +3,7 @@
 
 SIM_SRC  := $(filter-out tests/sim/xdp.c tests/sim/tc.c,$(wildcard tests/sim/*.c))
 SIM_OBJ  := $(patsubst %.c,$O/%.o,$(SIM_SRC)) $O/sim/xdp.o $O/sim/tc.o
-SIM_HA   := $(filter-out %/doors.o %/fence.o %/fence_doors.o %/fence_tables.o %/hearing.o %/vip.o %/route.o %/tune.o %/doctor.o %/doctor_pair.o %/doctor_gate.o %/doctor_net.o %/doctor_pools.o %/doctor_single.o %/doctor_host.o %/examine.o %/certs.o %/view.o %/reload.o %/pools.o %/single.o %/sockets.o %/observed.o %/runner.o %/replay.o %/replays.o %/script_check.o,\
+SIM_HA   := $(filter-out %/doors.o %/fence.o %/fence_doors.o %/fence_tables.o %/hearing.o %/vip.o %/route.o %/tune.o %/doctor.o %/doctor_pair.o %/doctor_gate.o %/doctor_net.o %/doctor_pools.o %/doctor_single.o %/doctor_filter.o %/doctor_host.o %/examine.o %/certs.o %/view.o %/reload.o %/pools.o %/single.o %/sockets.o %/observed.o %/runner.o %/replay.o %/replays.o %/script_check.o,\
 	      $(patsubst %.c,$O/%.o,$(wildcard userspace/ha/*.c)))
 SIM_SEEDS ?= 1-2000
 SEEDS    ?= 1-10000

@@ -6,6 +6,7 @@
  *   examine.c       the thread that looks at the rest, for a disk or the kernel's rtnl lock may be waited for:
  *   doctor_gate.c   XDP, tc, the programs, what TCP needs
  *   doctor_net.c    the host's network: settings, VLANs, bridges, who else manages it
+ *   doctor_filter.c packet filters in front of two servers on one host
  *   doctor_host.c   time, priority, memory, secret, disk, supervisor
  */
 #ifndef BATON_DOCTOR_OWN_H
@@ -49,7 +50,19 @@ struct exam_service {
 	struct in6_addr ip;
 };
 
+#define EXAM_WAYS_MAX	4	/* each that is shut costs some time */
+
+/* A VIP with two servers behind it. */
+struct exam_way {
+	char group[BT_NAME_MAX], dev[IF_NAMESIZE];
+	struct in6_addr vip;
+	uint16_t sip, own[BT_SERVERS];	/* ports: the VIP's; what goes on in a drained server's calls comes to its own */
+};
+
 struct exam_in {
+	struct exam_way way[EXAM_WAYS_MAX];
+	uint32_t n_ways;
+	struct dp_probe probe;		/* where there are any */
 	struct exam_script script[EXAM_SCRIPTS_MAX];	/* each path once */
 	uint32_t n_scripts;
 	struct exam_iface iface[CONF_IFACES_MAX];
@@ -70,6 +83,9 @@ exam_check exam_services, exam_forwarding;
 exam_check exam_xdp, exam_tcx, exam_objects, exam_tcp;
 exam_check exam_settings, exam_rp_filter, exam_vlans, exam_bridges, exam_ipv6, exam_managers;
 exam_check exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor, exam_scripts;
+
+exam_check exam_filter;
+void exam_copy_ways(const struct ha *ha, struct exam_in *in);
 
 /* What the last examination found; a row of its own where that never came to an end. */
 void examine_rows(struct ha *ha, const struct rows *r);

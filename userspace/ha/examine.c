@@ -26,7 +26,7 @@ static exam_check *const checks[] = {
 	exam_xdp, exam_tcx, exam_objects, exam_tcp,
 	exam_settings, exam_rp_filter, exam_vlans, exam_bridges, exam_ipv6, exam_managers,
 	exam_realtime, exam_throttling, exam_memory, exam_secret, exam_disk, exam_clock, exam_cores, exam_supervisor, exam_scripts,
-	exam_services, exam_forwarding,
+	exam_services, exam_forwarding, exam_filter,
 };
 
 struct row {
@@ -184,6 +184,7 @@ static void copy(const struct ha *ha, struct exam_in *in)
 	for (uint32_t i = 0; i < c->n_groups; i++)
 		in->routed |= c->groups[i].n_routes;
 	copy_pools(c, in);
+	exam_copy_ways(ha, in);
 	in->alone = conf_is_alone(c);
 	in->realtime = ha->report.realtime;
 	in->me = ha->me;

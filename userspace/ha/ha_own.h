@@ -27,6 +27,7 @@
 #include "ha/vip_ask.h"
 #include "health/health.h"
 #include "sys/dp.h"
+#include "sys/dp_probe.h"
 #include "sys/mcast.h"
 #include "pulse_wire.h"
 #include "sys/nl.h"
@@ -397,6 +398,8 @@ struct single_move {
 void single_moved(const struct ha *ha, const struct group *g, struct single_move *ret);
 /* From now on its dialogs are its own, whoever is active; 0: nobody's are. */
 void single_drain(const struct ha *ha, const struct group *g, uint32_t server);
+/* False: there is no such group. */
+bool single_prober(const struct ha *ha, struct dp_probe *ret);
 /* Whom the kernel drains, by us or an earlier life of ours; 0: nobody. */
 uint32_t single_drained(const struct ha *ha, const struct group *g);
 /* What the drain of @ret's server is judged by; whether one was found, and of whom, when @server is 0. */

@@ -405,6 +405,14 @@ static void on_news(struct src *src, uint32_t events)
 	(void)!read(src->fd, &n, sizeof(n));	/* the turn looks */
 }
 
+bool single_prober(const struct ha *ha, struct dp_probe *ret)
+{
+	if (!ha->single)
+		return false;
+	dp_local_prober(ha->single->l, ret);
+	return true;
+}
+
 static bool is_wanted(const struct conf *c)
 {
 	for (uint32_t i = 0; i < c->n_groups; i++)

@@ -282,8 +282,7 @@ void sockets_report(struct sockets *s, uint32_t slot, uint32_t server, struct so
 	background_unlock(&s->bg);
 }
 
-/* A port that says whose dialog it is: the server's own, where that says so. */
-static uint16_t port_of(const struct conf_group *g, uint32_t k)
+uint16_t sockets_port(const struct conf_group *g, uint32_t k)
 {
 	return shares_port(g) || g->server[k].port == g->ports[0].port ? 0 : g->server[k].port;
 }
@@ -299,7 +298,7 @@ static int set_server_ways(struct sockets *s, const struct conf_group *g, const 
 		struct bt_local_way way = { .group = (uint16_t)g->slot, .port = htons(sip) };
 
 		way.servers = shares_port(g) ? 3 : (uint8_t)(1 << k);
-		way.stands_for = port_of(g, k) ? (uint8_t)(k + 1) : 0;
+		way.stands_for = sockets_port(g, k) ? (uint8_t)(k + 1) : 0;
 		way.row = way.stands_for ? 1 + row : 0;
 		if (g->server[k].port != sip)
 			err = dp_local_set_way(s->l, vip, g->server[k].port, IPPROTO_UDP, &way);
@@ -321,7 +320,7 @@ static int set_ways(struct sockets *s, const struct conf_group *g, uint32_t v)
 	for (int p = 0; p < PROTOS && !err; p++) {
 		struct bt_local_way way = {
 			.row = 1 + s->first_row[g->slot] + v * PROTOS + (uint32_t)p, .group = (uint16_t)g->slot,
-			.servers = servers_at(g, sip), .port = htons(sip), .own = { htons(port_of(g, 0)), htons(port_of(g, 1)) },
+			.servers = servers_at(g, sip), .port = htons(sip), .own = { htons(sockets_port(g, 0)), htons(sockets_port(g, 1)) },
 		};
 
 		if (wants(g, protos[p]))

@@ -32,6 +32,9 @@ struct sockets_report {
 int sockets_open(struct sockets **ret, const struct conf *conf, struct dp_local *l, int changed);
 void sockets_close(struct sockets *s);
 
+/* What is of a dialog of @server (0 or 1) comes to this port while that is drained: its own, where that says whose; else 0. */
+uint16_t sockets_port(const struct conf_group *g, uint32_t server);
+
 /* Before we looked, the kernel had one of @server (0 or 1), open still: its process is the one that an earlier life of ours watched. */
 bool sockets_found(const struct sockets *s, uint32_t slot, uint32_t server);
 

@@ -384,12 +384,12 @@ void ha_close(struct ha *ha)
 
 	renew_stop(ha);
 	pools_close(ha);
+	examine_close(ha);		/* it uses the next one's programs */
 	single_close(ha);
 	drains_close(ha);
 	replays_close(ha);
 	if (ours && ha->dp)
 		watch_close(ha);
-	examine_close(ha);
 	certs_close(ha->certs, ha->leaving);
 	pulse_close(ha->pulse);
 	health_close(ha->health);

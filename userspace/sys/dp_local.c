@@ -19,7 +19,7 @@
 #define LO_PRIORITY	0xba70
 
 /* Maps that only this object has; the others are dp.c's. */
-enum own { OWN_SOCKS, OWN_ROW, OWN_SEEN, OWN__N };
+enum own { OWN_SOCKS, OWN_ROW, OWN_SEEN, OWN_PROBE, OWN__N };
 
 static const struct {
 	const char *name, *pin;
@@ -27,6 +27,7 @@ static const struct {
 	[OWN_SOCKS] = { "local_socks", DP_LOCAL_PINS "socks" },
 	[OWN_ROW] = { "ct_local_row", DP_LOCAL_PINS "row" },
 	[OWN_SEEN] = { "st_local", DP_LOCAL_PINS "seen" },
+	[OWN_PROBE] = { "local_probe", DP_LOCAL_PINS "probe" },
 };
 
 struct dp_local {
@@ -263,6 +264,11 @@ int dp_local_remove(struct dp *dp)
 	(void)bpf_tc_detach(&hook, &opts);	/* gone already: well, too */
 	dp_hush();
 	return err;
+}
+
+void dp_local_prober(struct dp_local *l, struct dp_probe *ret)
+{
+	*ret = (struct dp_probe){ .map = l->map[OWN_PROBE], .pass = dp_pass_program(l->dp) };
 }
 
 /* ---- what is written and read --------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 
 #include "sys/dp.h"
+#include "sys/dp_probe.h"
 
 struct dp_local;
 
@@ -23,6 +24,9 @@ int dp_local_open(struct dp_local **ret, struct dp *dp, const char *obj_dir);
 void dp_local_close(struct dp_local *l);
 /* Take all down that dp_local_open() put up, in this life or an earlier one; dp_local_close() is still due. */
 int dp_local_remove(struct dp *dp);
+
+/* Its descriptors are ours, and closed with us. */
+void dp_local_prober(struct dp_local *l, struct dp_probe *ret);
 
 int dp_local_set_way(struct dp_local *l, const struct in6_addr *ip, uint16_t port, uint8_t proto, const struct bt_local_way *way);
 

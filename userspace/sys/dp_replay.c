@@ -176,7 +176,7 @@ void dp_replay_door(struct dp *dp, uint32_t ifindex, bool generic)
 	}
 }
 
-static int pass_program(struct dp *dp)
+int dp_pass_program(struct dp *dp)
 {
 	static const struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
@@ -192,7 +192,7 @@ static int pass_program(struct dp *dp)
 /* What a program run here lets by still meets generic XDP in the stack: there our program must not have seen it twice. */
 int dp_replay_inject(struct dp *dp, const struct bt_replay *e)
 {
-	int prog = is_generic(dp, e->ifindex) ? pass_program(dp) : dp->prog[DP_XDP];
+	int prog = is_generic(dp, e->ifindex) ? dp_pass_program(dp) : dp->prog[DP_XDP];
 	struct xdp_md ctx = { .data_end = e->len, .ingress_ifindex = e->ifindex };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = e->frame, .data_size_in = e->len, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
 		    .repeat = 1, .batch_size = 1, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);

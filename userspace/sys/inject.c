@@ -122,6 +122,38 @@ int inject_udp(int fd, const struct udp_addr *from, const struct udp_addr *to, c
 	return leave(fd, &at6, sizeof(at6), &head6, sizeof(head6), data, len);
 }
 
+static void finish_v4(struct v4_head *h, size_t len)
+{
+	uint32_t sum;
+
+	h->ip.tot_len = htons((uint16_t)(sizeof(*h) + len));
+	sum = add(0, &h->ip, sizeof(h->ip));
+	sum = (sum & 0xffff) + (sum >> 16);
+	h->ip.check = htons((uint16_t)~(sum + (sum >> 16)));
+}
+
+size_t inject_make(const struct udp_addr *from, const struct udp_addr *to, const void *data, size_t len, void *buf, size_t cap)
+{
+	bool v4 = IN6_IS_ADDR_V4MAPPED(&to->ip);
+	size_t head = v4 ? sizeof(struct v4_head) : sizeof(struct v6_head);
+	struct v4_head head4;
+	struct v6_head head6;
+
+	if (head > cap || len > cap - head)
+		return 0;
+	if (v4) {
+		fill_v4(&head4, from, to);
+		fill_udp(&head4.udp, from, to, v4, data, len);
+		finish_v4(&head4, len);
+	} else {
+		fill_v6(&head6, from, to, len);
+		fill_udp(&head6.udp, from, to, v4, data, len);
+	}
+	memcpy(buf, v4 ? (void *)&head4 : (void *)&head6, head);
+	memcpy((uint8_t *)buf + head, data, len);
+	return head + len;
+}
+
 /* ---- packets in packets -------------------------------------------------------------------------- */
 
 /* Without a wish for path MTU discovery the kernel cuts. */

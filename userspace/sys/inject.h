@@ -20,6 +20,8 @@
 int inject_open(bool v4);
 /* @fd: of their family. */
 int inject_udp(int fd, const struct udp_addr *from, const struct udp_addr *to, const void *data, size_t len);
+/* The whole packet, with what the kernel would add: for whoever puts it elsewhere than into a socket. Its length; 0: longer than @cap. */
+size_t inject_make(const struct udp_addr *from, const struct udp_addr *to, const void *data, size_t len, void *buf, size_t cap);
 /* @packet (IPv4: @v4, else IPv6) in a packet from @from to @to, which the kernel cuts where it is too long. */
 int inject_packet(const struct in6_addr *from, const struct in6_addr *to, bool v4, const void *packet, size_t len);
 
