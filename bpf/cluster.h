@@ -11,6 +11,9 @@
  * whole, for neither an IPv4 id nor a checksum tells two apart: both may be 0, or left to a NIC. A packet that is really sent twice,
  * byte for byte, within these milliseconds loses its second: so may any network, and nothing repeats itself that fast. Where pulses
  * are so slow that the window is longer than SIP waits before it repeats, it is the note that ends before that.
+ *
+ * A host that is not scheduled is heard late: the old holder then sends on for longer. So all is noted as long as he says that he has
+ * let go and is not armed again; but behind the first milliseconds a second one ends only if it came the other way.
  * Time:    boot clock, passed in.
  * Cost:    one look-up; behind an opening a hash of up to TWIN_BYTES, 0.3 ns a byte.
  * Source:  protocol notes H29; kernel-notes/hear-another-address.md.
@@ -58,15 +61,30 @@ static __always_inline __u64 twin_window(void)
 	return node ? 2 * BT_TWIN_NS + 2 * node->interval_ns : 0;
 }
 
-static __always_inline bool twin_is_possible(__u32 group, __u64 now)
+/* What is a second copy? */
+enum twin {
+	TWIN_NONE,
+	TWIN_ANY,		/* that comes again */
+	TWIN_OTHER_WAY,		/* that comes directly and sent on */
+};
+
+/* He has let go, and may not have heard that we are open. Who is silent by now has gone. */
+static __always_inline bool twin_peer_relays(__u32 group, __u64 now)
+{
+	struct bt_heard *heard = bpf_map_lookup_elem(&st_heard, &group);
+
+	return heard && BT_WORD_MODE(READ_ONCE(heard->word)) == BT_RELAY &&
+	       (__s64)(now - READ_ONCE(heard->at_ns)) < (__s64)TWIN_APART_NS;
+}
+
+static __always_inline enum twin twin_possible(__u32 group, __u64 now)
 {
 	struct bt_seen *seen = bpf_map_lookup_elem(&st_seen, &group);
-	__u64 first;
+	__u64 first = seen ? READ_ONCE(seen->first_ns) : 1;
 
-	if (!seen)
-		return false;
-	first = READ_ONCE(seen->first_ns);
-	return !first || (__s64)(now - first) < (__s64)twin_window();
+	if (!first || (__s64)(now - first) < (__s64)twin_window())
+		return TWIN_ANY;
+	return twin_peer_relays(group, now) ? TWIN_OTHER_WAY : TWIN_NONE;
 }
 
 static __always_inline __u64 twin_words(struct xdp_md *ctx, const struct headers *h, struct siphash *s)
@@ -101,15 +119,25 @@ static __always_inline __u64 twin_tail(struct xdp_md *ctx, const struct headers 
 	return tail;
 }
 
-static __always_inline bool twin_is_young(__u64 at, __u64 now)
+static __always_inline bool twin_is_of(__u64 first, __u64 second, enum twin what)
 {
 	__u64 window = twin_window();
 
-	return (__s64)(now - at) < (__s64)(window < TWIN_APART_NS ? window : TWIN_APART_NS);
+	if (what == TWIN_OTHER_WAY)
+		return ((first ^ second) & 1) && (__s64)(second - first) < (__s64)TWIN_APART_NS;
+	return (__s64)(second - first) < (__s64)(window < TWIN_APART_NS ? window : TWIN_APART_NS);
 }
 
-/* A function of its own: was this very packet let in a moment ago? Else it is noted. */
-__noinline int twin_is_second(struct xdp_md *ctx, const struct headers *h, __u64 now)
+/* The lowest bit of a note: did it come directly? */
+static __always_inline __u64 twin_way(struct xdp_md *ctx, __u64 heard_by)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+
+	return eth && mark_read(eth->h_dest) == heard_by;
+}
+
+/* A function of its own: was this very packet let in a moment ago? Else it is noted: @note is the time, and its way. */
+__noinline int twin_is_second(struct xdp_md *ctx, const struct headers *h, __u64 note, __u32 what)
 {
 	struct bt_steer *steer;
 	struct siphash s;
@@ -123,12 +151,12 @@ __noinline int twin_is_second(struct xdp_md *ctx, const struct headers *h, __u64
 	n = twin_words(ctx, h, &s);
 	siphash_word(&s, twin_tail(ctx, h, n));
 	key = siphash_end(&s, 0, h->end - h->l3);
-	if (!bpf_map_update_elem(&st_twin, &key, &now, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&st_twin, &key, &note, BPF_NOEXIST))
 		return 0;
 	at = bpf_map_lookup_elem(&st_twin, &key);
-	if (at && twin_is_young(READ_ONCE(*at), now))
+	if (at && twin_is_of(READ_ONCE(*at), note, what))
 		return 1;
-	bpf_map_update_elem(&st_twin, &key, &now, BPF_ANY);
+	bpf_map_update_elem(&st_twin, &key, &note, BPF_ANY);
 	return 0;
 }
 
@@ -137,10 +165,12 @@ static __always_inline enum bt_xdp_exit cluster_in(struct xdp_md *ctx, const str
 						   enum bt_xdp_exit exit, __u64 now)
 {
 	bool taken = exit == BT_X_VIP_ACCEPTED || exit == BT_X_VIP_TAKEN;
+	enum twin what = taken ? twin_possible(vip->group, now) : TWIN_NONE;
+	__u64 heard_by = mark_read(vip->mac);
 
-	if (taken && twin_is_possible(vip->group, now) && twin_is_second(ctx, h, now))
+	if (what && twin_is_second(ctx, h, (now & ~1ULL) | twin_way(ctx, heard_by), what))
 		return BT_X_VIP_TWIN;
-	if ((taken || exit == BT_X_VIP_FRAGMENT || exit == BT_X_VIP_KEPT) && cluster_address(ctx, mark_read(vip->mac)))
+	if ((taken || exit == BT_X_VIP_FRAGMENT || exit == BT_X_VIP_KEPT) && cluster_address(ctx, heard_by))
 		return BT_X_BROKEN;
 	return exit;
 }

@@ -109,10 +109,13 @@ static void mark(uint8_t mac[6], uint32_t kind, uint8_t from, uint64_t word)
 /* However slow a test is: a packet that was noted was noted just now. */
 static void notes_are_young(void)
 {
-	uint64_t key, now = rig_now() + RIG_SEC, *prev = NULL;
+	uint64_t key, note, now = rig_now() + RIG_SEC, *prev = NULL;
 
-	for (; !bpf_map_get_next_key(rig_map("st_twin"), prev, &key); prev = &key)
-		bpf_map_update_elem(rig_map("st_twin"), &key, &now, BPF_EXIST);
+	for (; !bpf_map_get_next_key(rig_map("st_twin"), prev, &key); prev = &key) {
+		CHECK(!bpf_map_lookup_elem(rig_map("st_twin"), &key, &note), "a note has gone");
+		note = (now & ~1ULL) | (note & 1);	/* its way */
+		bpf_map_update_elem(rig_map("st_twin"), &key, &note, BPF_EXIST);
+	}
 }
 
 static void expect(const struct packet *p, uint32_t want, const char *what)
@@ -326,6 +329,37 @@ static void test_later_twins_are_two(void **state)
 	expect(&p, BT_X_VIP_ACCEPTED, "after the window, again");
 }
 
+/* The old holder was heard late, and sends on: he says that he has let go. */
+static void test_sent_on_for_longer(void **state)
+{
+	struct bt_heard heard = { .word = BT_WORD(7, 2, BT_RELAY) };
+	struct bt_seen seen = { .first_ns = rig_now() - WINDOW_NS };
+	struct packet direct, sent_on;
+	uint8_t m[6];
+
+	(void)state;
+	mark(m, MARK_RELAY, 2, BT_WORD(7, 2, BT_RELAY));
+	for (size_t i = 0; i < N(specs); i++) {
+		make(&direct, &specs[i], heard_by, client);
+		make(&sent_on, &specs[i], own, m);
+		world(BT_WORD(8, 1, BT_OPEN), heard.word, 0);
+		set("st_seen", 0, &seen);
+		heard.at_ns = rig_now() + RIG_SEC;	/* however slow a test is */
+		set("st_heard", 0, &heard);
+		expect(&direct, BT_X_VIP_ACCEPTED, "directly");
+		expect(&direct, BT_X_VIP_ACCEPTED, "a client repeats it");
+		expect(&sent_on, BT_X_VIP_TWIN, "sent on");
+		forget_twins();
+		expect(&sent_on, BT_X_VIP_ACCEPTED, "sent on, and that first");
+		expect(&direct, BT_X_VIP_TWIN, "directly, late");
+		forget_twins();
+		heard.at_ns = rig_now() - RIG_SEC;
+		set("st_heard", 0, &heard);
+		expect(&direct, BT_X_VIP_ACCEPTED, "he is silent");
+		expect(&sent_on, BT_X_VIP_ACCEPTED, "he is silent, and nobody notes it");
+	}
+}
+
 /* Pulses may be so slow that the old holder sends on for seconds: what a client repeats by RFC 3261 comes before that. */
 static void test_a_repetition_is_no_copy(void **state)
 {
@@ -477,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_the_mark_opens_and_its_frame_is_taken_once),
 		cmocka_unit_test(test_of_two_copies_one_is_taken),
 		cmocka_unit_test(test_long_ones),
+		cmocka_unit_test(test_sent_on_for_longer),
 		cmocka_unit_test(test_later_twins_are_two),
 		cmocka_unit_test(test_a_repetition_is_no_copy),
 		cmocka_unit_test(test_an_old_note_says_nothing),
