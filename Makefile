@@ -128,7 +128,7 @@ mutants: all	## planted bugs: does some test notice each? root, ten minutes; M=w
 	@tests/mutants/run $(M)
 test: deps	## every test
 	@$(MAKE) --no-print-directory all check check-model check-model-holes check-sim check-sys check-bpf check-fuzz check-net test-kernels
-soak: all	## whatever may happen, by lot, to two hosts on the real kernel; root; MODE=takeover SECONDS=600 SEED=N
+soak: all	## whatever may happen, by lot, to two hosts, or two servers (MODE=single-host), on the real kernel; root; MODE=takeover SECONDS=600 SEED=N
 	@tests/soak/run -m $(or $(MODE),takeover) -s $(or $(SECONDS),600) $(if $(SEED),-n $(SEED))
 demo: deps	## two hosts, real SIP calls, four outages, what the client saw
 	@$(MAKE) --no-print-directory all && tools/lab/demo
