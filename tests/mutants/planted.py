@@ -399,7 +399,7 @@ plant("found-dead-keeps-number", "the watchdog opens at the peer's own number", 
       "X(ARMED, PEERS,	  FOUND_DEAD,	   OPEN,  NEXT)", "X(ARMED, PEERS,	  FOUND_DEAD,	   OPEN,  SAME)",
       "model:small", "unit:word")
 plant("twins-both-let-in", "H29: a frame around a move is answered twice", "bpf/cluster.h",
-      "	if (taken && twin_is_possible(vip->group, now) && twin_is_second(ctx, h, now))", "	if (0)",
+      "	if (what && twin_is_second(ctx, h, (now & ~1ULL) | twin_way(ctx, heard_by), what))", "	if (what == 7)",
       "bpf:cluster", "cluster:planned")
 plant("cluster-relays-for-ever", "H29: the old holder doubles every frame", "bpf/relay.h",
       "	if (BT_WORD_MODE(m->word) == BT_RELAY && m->peer_mac && !peer_takes_in(m))",
@@ -446,7 +446,105 @@ plant("cluster-never-relays", "H29: what a host that has let go still gets is lo
       "	if (BT_WORD_MODE(m->word) == BT_RELAY && m->peer_mac && !peer_takes_in(m))", "	if (0 && peer_takes_in(m))",
       "bpf:cluster", "cluster:planned")
 plant("twins-for-ever", "what a client repeats half a second behind a move is lost", "bpf/cluster.h",
-      "	return (__s64)(now - at) < (__s64)(window < TWIN_APART_NS ? window : TWIN_APART_NS);", "	return at && now && window;",
+      "	return (__s64)(second - first) < (__s64)(window < TWIN_APART_NS ? window : TWIN_APART_NS);", "	return first && second && window;",
       "bpf:cluster")
+plant("twins-by-time-alone", "who is heard late sends on for longer, and all that is answered twice", "bpf/cluster.h",
+      "	return twin_peer_relays(group, now) ? TWIN_OTHER_WAY : TWIN_NONE;", "	return TWIN_NONE;", "bpf:cluster")
+plant("twins-of-one-way", "what is sent twice while the old holder still sends on is lost", "bpf/cluster.h",
+      "		return ((first ^ second) & 1) && (__s64)(second - first) <", "		return (__s64)(second - first) <", "bpf:cluster")
 plant("both-say-who-has-it", "a host whose gate is not open answers ARP for the VIP", "bpf/conflict.h",
       "	if (asked && !group_is_open(who->target->group, now))\n", "	if (0)\n", "bpf:answer", "bpf:xdp")
+
+# ---- replay ----------------------------------------------------------------------------------------------
+
+REPLAY, RECEIPT, CORE_REPLAY = "bpf/replay.h", "bpf/receipt.h", "userspace/core/replay.c"
+
+plant("replay-keeps-acks", "what begins nothing at a fresh server is replayed", REPLAY,
+      "	if (kind >= BT_M__N || kind == BT_M_ACK || !replay_fits(len))", "	if (kind >= BT_M__N || !replay_fits(len))", "bpf:replay")
+plant("replay-of-pieces", "a piece of a datagram is replayed", REPLAY,
+      "	if (f->h.fragment || !replay_is_wanted(group))", "	if (!replay_is_wanted(group))", "bpf:replay")
+plant("receipt-of-anybody", "whoever forges an answer has a request forgotten", REPLAY,
+      "	return mark && mark == mark_read(eth->h_source);", "	return mark;", "bpf:replay")
+plant("receipt-without-an-answer", "no clone left: what the peer is shown nobody got", RECEIPT,
+      "	if (err)	/* a second answer", "	if (err > 2)	/* a second answer", "bpf:replay")
+plant("receipt-of-who-says-so", "a program that sets the control block sends what it likes", RECEIPT,
+      "	if (!way || !way->from || way->from != (", "	if (!way || !way->from || !(", "bpf:replay")
+plant("receipt-of-a-request", "what our server asks is shown as an answer", RECEIPT,
+      "	return vip->flags & BT_VIP_CLUSTER && sip_is_response(kind) &&", "	return vip->flags & BT_VIP_CLUSTER &&", "bpf:replay")
+plant("replay-of-the-answered", "what was answered is answered twice", CORE_REPLAY,
+      "	if (s->flags & SEAT_FINAL)\n", "	if (0)\n", "unit:replay")
+plant("replay-trying-is-an-answer", "a call that was only being tried is lost", CORE_REPLAY,
+      "	if (m->status >= 200)\n", "	if (m->status >= 100)\n", "unit:replay")
+plant("replay-of-the-cancelled", "a phone rings for whom nobody waits", CORE_REPLAY,
+      "	if (row->invite && s->flags & SEAT_CANCELLED)\n", "	if (0)\n", "unit:replay")
+plant("replay-of-repetitions", "one request is given twice", CORE_REPLAY,
+      "	if (s->flags & SEAT_GIVEN)\n", "	if (0)\n", "unit:replay")
+plant("replay-of-all-without-receipts", "what came before the last pulse was answered by then", CORE_REPLAY,
+      "	return shown || row->at_ns > r->rule.pulse_ns ?", "	return shown || row->at_ns ?", "unit:replay")
+plant("replay-by-the-next-batond", "who is killed in a replay has its heir give all once more", "userspace/ha/replay.c",
+      "	dp_replay_set_done(r->dp, r->now.slot, r->next);	/* before", "	(void)0;	/* before", "sys:replay")
+plant("replay-hours-later", "a controller that stood still replays what is long over", "userspace/ha/replay.c",
+      "	if (r->done.late) {", "	if (0) {", "sys:replay")
+
+# ---- who has it, and what is let in ----------------------------------------------------------------------
+
+ANSWER, RULES = "bpf/answer.h", "bpf/rules.h"
+
+plant("answer-names-the-interface", "clients send to one host what both must hear", ANSWER,
+      "	ret->says = vip->flags & BT_VIP_CLUSTER ? mark_read(vip->mac) : ret->own;", "	ret->says = ret->own;", "bpf:answer")
+plant("answer-leaves-from-the-clusters", "the switch learns the address that it must flood", ANSWER,
+      "	mark_write(eth->h_dest, a->to);\n	mark_write(eth->h_source, a->own);\n	return true;",
+      "	mark_write(eth->h_dest, a->to);\n	mark_write(eth->h_source, a->says);\n	return true;", "bpf:answer")
+plant("answer-for-others", "what another host was asked is answered here", ANSWER,
+      "	return mac & 1 || mac == a->own || mac == a->says;", "	return mac;", "bpf:answer")
+plant("stack-claims-the-vip", "the stack says that the cluster's address is its own", "bpf/baton_tc.bpf.c",
+      "	if (!(who->sender->flags & BT_VIP_CLUSTER))", "	if (who->sender)", "bpf:cluster")
+plant("rules-name-all", "what no rule names is let in", RULES,
+      "	return state == RULE_NONE && h->proto == IPPROTO_TCP && !begins ?", "	return state == RULE_NONE ?", "bpf:rules")
+plant("rules-drain-ends-all", "a port's drain ends what goes on", RULES,
+      "		return begins ? BT_X_VIP_RULE_DRAINS : BT_X_TOTAL;", "		return BT_X_VIP_RULE_DRAINS;", "bpf:rules")
+plant("rules-half-a-header", "a SYN in two pieces begins a connection", RULES,
+      "	if (!flags || h->end < h->l4 + RULES_FLAGS_AT + 1)\n		return true;", "	if (!flags)\n		return false;", "bpf:rules")
+
+# ---- two servers on a host -------------------------------------------------------------------------------
+
+LOCAL_CALLS, LOOKUP, SINGLE = "bpf/local_calls.h", "bpf/baton_lookup.bpf.c", "userspace/core/single.c"
+
+plant("local-turn-of-the-other", "a turn's dialogs are counted with the next one's", LOCAL_CALLS,
+      "	c->term = BT_LOCAL_TURN(aim) - (c->host != active);", "	c->term = BT_LOCAL_TURN(aim);", "bpf:local_calls")
+plant("local-goes-on-elsewhere", "a drain moves calls that nothing is known of", LOCAL_CALLS,
+      "	if (call_goes_on(m))\n		return true;\n", "", "bpf:local_calls")
+plant("local-over-is-not-over", "a phone that calls again gets the server that is drained", LOCAL_CALLS,
+      " && d->state != BT_D_OVER;", ";", "bpf:local_calls")
+plant("local-standby-speaks", "the server that stands by asks in the VIP's name", "bpf/local.h",
+      "	return !BT_LOCAL_ACTIVE(aim) || server == BT_LOCAL_ACTIVE(aim) || server == BT_LOCAL_DRAINED(aim);",
+      "	return aim || server;", "bpf:local")
+plant("local-drained-is-mute", "the drained server cannot end its calls", "bpf/local.h",
+      " || server == BT_LOCAL_DRAINED(aim);", ";", "bpf:local", "bpf:local_calls")
+plant("lookup-waits-for-its-controller", "a crash is answered when a controller has seen it", LOOKUP,
+      "	if (sockets_of(filled, server) && give(ctx, BT_LOCAL_PLACE(row, other, 0), sockets_of(filled, other))) {",
+      "	if (!filled && give(ctx, BT_LOCAL_PLACE(row, other, 0), 0)) {", "bpf:lookup")
+plant("lookup-replaces-who-never-served", "a server without TCP is taken for one that died", LOOKUP,
+      "	if (sockets_of(filled, server) && give(", "	if (give(", "bpf:lookup")
+plant("lookup-another-door", "a port that stands for a server leads to it when it is not drained", LOOKUP,
+      "	return way->stands_for == BT_LOCAL_ANY || way->stands_for == drained ? drained : 0;",
+      "	return way->stands_for == BT_LOCAL_ANY ? drained : way->stands_for;", "bpf:lookup")
+plant("single-without-patience", "two servers that are ill in turn throw the role about", SINGLE,
+      "	return f->fell || of(f, f->active)->gone || (f->waited && f->since_ns >= SINGLE_SETTLE_NS);",
+      "	return f->active;", "unit:single")
+plant("single-deaf-to-the-kernel", "the kernel has moved on, the controller has not", SINGLE,
+      "	ill = f->fell || !single_is_able(of(f, f->active));", "	ill = !single_is_able(of(f, f->active));", "unit:single")
+plant("single-refuses-nothing", "a switchover to a server that does not run", SINGLE,
+      "	if (!f->forced && single_refusal(f, f->asked))", "	if (0)", "unit:single")
+
+# ---- work in the background ------------------------------------------------------------------------------
+
+DEAL = "userspace/ha/deal.c"
+
+plant("deal-goes-on", "who has let go of the VIPs announces them on", DEAL,
+      "		if (atomic_load(&d->round) != round || !d->work(", "		if (!d->work(", "sys:deal")
+plant("deal-drops-the-refused", "what a full queue refused is never announced", DEAL,
+      "	d->left[share] = left;\n", "	d->left[share] = 0;\n", "sys:deal")
+plant("background-forgets-who-hangs", "a thread that hangs has its memory taken away", "userspace/sys/background.c",
+      "	b->running = pthread_clockjoin_np(b->thread, NULL, CLOCK_MONOTONIC, &until);",
+      "	b->running = pthread_clockjoin_np(b->thread, NULL, CLOCK_MONOTONIC, &until) && 0;", "sys:background")

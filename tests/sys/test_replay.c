@@ -166,22 +166,33 @@ static void send_request(const char *vip, int cseq)
 
 /* ---- openings ------------------------------------------------------------------------------------ */
 
-static struct replay_report open_gate(uint64_t opened_ns, uint64_t window_ns, uint64_t pulse_ns)
+static void ask(uint64_t opened_ns, uint64_t window_ns, uint64_t pulse_ns)
 {
 	struct replay_order order = { .opened_ns = opened_ns, .window_ns = window_ns, .pulse_ns = pulse_ns, .interval_ns = NS_PER_MS };
-	struct pollfd wake = { .fd = changed, .events = POLLIN };
-	struct replay_report r = {};
-	uint64_t n;
 
 	atomic_store(&dp_leases(dp)[0], clock_now_ns() + 60 * NS_PER_S);
 	atomic_store(&dp_words(dp)[0], BT_WORD(5, 1, BT_OPEN));
 	replay_ask(replayer, &order);
 	replay_ask(replayer, &order);	/* told twice, done once */
+}
+
+static struct replay_report reported(void)
+{
+	struct pollfd wake = { .fd = changed, .events = POLLIN };
+	struct replay_report r = {};
+	uint64_t n;
+
 	if (poll(&wake, 1, WAIT_MS) != 1)
 		fail_msg("no report within %d ms", WAIT_MS);
 	assert_int_equal(read(changed, &n, sizeof(n)), sizeof(n));
 	assert_true(replay_reported(replayer, 0, &r));
 	return r;
+}
+
+static struct replay_report open_gate(uint64_t opened_ns, uint64_t window_ns, uint64_t pulse_ns)
+{
+	ask(opened_ns, window_ns, pulse_ns);
+	return reported();
 }
 
 /* What the server gets, in this order, and nothing else. */
@@ -350,6 +361,24 @@ static void test_the_next_batond_gives_none_twice(void **state)
 	expect(4, 4);
 }
 
+/* A batond that is killed while it gives leaves nothing to the next one. */
+static void test_what_is_begun_counts_as_done(void **state)
+{
+	struct pollfd in = { .fd = server, .events = POLLIN };
+	uint64_t done;
+
+	(void)state;
+	for (int i = 1; i <= 100; i++)
+		send_request(VIP, i);
+	ask(clock_now_ns(), 60 * NS_PER_S, 0);
+	if (poll(&in, 1, WAIT_MS) != 1)
+		fail_msg("the first request did not come to the server");
+	done = dp_replay_done(dp, 0);
+	if (done != dp_replay_next(dp))
+		fail_msg("the first is given, and done are %llu of %llu", (unsigned long long)done, (unsigned long long)dp_replay_next(dp));
+	assert_int_equal(reported().fates[REPLAY_GIVEN], 100);
+}
+
 /* Where XDP stands in the stack, what is put before it passes there once. */
 static void test_behind_the_driver(void **state)
 {
@@ -368,6 +397,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(given_in_order_and_once), TEST(after_the_last_pulse), TEST(not_too_late), TEST(a_ring_that_was_too_short),
 		TEST(a_stop_waits_for_nothing), TEST(pins_keep_their_size), TEST(the_next_batond_gives_none_twice),
+		TEST(what_is_begun_counts_as_done),
 		{ "test_behind_the_driver", test_behind_the_driver, set_up, tear_down, &generic },
 	};
 
