@@ -11,29 +11,13 @@
 #include "baton_abi.h"
 #include "maps_tc.h"
 
-int baton_pulse(struct xdp_md *ctx);
-int baton_steer(struct xdp_md *ctx);
-int baton_calls(struct xdp_md *ctx);
-int baton_cluster(struct xdp_md *ctx);
-int baton_answer(struct xdp_md *ctx);
-int baton_watch(struct xdp_md *ctx);
-
-/* Filled at load; batond puts other programs in with the entry's. Its pin keeps it full. */
+/* Filled by batond, which puts other programs in with the entry's. Its pin keeps it full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, BT_STAGE__N);
 	__uint(key_size, sizeof(__u32));
-	__array(values, int (struct xdp_md *));
-} stages SEC(".maps") = {
-	.values = {
-		[BT_STAGE_PULSE] = (void *)&baton_pulse,
-		[BT_STAGE_STEER] = (void *)&baton_steer,
-		[BT_STAGE_CALLS] = (void *)&baton_calls,
-		[BT_STAGE_CLUSTER] = (void *)&baton_cluster,
-		[BT_STAGE_ANSWER] = (void *)&baton_answer,
-		[BT_STAGE_WATCH] = (void *)&baton_watch,
-	},
-};
+	__uint(value_size, sizeof(__u32));
+} stages SEC(".maps");
 
 /* Written by baton_xdp, read by the stage it enters, for one frame. */
 struct {

@@ -3,8 +3,8 @@
  * stage: where does a frame go on that baton_xdp does not finish itself?
  *
  * A stage is a program of its own, entered by tail call: the verifier checks it by itself, and hosts that do not
- * use it do not pay for it. It counts the exit of the frame; if it is missing, baton_xdp goes on after the call
- * and counts BROKEN.
+ * use it do not pay for it: batond does not even load it (userspace/core/stages.c says who enters which; a new way in is a line
+ * there, too). It counts the exit of the frame; if it is missing, baton_xdp goes on after the call and counts BROKEN.
  */
 #ifndef STAGE_H
 #define STAGE_H

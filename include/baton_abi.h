@@ -178,11 +178,20 @@ struct bt_rules {
 };
 
 /*
- * Map stages, a program array: where baton_xdp goes on by tail call. Each is verified by itself. Filled by the
- * loader as the object declares it. Entering one that is missing counts as BROKEN. WATCH is entered by no frame: batond runs it
- * to arm the watchdog.
+ * Map stages, a program array: where baton_xdp goes on by tail call. Each is verified by itself. Filled by whoever loads the
+ * object, with those alone that a frame can come to; entering one that is missing counts as BROKEN. WATCH is entered by no frame:
+ * batond runs it to arm the watchdog.
  */
-enum bt_stage_id { BT_STAGE_PULSE, BT_STAGE_STEER, BT_STAGE_CALLS, BT_STAGE_CLUSTER, BT_STAGE_ANSWER, BT_STAGE_WATCH, BT_STAGE__N };
+#define BT_STAGES(X) \
+	X(PULSE, baton_pulse) X(STEER, baton_steer) X(CALLS, baton_calls) X(CLUSTER, baton_cluster) X(ANSWER, baton_answer) \
+	X(WATCH, baton_watch)
+
+enum bt_stage_id {
+#define BT_STAGE(name, program) BT_STAGE_##name,
+	BT_STAGES(BT_STAGE)
+#undef BT_STAGE
+	BT_STAGE__N
+};
 
 /* Map st_stage, per CPU, 1 entry: what baton_xdp tells the stage it enters. Valid for that one frame. */
 struct bt_stage {

@@ -60,6 +60,23 @@ static void get(const char *map, uint32_t i, void *ret)
 	CHECK(!err, "%s[%u]: %s", map, i, strerror(errno));
 }
 
+/* All of them; batond leaves out what no frame can come to. */
+static void fill_stages(struct bpf_object *obj)
+{
+	static const char *const programs[BT_STAGE__N] = {
+#define STAGE_PROGRAM(name, program) [BT_STAGE_##name] = #program,
+		BT_STAGES(STAGE_PROGRAM)
+#undef STAGE_PROGRAM
+	};
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, "stages");
+
+	for (__u32 i = 0; map && i < BT_STAGE__N; i++) {
+		int fd = bpf_program__fd(bpf_object__find_program_by_name(obj, programs[i]));
+
+		CHECK(!bpf_map_update_elem(bpf_map__fd(map), &i, &fd, BPF_ANY), "stage %s: %s", programs[i], strerror(errno));
+	}
+}
+
 static struct bpf_object *load(const char *which, struct bpf_object *maps)
 {
 	struct bpf_object *obj;
@@ -79,6 +96,7 @@ static struct bpf_object *load(const char *which, struct bpf_object *maps)
 	if (map)
 		CHECK(!bpf_map__set_max_entries(map, RIG_REPLAY_SLOTS), "st_replay");
 	CHECK(!bpf_object__load(obj), "%s does not load: %s", path, strerror(errno));
+	fill_stages(obj);
 	return obj;
 }
 

@@ -19,6 +19,9 @@ HOST, CLIENT, VIP = "10.78.0.1", "10.78.0.9", "10.78.0.100"
 LOAD = """
 IF=dp-byhand PINS=/sys/fs/bpf/byhand
 bpftool prog loadall build/bpf/baton_xdp.bpf.o $PINS pinmaps $PINS
+i=0; for stage in pulse steer calls cluster answer watch; do
+         bpftool map update pinned $PINS/stages key $((i++)) 0 0 0 value pinned $PINS/baton_$stage
+     done
 shared=$(for m in cfg_group cfg_vip4 cfg_vip6 st_word ct_lease st_linger st_live st_seen st_count_tc; do
              echo map name $m pinned $PINS/$m; done)
 bpftool prog loadall build/bpf/baton_tc.bpf.o $PINS $shared

@@ -266,3 +266,35 @@ def test_new_calls_are_refused_and_a_server_calls_by_its_service(lab):
     assert select.select([server.sock], [], [], 20)[0], f"the BYE came to nobody, or another: {led(node)}"
     assert server.sock.recv(4096).startswith(b"BYE "), led(node)
     wait_until(lambda: led(node)["dialog"] == before + 1, 10, f"the BYE to be led as of a known dialog: {led(node)}")
+
+
+def broken(node):
+    """Frames that came to a place where a program or a map is missing."""
+    return {e["name"]: e["packets"] for e in node.json("counters")["xdp"]["exits"]}["broken"]
+
+
+def test_the_first_pool_of_a_host_whose_programs_were_loaded_without(lab, probe):
+    """By a restart in place, then by a reload: its frames are steered as soon as its program stands, and none comes too early."""
+    serve(lab)
+    node = Steerer(lab)
+    steering = {"pool sales": {**node.settings["pool sales"], **SOON}}
+    node.configure({"pool sales": None, "node": {"secret-file": node.secret_file}, "peer": {"name": "m", "path": "eth0 10.77.0.99"},
+                    "group side": {"interface": "eth0", "sip-address": "10.77.0.222/24"}})
+    node.start()
+    asking = probe(SERVICE, rate=100)
+    node.configure(steering)
+    node.signal(signal.SIGUSR1)
+    wait_until(lambda: "pins=found" in node.log(), 20, "the next batond")
+    node.wait_ready()
+    assert "pools wait" in node.log(), f"steering was loaded though nobody wanted it: {node.log()[-2000:]}"
+    asking.wait_answered_by("a", timeout=30)
+    assert "programs result=renewed" in node.log() and broken(node) == 0, f"{broken(node)} frames had no program"
+
+    assert node.stop() == 0
+    node.configure({"pool sales": None})
+    node.start()
+    node.configure(steering)
+    said = node.cli("reload").stdout
+    assert "being loaded" in said, said
+    probe(SERVICE, rate=100).wait_answered_by("a", timeout=30)
+    assert broken(node) == 0, f"{broken(node)} frames had no program"

@@ -126,13 +126,14 @@ struct dp {
 	struct host *host;
 };
 
-int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found)
+int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, uint32_t stages, bool *ret_found)
 {
 	struct dp *dp = sim_calloc(1, sizeof(*dp));
 
 	(void)obj_dir;
 	(void)pin_dir;
 	(void)version;
+	(void)stages;
 	dp->host = here();
 	*ret_found = dp->host->kernel.pinned;
 	if (!*ret_found)
@@ -148,10 +149,18 @@ int dp_objects_fit(const char *obj_dir)
 	return 0;
 }
 
-int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
+/* The program is compiled whole. */
+uint32_t dp_stages(const struct dp *dp)
+{
+	(void)dp;
+	return (UINT32_C(1) << BT_STAGE__N) - 1;
+}
+
+int dp_renew(struct dp *dp, const char *obj_dir, uint32_t stages, bool *ret_changed)
 {
 	(void)dp;
 	(void)obj_dir;
+	(void)stages;
 	task_sleep(200 * NS_PER_MS);
 	*ret_changed = false;
 	return 0;
@@ -438,6 +447,17 @@ int pools_open(struct ha *ha, const struct ha_say *say)
 }
 
 void pools_close(struct ha *ha)
+{
+	(void)ha;
+}
+
+bool pools_wait(const struct ha *ha)
+{
+	(void)ha;
+	return false;
+}
+
+void pools_renewed(struct ha *ha)
 {
 	(void)ha;
 }

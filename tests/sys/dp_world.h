@@ -22,6 +22,7 @@
 #define BPFFS	"/sys/fs/bpf"
 #define PINS	BPFFS "/dp-test"
 #define VERSION	"0.0.test"
+#define ALL_STAGES	((1u << BT_STAGE__N) - 1)
 
 #define OK(call) do { \
 	int ok_err = (call); \

@@ -425,7 +425,7 @@ static void a_request_from_the_backup_makes_it_active(void **state)
 	int fd;
 
 	(void)state;
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	snprintf((char *)dp_pools(dp)[slot].name, BT_NAME_MAX, "sales");
 	dp_pools(dp)[slot].name_hash = conf_name_hash("sales");
 	start(dp);

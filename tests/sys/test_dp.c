@@ -5,7 +5,9 @@
  * host is touched and nothing is left. Needs root and build/bpf.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,7 +49,7 @@ static struct dp *open_dp(bool want_found)
 	struct dp *dp = NULL;
 	bool found = !want_found;
 
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	if (found != want_found)
 		fail_msg("pins %s", found ? "found where there should be none" : "not found");
 	return dp;
@@ -201,7 +203,7 @@ static void test_addresses_of_interfaces(void **state)
 	int fd;
 
 	(void)state;
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	OK(dp_set_door(dp, 7, one));
 	OK(dp_set_door(dp, 7, two));
 	OK(dp_set_door(dp, 9, one));
@@ -284,16 +286,21 @@ static __u32 pinned_id(const char *path)
 	return info.id;
 }
 
-/* The program that the pinned array holds for pulses; 0: none. */
-static __u32 pinned_stage(void)
+/* The program that the pinned array holds for this stage; 0: none. */
+static __u32 pinned_at(__u32 stage)
 {
-	__u32 stage = BT_STAGE_PULSE, id = 0;
+	__u32 id = 0;
 	int fd = bpf_obj_get(PINS "/stages");
 
 	if (fd < 0 || (bpf_map_lookup_elem(fd, &stage, &id) && errno != ENOENT))
 		fail_msg("stages: %s", strerror(errno));
 	close(fd);
 	return id;
+}
+
+static __u32 pinned_stage(void)
+{
+	return pinned_at(BT_STAGE_PULSE);
 }
 
 static void test_what_is_found_is_not_loaded_again(void **state)
@@ -310,7 +317,7 @@ static void test_what_is_found_is_not_loaded_again(void **state)
 
 	dp = open_dp(true);
 	attach(dp, "dp-a", DP_NATIVE, false);
-	OK(dp_renew(dp, OBJ, &changed));
+	OK(dp_renew(dp, OBJ, ALL_STAGES, &changed));
 	assert_false(changed);
 	assert_int_equal(link_id("dp-a"), link);
 	assert_int_equal(xdp_prog_id("dp-a"), prog);
@@ -348,7 +355,7 @@ static void test_new_program_takes_the_old_ones_place(void **state)
 	in = frames_in(dp);
 	dp_words(dp)[4] = BT_WORD(7, 2, BT_OPEN);
 	make_other_objects("true");
-	OK(dp_renew(dp, OTHER, &changed));
+	OK(dp_renew(dp, OTHER, ALL_STAGES, &changed));
 	assert_true(changed);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(link_id(on[i].dev), link[i]);		/* the same attachment ... */
@@ -370,8 +377,92 @@ static void test_new_program_takes_the_old_ones_place(void **state)
 	dp = open_dp(true);	/* the next life finds the new ones */
 	attach(dp, "dp-a", DP_NATIVE, false);
 	assert_int_equal(xdp_prog_id("dp-a"), prog);
-	OK(dp_renew(dp, OTHER, &changed));
+	OK(dp_renew(dp, OTHER, ALL_STAGES, &changed));
 	assert_false(changed);
+	dp_close(dp);
+}
+
+static struct dp *open_with(uint32_t stages, bool want_found)
+{
+	struct dp *dp = NULL;
+	bool found = !want_found;
+
+	OK(dp_open(&dp, OBJ, PINS, VERSION, stages, &found));
+	assert_int_equal(found, want_found);
+	return dp;
+}
+
+static void expect_stages(const struct dp *dp, uint32_t want)
+{
+	if (dp_stages(dp) != want)
+		fail_msg("the stages %#x stand, expected %#x", dp_stages(dp), want);
+	for (__u32 i = 0; i < BT_STAGE__N; i++)
+		if (!!pinned_at(i) != (want >> i & 1))
+			fail_msg("the pinned array holds %s for stage %u of %#x", pinned_at(i) ? "a program" : "nothing", i, want);
+}
+
+static void expect_renewed(struct dp *dp, const char *objects, uint32_t stages, bool want)
+{
+	bool changed = !want;
+
+	OK(dp_renew(dp, objects, stages, &changed));
+	if (changed != want)
+		fail_msg("programs of %s with the stages %#x: %s", objects, stages, changed ? "renewed" : "as before");
+}
+
+struct sender {
+	pthread_t thread;
+	atomic_bool ends;
+	uint64_t sent;
+};
+
+static void *send_on(void *arg)
+{
+	struct sender *s = arg;
+
+	for (; !atomic_load(&s->ends); s->sent += FRAMES)
+		send_frames("dp-b", FRAMES);
+	return NULL;
+}
+
+/* The same sender all the while, and not one of its frames passes by. */
+static void expect_seen_while_renewed(struct dp *dp, uint32_t stages)
+{
+	struct sender s = { .sent = 0 };
+	uint64_t before = frames_in(dp);
+
+	OK(pthread_create(&s.thread, NULL, send_on, &s));
+	expect_renewed(dp, OBJ, stages, true);
+	atomic_store(&s.ends, true);
+	pthread_join(s.thread, NULL);
+	for (int ms = 0; ms < 5000 && frames_in(dp) < before + s.sent; ms++)
+		usleep(1000);
+	if (frames_in(dp) < before + s.sent)
+		fail_msg("%lu frames of %lu were seen while a stage came", (unsigned long)(frames_in(dp) - before), (unsigned long)s.sent);
+}
+
+static void test_stages_that_nobody_wants_are_left_out(void **state)
+{
+	const uint32_t few = 1u << BT_STAGE_PULSE | 1u << BT_STAGE_CALLS, more = 1u << BT_STAGE_STEER;
+	struct dp *dp = open_with(few, false);
+	__u32 prog;
+
+	(void)state;
+	attach(dp, "dp-a", DP_NATIVE, false);
+	expect_stages(dp, few);
+	expect_renewed(dp, OBJ, few, false);
+	dp_close(dp);
+
+	dp = open_with(few | more, true);	/* the next life wants more, and finds what there is */
+	expect_stages(dp, few);
+	prog = xdp_prog_id("dp-a");
+	expect_seen_while_renewed(dp, more);
+	assert_int_not_equal(xdp_prog_id("dp-a"), prog);
+	expect_stages(dp, few | more);
+	expect_renewed(dp, OBJ, few, false);
+	make_other_objects("true");
+	expect_renewed(dp, OTHER, few, true);	/* another build: what stood before is not given up */
+	expect_stages(dp, few | more);
 	dp_close(dp);
 }
 
@@ -385,11 +476,11 @@ static void test_a_program_that_cannot_be_loaded_replaces_nothing(void **state)
 	attach(dp, "dp-a", DP_NATIVE, false);
 	prog = xdp_prog_id("dp-a");
 	make_other_objects("head -c 3000 " OBJ "/baton_tc.bpf.o > " OTHER "/baton_tc.bpf.o");
-	assert_true(dp_renew(dp, OTHER, &changed) < 0);
-	REFUSED(dp_renew(dp, "build/nowhere", &changed), ENOENT, "build/nowhere/baton_xdp.bpf.o");
+	assert_true(dp_renew(dp, OTHER, ALL_STAGES, &changed) < 0);
+	REFUSED(dp_renew(dp, "build/nowhere", ALL_STAGES, &changed), ENOENT, "build/nowhere/baton_xdp.bpf.o");
 	assert_int_equal(xdp_prog_id("dp-a"), prog);
 	assert_true(tc_has(pinned_id(PINS "/prog-tc")));
-	OK(dp_renew(dp, OBJ, &changed));
+	OK(dp_renew(dp, OBJ, ALL_STAGES, &changed));
 	assert_false(changed);
 	dp_close(dp);
 }
@@ -407,7 +498,7 @@ static void test_half_a_replacement_is_undone(void **state)
 	make_other_objects("cp " OBJ "/baton_tc.bpf.o " OTHER "/baton_tc.bpf.o");
 	unlink(PINS "/prog-tc");
 	OK(mkdir(PINS "/prog-tc", 0700));	/* cannot be renamed over */
-	assert_true(dp_renew(dp, OTHER, &changed) < 0);
+	assert_true(dp_renew(dp, OTHER, ALL_STAGES, &changed) < 0);
 	assert_int_equal(xdp_prog_id("dp-a"), prog);
 	assert_true(tc_has(tc));
 	assert_int_equal(access(PINS "/next-tc", F_OK), -1);
@@ -584,7 +675,7 @@ static void test_pins_in_use_are_refused(void **state)
 	bool found;
 
 	(void)state;
-	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EBUSY, "in use by another");
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, ALL_STAGES, &found), EBUSY, "in use by another");
 	dp_close(dp);
 	dp_close(open_dp(true));
 }
@@ -601,14 +692,14 @@ static void test_pins_of_another_abi_are_refused(void **state)
 	assert_string_equal(meta.version, VERSION);
 	meta.layout++;
 	change_meta(&meta);
-	REFUSED(dp_open(&none, OBJ, PINS, "9.9", &found), EPROTO, "made by batond " VERSION);
+	REFUSED(dp_open(&none, OBJ, PINS, "9.9", ALL_STAGES, &found), EPROTO, "made by batond " VERSION);
 	meta.layout--;
 	meta.abi++;
 	change_meta(&meta);
-	REFUSED(dp_open(&none, OBJ, PINS, "9.9", &found), EPROTO, "made by batond " VERSION);
+	REFUSED(dp_open(&none, OBJ, PINS, "9.9", ALL_STAGES, &found), EPROTO, "made by batond " VERSION);
 	meta.magic ^= 1;
 	change_meta(&meta);
-	REFUSED(dp_open(&none, OBJ, PINS, "9.9", &found), EPROTO, "not a map of Baton's");
+	REFUSED(dp_open(&none, OBJ, PINS, "9.9", ALL_STAGES, &found), EPROTO, "not a map of Baton's");
 	assert_null(none);
 	assert_int_equal(access(PINS "/st_word", F_OK), 0);	/* refused, not removed */
 }
@@ -623,10 +714,10 @@ static void test_a_map_of_another_make_is_refused(void **state)
 	(void)state;
 	dp_close(dp);
 	unlink(PINS "/st_word");
-	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPROTO, "st_word is missing");
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, ALL_STAGES, &found), EPROTO, "st_word is missing");
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "st_word", 4, 8, 2 * BT_GROUPS_MAX, &opts);
 	OK(bpf_obj_pin(fd, PINS "/st_word"));
-	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPROTO, "st_word");
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, ALL_STAGES, &found), EPROTO, "st_word");
 	close(fd);
 }
 
@@ -653,7 +744,7 @@ static void test_a_directory_of_others_is_not_emptied(void **state)
 	(void)state;
 	mkdir(PINS, 0700);
 	OK(bpf_obj_pin(fd, PINS "/theirs"));
-	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPROTO, "theirs");
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, ALL_STAGES, &found), EPROTO, "theirs");
 	assert_int_equal(access(PINS "/theirs", F_OK), 0);
 	close(fd);
 }
@@ -666,20 +757,20 @@ static void test_pin_dir_must_be_ours_alone(void **state)
 	(void)state;
 	mkdir(PINS, 0700);
 	chmod(PINS, 0755);
-	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPERM, "mode 0755");
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, ALL_STAGES, &found), EPERM, "mode 0755");
 	chmod(PINS, 0700);
 	OK(chown(PINS, 65534, 0));
-	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPERM, "uid 65534");
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, ALL_STAGES, &found), EPERM, "uid 65534");
 	OK(chown(PINS, 0, 0));
 	chmod(PINS, 0777);	/* as a parent: whoever may write there can rename what is below */
-	REFUSED(dp_open(&none, OBJ, PINS "/a", VERSION, &found), EPERM, "written by others");
+	REFUSED(dp_open(&none, OBJ, PINS "/a", VERSION, ALL_STAGES, &found), EPERM, "written by others");
 	rmdir(PINS);
 	OK(symlink("/tmp", PINS));
-	REFUSED(dp_open(&none, OBJ, PINS, VERSION, &found), EPERM, "not a directory");
+	REFUSED(dp_open(&none, OBJ, PINS, VERSION, ALL_STAGES, &found), EPERM, "not a directory");
 	unlink(PINS);
-	REFUSED(dp_open(&none, OBJ, "dp-test", VERSION, &found), EINVAL, "absolute");
-	REFUSED(dp_open(&none, OBJ, "/tmp", VERSION, &found), ENOENT, "mount -t bpf");
-	REFUSED(dp_open(&none, OBJ, "/run/dp-test/a", VERSION, &found), ENOENT, "mount -t bpf");
+	REFUSED(dp_open(&none, OBJ, "dp-test", VERSION, ALL_STAGES, &found), EINVAL, "absolute");
+	REFUSED(dp_open(&none, OBJ, "/tmp", VERSION, ALL_STAGES, &found), ENOENT, "mount -t bpf");
+	REFUSED(dp_open(&none, OBJ, "/run/dp-test/a", VERSION, ALL_STAGES, &found), ENOENT, "mount -t bpf");
 }
 
 static void test_pin_dir_is_made_for_root_alone(void **state)
@@ -698,7 +789,7 @@ static void test_missing_objects_are_named(void **state)
 	bool found;
 
 	(void)state;
-	REFUSED(dp_open(&none, "build/nowhere", PINS, VERSION, &found), ENOENT, "build/nowhere/baton_xdp.bpf.o");
+	REFUSED(dp_open(&none, "build/nowhere", PINS, VERSION, ALL_STAGES, &found), ENOENT, "build/nowhere/baton_xdp.bpf.o");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
@@ -713,6 +804,7 @@ int main(void)
 		TEST(outlives_its_controller_and_is_found_again),
 		TEST(what_is_found_is_not_loaded_again),
 		TEST(new_program_takes_the_old_ones_place),
+		TEST(stages_that_nobody_wants_are_left_out),
 		TEST(a_program_that_cannot_be_loaded_replaces_nothing),
 		TEST(half_a_replacement_is_undone),
 		TEST(generic_stays_generic),

@@ -69,7 +69,7 @@ static int set_up(void **state)
 	bool found;
 
 	shell("ip link add dp-a type veth peer name dp-b && ip link set dp-a up && ip link set dp-b up");
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	node.pulse_port = htons(PORT);
 	OK(dp_set_node(dp, &node));
 	OK(dp_set_nonce(dp, NONCE));

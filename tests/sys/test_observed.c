@@ -47,7 +47,7 @@ static int setup(void **state)
 
 	(void)state;
 	shell("ip link set lo up");
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	OK(dp_set_node(dp, &node));
 	OK(dp_set_group(dp, 0, &group));
 	atomic_store(&dp_words(dp)[0], BT_WORD(5, 1, BT_OPEN));

@@ -81,7 +81,7 @@ static int set_up(void **state)
 	      "ip link set own up && ip link set wire up && sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.own.rp_filter=0");
 	server = listen_at_vip();
 	dp_replay_want(SLOTS);
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	fill();
 	OK(dp_attach(dp, ifindex_of("own"), mode, false, &mode));
 	changed = eventfd(0, EFD_CLOEXEC);
@@ -328,10 +328,10 @@ static void test_pins_keep_their_size(void **state)
 	replayer = NULL;
 	dp_close(dp);
 	dp_replay_want(2 * SLOTS);
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	assert_true(found);
 	assert_int_equal(dp_replay_slots(dp), SLOTS);
-	OK(dp_renew(dp, OBJ, &changed_programs));
+	OK(dp_renew(dp, OBJ, ALL_STAGES, &changed_programs));
 	send_request(VIP, 1);
 	OK(replay_open(&replayer, dp, changed));
 	open_gate(clock_now_ns(), 60 * NS_PER_S, 0);
@@ -351,7 +351,7 @@ static void test_the_next_batond_gives_none_twice(void **state)
 	replay_close(replayer);
 	replayer = NULL;
 	dp_close(dp);
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	assert_true(found);
 	OK(replay_open(&replayer, dp, changed));
 	atomic_store(&dp_words(dp)[0], BT_WORD(6, 2, BT_ARMED));

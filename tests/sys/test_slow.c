@@ -103,7 +103,7 @@ static int world(void **state)
 	a = listen_at(SERVER_A, &port_a);
 	b = listen_at(SERVER_B, &port_b);
 	client = listen_at(CLIENT, &port_c);
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	return 0;
 }
 

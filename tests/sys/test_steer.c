@@ -55,7 +55,7 @@ static void begin(const char *pools)
 {
 	bool found;
 
-	OK(dp_open(&dp, OBJ, PINS, VERSION, &found));
+	OK(dp_open(&dp, OBJ, PINS, VERSION, ALL_STAGES, &found));
 	assert_false(found);
 	assert_int_equal(loop_open(&loop), 0);
 	configure(pools);

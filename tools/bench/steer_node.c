@@ -286,6 +286,23 @@ static struct bpf_object *load(const char *path, const struct bench_given *given
 	return o;
 }
 
+static void fill_stages(struct bpf_object *o)
+{
+	static const char *const programs[BT_STAGE__N] = {
+#define STAGE_PROGRAM(name, program) [BT_STAGE_##name] = #program,
+		BT_STAGES(STAGE_PROGRAM)
+#undef STAGE_PROGRAM
+	};
+	int map = bpf_object__find_map_fd_by_name(o, "stages");
+
+	for (__u32 i = 0; i < BT_STAGE__N; i++) {
+		int fd = bpf_program__fd(bpf_object__find_program_by_name(o, programs[i]));
+
+		if (bpf_map_update_elem(map, &i, &fd, BPF_ANY))
+			die(programs[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct bench_given given = { .node_mac = BENCH_NODE_MAC, .server_mac = BENCH_SERVER_MAC };
@@ -299,6 +316,7 @@ int main(int argc, char **argv)
 	if (!ifindex)
 		die(argv[1]);
 	baton = load(argv[2], NULL);
+	fill_stages(baton);
 	bench = load(argv[3], &given);
 	pool_make();
 	printf("{\"ready\":true}\n");

@@ -15,6 +15,7 @@
 
 #include "core/cluster_mac.h"
 #include "core/rules.h"
+#include "core/stages.h"
 #include "ha/hearing.h"
 #include "sys/clock.h"
 #include "sys/dp_local.h"
@@ -102,12 +103,17 @@ static void make_group(const struct ha *ha, const struct conf_group *c, struct b
 	memcpy(ret->name, c->name, sizeof(ret->name));
 }
 
-/* Pins are only good for the configuration they were made for: slots and VIP indexes are theirs. */
+/*
+ * Pins are only good for the configuration they were made for: slots and VIP indexes are theirs. The same groups need the same
+ * stages; pools alone may have come since, and wait for theirs (ha/pools.c).
+ */
 static bool pins_fit(struct ha *ha)
 {
 	struct bt_group have, want;
 	struct bt_node node;
 
+	if (stages_of(ha->conf) & ~dp_stages(ha->dp) & ~STAGE_BIT(BT_STAGE_STEER))
+		return false;
 	if (dp_get_node(ha->dp, &node) || node.n_groups != ha->n_groups || node.my_id != ha->me ||
 	    node.peer_id != ha->peer_id || !node.boot)
 		return false;
@@ -168,13 +174,10 @@ static int discard_pins(struct ha *ha, const struct ha_say *say)
 	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
 }
 
-int datapath_open(struct ha *ha, const struct ha_say *say)
+static int find_or_load(struct ha *ha, const struct ha_say *say)
 {
 	const char *pins = ha->conf->pin_dir;
-	int err;
-
-	replays_want(ha);
-	err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
+	int err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, stages_of(ha->conf), &ha->found);
 
 	if (err)
 		return ha_fail(say, err, "data path", dp_why(ha->dp));
@@ -186,8 +189,18 @@ int datapath_open(struct ha *ha, const struct ha_say *say)
 	ha->dp = NULL;
 	if (err)
 		return err;
-	err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, &ha->found);
+	err = dp_open(&ha->dp, ha->opt.obj_dir, pins, ha->opt.version, stages_of(ha->conf), &ha->found);
 	return err ? ha_fail(say, err, "data path", dp_why(ha->dp)) : 0;
+}
+
+int datapath_open(struct ha *ha, const struct ha_say *say)
+{
+	int err;
+
+	replays_want(ha);
+	err = find_or_load(ha, say);
+	ha->stages = err ? 0 : dp_stages(ha->dp);
+	return err;
 }
 
 static __u32 vip_flags(const struct group *g)

@@ -161,12 +161,13 @@ struct group {
 /* The thread that puts this build's programs in place of an earlier one's. */
 struct renewal {
 	pthread_t thread;
-	bool begun, running, changed;
+	bool begun, running, changed, failed;
 	atomic_bool done;
 	int err, wake;
 	char why[256];
 	struct dp *dp;
 	const char *obj_dir;
+	uint32_t stages;
 };
 
 struct ha {
@@ -200,10 +201,11 @@ struct ha {
 	struct pool_wait pool_wait[ASKERS_MAX];
 	struct drain_all drain_all;
 	struct renewal renewal;
+	uint32_t stages;	/* of the XDP program, that stand: none is ever taken away from pins that are gone on with */
 	struct examiner *examiner;
 	struct replayer *replayer;	/* NULL: no group in mode cluster */
 	uint64_t ways_ns;	/* when it was last looked where receipts go */
-	struct steer *steer;	/* NULL: no pools */
+	struct steer *steer;	/* NULL: no pools, or the program for them does not stand yet */
 	struct single *single;	/* NULL: no group with mode = single-host */
 	struct slow *slow;	/* frames that the kernel leaves to us */
 	struct ha_iface_view ifaces[CONF_IFACES_MAX];
@@ -253,6 +255,8 @@ int datapath_check_ifaces(const struct ha *ha, const struct ha_say *say);
 /* renew.c: programs of this build in place of those found */
 void renew_stop(struct ha *ha);
 void renew_turn(struct ha *ha);
+/* What the configuration needs may not stand: try, though it may have failed before. */
+void renew_again(struct ha *ha);
 
 /* watch.c: the kernel's watchdog, as batond tells it what it knows */
 bool watch_is_wanted(const struct conf *conf, const struct conf_group *g);
@@ -378,6 +382,10 @@ int pools_open(struct ha *ha, const struct ha_say *say);
 void pools_close(struct ha *ha);
 uint64_t pools_turn(struct ha *ha);
 int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was);
+/* Are there pools whose frames have no program yet? The kernel is told of none until then. */
+bool pools_wait(const struct ha *ha);
+/* The programs are others: it may stand now. */
+void pools_renewed(struct ha *ha);
 
 /* single.c: groups with mode = single-host */
 int single_open(struct ha *ha, const struct ha_say *say);	/* before frames come in */

@@ -2,7 +2,8 @@
 /*
  * pools: what do pools mean to the rest of the host: when do they begin and end, what of them is an alarm?
  *
- * The conductor's side of steer/.
+ * The conductor's side of steer/. Where the first pools come to programs that were loaded without any, their stage is loaded by a
+ * thread (ha/renew.c), and only then is the kernel told of them: what is for them goes by until then, as it did before.
  */
 #include "ha/ha_own.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "core/opts.h"
+#include "core/stages.h"
 #include "steer/slow.h"
 #include "steer/steer.h"
 #include "sys/log.h"
@@ -18,11 +20,25 @@
 #define ALARM	"pool-unserved"
 #define ALONE	"pool-server-silent"
 
+bool pools_wait(const struct ha *ha)
+{
+	return ha->conf->n_pools && !(ha->stages & STAGE_BIT(BT_STAGE_STEER));
+}
+
+static int begin(struct ha *ha, char why[HA_WHY])
+{
+	ha->steer = NULL;
+	if (!pools_wait(ha))
+		return steer_open(&ha->steer, ha->loop, ha->conf, ha->dp, why, HA_WHY);
+	log_event(LOG_INFO, "pools wait", "text=\"the program that steers is being loaded\"");
+	return 0;
+}
+
 /* Before frames come in: what is for a service must not reach this host's own sockets. */
 int pools_open(struct ha *ha, const struct ha_say *say)
 {
 	char why[HA_WHY];
-	int err = steer_open(&ha->steer, ha->loop, ha->conf, ha->dp, why, sizeof(why));
+	int err = begin(ha, why);
 
 	if (err)
 		return ha_fail(say, err, "steering", why);
@@ -64,10 +80,25 @@ uint64_t pools_turn(struct ha *ha)
 	return next;
 }
 
+static int begin_late(struct ha *ha)
+{
+	char why[HA_WHY];
+	int err = begin(ha, why);
+
+	if (err)
+		log_event(LOG_ERR, "steering failed", "error=\"%s\"", why);
+	return err;
+}
+
+void pools_renewed(struct ha *ha)
+{
+	if (ha->conf->n_pools && !ha->steer && !pools_wait(ha))
+		(void)begin_late(ha);
+}
+
 /* The configuration has the new pools already; @was: those before. */
 int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was)
 {
-	char why[HA_WHY];
 	uint32_t i;
 	int err;
 
@@ -82,9 +113,6 @@ int pools_reload(struct ha *ha, const struct conf_pool *was, uint32_t n_was)
 	if (ha->steer && ha->conf->n_pools)
 		return steer_reload(ha->steer, ha->conf);
 	steer_close(ha->steer);
-	ha->steer = NULL;
-	err = steer_open(&ha->steer, ha->loop, ha->conf, ha->dp, why, sizeof(why));
-	if (err)
-		log_event(LOG_ERR, "steering failed", "error=\"%s\"", why);
-	return err;
+	renew_again(ha);
+	return begin_late(ha);
 }

@@ -343,6 +343,8 @@ int ha_reload(struct ha *ha, char *text, size_t len)
 		if (pools_err && !err && !devices_err)
 			snprintf(text, len, "pools: %s", strerror(-pools_err));
 		err = err ? err : devices_err ? devices_err : pools_err;
+		if (!err && pools_wait(ha))
+			snprintf(text, len, "the program that steers is being loaded: pools are served in a moment");
 		if (!err && waits)
 			snprintf(text, len, "what needs a restart of batond waits for it, see `baton options`");
 	}

@@ -144,6 +144,10 @@ int steer_drain(struct steer *s, const char *name, bool reject, bool force, char
 	struct steered *p = name ? find(s, name, why, len) : NULL;
 	int err = name ? -ENOENT : 0;
 
+	if (!s)
+		snprintf(why, len, "the program that steers is not loaded yet");
+	if (!s)
+		return -EAGAIN;
 	if (p)
 		err = refusal(s, p, reject, force, why, len);
 	for (uint32_t i = 0; !name && i < s->n && !err; i++)

@@ -155,14 +155,14 @@ static int check_meta(const struct dp *dp, const struct bt_meta *meta, const cha
 			 dp->dir, meta->version, meta->abi, meta->layout, version, BT_ABI, BT_LAYOUT_HASH, dp->dir);
 }
 
-static int find_or_make(struct dp *dp, const char *obj_dir, const char *version, bool *ret_found)
+static int find_or_make(struct dp *dp, const char *obj_dir, const char *version, uint32_t stages, bool *ret_found)
 {
 	struct bt_meta meta = {};
 	int err = dp_pins_meta(dp, &meta);
 
 	*ret_found = !err;
 	if (err == -ENOENT)
-		return dp_load_new(dp, obj_dir, version);
+		return dp_load_new(dp, obj_dir, version, stages);
 	if (err)
 		return dp_fail(err, "%s/meta is not a map of Baton's", dp->dir);
 	return check_meta(dp, &meta, version);
@@ -263,7 +263,7 @@ static struct dp *make_dp(void)
 	return dp;
 }
 
-int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found)
+int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, uint32_t stages, bool *ret_found)
 {
 	struct dp *dp = make_dp();
 	bool found = false;
@@ -277,7 +277,7 @@ int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const cha
 	if (!err) {
 		strcpy(dp->dir, pin_dir);	/* dp_pins_open() has measured it */
 		dp->lock = dp_pins_lock(dp->dir);
-		err = dp->lock < 0 ? dp->lock : find_or_make(dp, obj_dir, version, &found);
+		err = dp->lock < 0 ? dp->lock : find_or_make(dp, obj_dir, version, stages, &found);
 	}
 	if (!err)
 		err = take_parts(dp);

@@ -26,19 +26,22 @@ enum dp_mode { DP_OFF, DP_NATIVE, DP_GENERIC };		/* how XDP is attached to an in
 
 /*
  * Pinned maps and programs of the same ABI found in @pin_dir are taken over with all they hold, and nothing is
- * loaded (@ret_found = true); without any, the two objects under @obj_dir are loaded, maps made, meta filled
- * and all pinned. A controller that died before dp_set_node() leaves them found, but with a node of boot 0.
+ * loaded (@ret_found = true); without any, the two objects under @obj_dir are loaded, of the stages of XDP those whose
+ * bits (1 << BT_STAGE_...) are set in @stages, maps made, meta filled and all pinned. A controller that died before dp_set_node() leaves them found, but with a node of boot 0.
  * Another ABI, or a directory of somebody else's: -EPROTO. @pin_dir not ours: -EPERM; open already, here or in
  * another process: -EBUSY. No bpf file system: -ENOENT. Nothing is attached. @ret is freed by dp_close().
  */
-int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, bool *ret_found);
+int dp_open(struct dp **ret, const char *obj_dir, const char *pin_dir, const char *version, uint32_t stages, bool *ret_found);
+
+/* Which stages stand, in bits as @stages. Not while a renewal runs. */
+uint32_t dp_stages(const struct dp *dp);
 
 /*
- * Put the programs of the objects under @obj_dir in place of those that work, if they are others
- * (@ret_changed): every link and filter in one step, same mode. On error the old ones work on. Takes tenths of a
+ * Put the programs of the objects under @obj_dir in place of those that work, if they are others or one of @stages is missing
+ * (@ret_changed): every link and filter in one step, same mode. A stage that stands already stays one, wanted or not. On error the old ones work on. Takes tenths of a
  * second: for a thread of its own, one at a time; others may go on using @dp meanwhile.
  */
-int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed);
+int dp_renew(struct dp *dp, const char *obj_dir, uint32_t stages, bool *ret_changed);
 
 /* Could a batond that comes with these objects go on with the pins of this one? -EPROTO: no; the files say. */
 int dp_objects_fit(const char *obj_dir);

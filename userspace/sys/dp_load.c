@@ -5,7 +5,7 @@
  * Renewing: the new objects are loaded on the maps that are pinned, then every XDP link and tc filter is
  * given the new program in one step, then the programs' pins are renamed over the old ones. meta.programs is 0
  * meanwhile; if anything fails the old programs are put back. Program arrays belong to the entry that calls into
- * them: the new one brings its own, so that no frame sees half of either.
+ * them: the new one brings its own, so that no frame sees half of either. The slots of stages that nobody wants stay empty.
  * Time:    the verifier takes tenths of a second: not for a thread that leases wait for.
  */
 #include "sys/dp_own.h"
@@ -28,6 +28,13 @@
 struct objects {
 	struct bpf_object *obj[DP_PROG__N];
 	uint64_t hash;		/* of both files; never 0 */
+	uint32_t stages;	/* those of the entry that are loaded with it */
+};
+
+static const char *const stage_programs[BT_STAGE__N] = {
+#define STAGE_PROGRAM(name, program) [BT_STAGE_##name] = #program,
+	BT_STAGES(STAGE_PROGRAM)
+#undef STAGE_PROGRAM
 };
 
 /* FNV-1a: tells one build from another, proves nothing. */
@@ -146,9 +153,64 @@ static int take_map(struct bpf_map *map, int fd, const char *dir)
 	return 0;
 }
 
-static int load(struct bpf_object *obj)
+/* ---- loading ------------------------------------------------------------------------------------- */
+
+static bool is_wanted(const struct objects *o, uint32_t stage)
 {
-	return bpf_object__load(obj) < 0 ? dp_fail(-errno, "load %s", bpf_object__name(obj)) : 0;
+	return o->stages >> stage & 1;
+}
+
+static struct bpf_program *stage_of(const struct objects *o, uint32_t stage)
+{
+	return bpf_object__find_program_by_name(o->obj[DP_XDP], stage_programs[stage]);
+}
+
+/* The verifier follows no stage that is not wanted. */
+static int choose_stages(const struct objects *o)
+{
+	for (uint32_t i = 0; i < BT_STAGE__N; i++) {
+		struct bpf_program *prog = stage_of(o, i);
+
+		if (!prog)
+			return dp_refuse(-ENOENT, "%s has no program %s", bpf_object__name(o->obj[DP_XDP]), stage_programs[i]);
+		if (bpf_program__set_autoload(prog, is_wanted(o, i)) < 0)
+			return dp_fail(-errno, "choose %s", stage_programs[i]);
+	}
+	return 0;
+}
+
+static struct bpf_map *array_of_stages(const struct objects *o)
+{
+	const char *name = dp_map_makes[DP_stages].name;
+	struct bpf_map *map = bpf_object__find_map_by_name(o->obj[DP_XDP], name);
+
+	if (!map)
+		(void)dp_refuse(-ENOENT, "%s has no map %s", bpf_object__name(o->obj[DP_XDP]), name);
+	return map;
+}
+
+static int enter_stages(const struct objects *o)
+{
+	struct bpf_map *map = array_of_stages(o);
+
+	if (!map)
+		return -ENOENT;
+	for (uint32_t i = 0; i < BT_STAGE__N; i++) {
+		int fd = is_wanted(o, i) ? bpf_program__fd(stage_of(o, i)) : -1;
+
+		if (is_wanted(o, i) && bpf_map_update_elem(bpf_map__fd(map), &i, &fd, BPF_ANY) < 0)
+			return dp_fail(-errno, "map %s, %s", bpf_map__name(map), stage_programs[i]);
+	}
+	return 0;
+}
+
+static int load_object(const struct objects *o, int i)
+{
+	int err = i == DP_XDP ? choose_stages(o) : 0;
+
+	if (!err && bpf_object__load(o->obj[i]) < 0)
+		err = dp_fail(-errno, "load %s", bpf_object__name(o->obj[i]));
+	return err || i != DP_XDP ? err : enter_stages(o);
 }
 
 static int program_of(const struct objects *o, int i)
@@ -224,10 +286,10 @@ static int load_both(struct objects *o)
 	int err = dp_replay_size(o->obj[DP_XDP]);
 
 	if (!err)
-		err = load(o->obj[DP_XDP]);
+		err = load_object(o, DP_XDP);
 	if (!err)
 		err = share_maps(o->obj[DP_XDP], o->obj[DP_TC]);
-	return err ? err : load(o->obj[DP_TC]);
+	return err ? err : load_object(o, DP_TC);
 }
 
 static int pin_both(const struct dp *dp, const struct objects *o)
@@ -241,11 +303,12 @@ static int pin_both(const struct dp *dp, const struct objects *o)
 	return err;
 }
 
-int dp_load_new(struct dp *dp, const char *obj_dir, const char *version)
+int dp_load_new(struct dp *dp, const char *obj_dir, const char *version, uint32_t stages)
 {
 	struct objects o;
 	int err = objects_open(&o, obj_dir);
 
+	o.stages = stages;
 	if (!err)
 		err = dp_pins_discard(dp);
 	if (!err)
@@ -383,10 +446,9 @@ static int another(int fd, const char *what)
 
 static int stages_of(const struct objects *o)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(o->obj[DP_XDP], dp_map_makes[DP_stages].name);
+	struct bpf_map *map = array_of_stages(o);
 
-	return map ? another(bpf_map__fd(map), bpf_map__name(map)) :
-	       dp_refuse(-ENOENT, "%s has no map %s", bpf_object__name(o->obj[DP_XDP]), dp_map_makes[DP_stages].name);
+	return map ? another(bpf_map__fd(map), bpf_map__name(map)) : -ENOENT;
 }
 
 static int put_in_place(struct dp *dp, const struct objects *o)
@@ -413,6 +475,17 @@ static int put_in_place(struct dp *dp, const struct objects *o)
 	return err ? err : note_programs(dp, o->hash);
 }
 
+uint32_t dp_stages(const struct dp *dp)
+{
+	uint32_t set = 0;
+	__u32 id;
+
+	for (uint32_t i = 0; i < BT_STAGE__N; i++)
+		if (!bpf_map_lookup_elem(dp->map[DP_stages], &i, &id))
+			set |= UINT32_C(1) << i;
+	return set;
+}
+
 /* A renewal that was killed between links and pins: the entry that works finds its stages by this pin alone. */
 static int left_over(const struct dp *dp)
 {
@@ -421,8 +494,10 @@ static int left_over(const struct dp *dp)
 	return dp_pin_path(path, dp->dir, DP_STAGES_NEXT) ? -1 : bpf_obj_get(path);
 }
 
-int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
+/* What stands is never given up: a configuration that is read meanwhile may go by it. */
+int dp_renew(struct dp *dp, const char *obj_dir, uint32_t stages, bool *ret_changed)
 {
+	uint32_t stand = dp_stages(dp);
 	struct bt_meta meta = {};
 	struct objects o;
 	int err, left;
@@ -430,13 +505,14 @@ int dp_renew(struct dp *dp, const char *obj_dir, bool *ret_changed)
 	dp_hush();
 	left = left_over(dp);
 	err = objects_open(&o, obj_dir);
+	o.stages = stages | stand;
 	if (!err)
 		err = dp_pins_meta(dp, &meta);
-	*ret_changed = !err && meta.programs != o.hash;
+	*ret_changed = !err && (meta.programs != o.hash || stages & ~stand);
 	for (int i = 0; i < DP_PROG__N && !err && *ret_changed; i++) {
 		err = take_ours(dp, o.obj[i]);
 		if (!err)
-			err = load(o.obj[i]);
+			err = load_object(&o, i);
 	}
 	if (!err && *ret_changed)
 		err = put_in_place(dp, &o);

@@ -167,8 +167,8 @@ void dp_replay_close(struct dp *dp);
 /* Of the ring ev_trace. */
 int dp_on_trace(void *arg, void *data, size_t len);
 
-/* Load the objects under @obj_dir on new maps, fill meta, pin all. */
-int dp_load_new(struct dp *dp, const char *obj_dir, const char *version);
+/* Load the objects under @obj_dir, of the stages those of the bits in @stages, on new maps, fill meta, pin all. */
+int dp_load_new(struct dp *dp, const char *obj_dir, const char *version, uint32_t stages);
 /* Is the map behind @fd of this make? -EPROTO. */
 int dp_map_check(const struct dp *dp, enum dp_map i, int fd);
 int dp_map_index(const char *name);	/* -1: not ours */
