@@ -15,7 +15,9 @@ import pytest
 import traffic
 from controller import Steerer, pool
 from lab import BUILD, HOSTS, PORT, SERVICE, Lab, wait_until
+from test_alarms import texts
 from test_cli import check
+from test_restart import install, of_abi_99
 
 SOON = {"oos-check": "1", "oos-force": "1"}
 CLONE_NEWNET = 0x40000000
@@ -292,9 +294,17 @@ def test_the_first_pool_of_a_host_whose_programs_were_loaded_without(lab, probe)
 
     assert node.stop() == 0
     node.configure({"pool sales": None})
-    node.start()
+    node.start(build=install(lab))
+    install(lab, of_abi_99)
     node.configure(steering)
     said = node.cli("reload").stdout
     assert "being loaded" in said, said
+    wait_until(lambda: "ABI 99" in texts(node).get("programs-old", ""), 20, f"an alarm, as its program cannot be loaded: {texts(node)}")
+    node.configure({"pool sales": None})
+    node.cli("reload")
+    wait_until(lambda: "programs-old" not in texts(node), 20, "its end, as nobody wants that program")
+    install(lab)
+    node.configure(steering)
+    node.cli("reload")
     probe(SERVICE, rate=100).wait_answered_by("a", timeout=30)
     assert broken(node) == 0, f"{broken(node)} frames had no program"

@@ -99,6 +99,11 @@ def install(lab, edit=lambda data: data):
     return into
 
 
+def of_abi_99(data):
+    at = data.index(b"BATONABI") + 8
+    return data[:at] + b"\x63" + data[at + 1:]
+
+
 @pytest.mark.parametrize("way", [restart, kill])
 @pytest.mark.parametrize("settings", [{"peer": {"lease": "10s"}}])
 def test_upgraded(lab, pair, probe, way):
@@ -132,8 +137,7 @@ def test_objects_of_another_abi(lab, pair, probe):
     pair.settle()
     rows = {row["check"]: row for row in pair[host].json("doctor")["checks"]}
     assert rows["upgrade"]["level"] == "ok", rows["upgrade"]
-    at = lambda data: data.index(b"BATONABI") + 8
-    install(lab, lambda data: data[:at(data)] + b"\x63" + data[at(data) + 1:])
+    install(lab, of_abi_99)
     rows = {row["check"]: row for row in json.loads(pair[host].cli("-j", "doctor", check=False).stdout)["checks"]}
     assert rows["upgrade"]["level"] == "bad" and "ABI 99" in rows["upgrade"]["text"], rows["upgrade"]
     assert "systemctl restart" in rows["upgrade"]["fix"]

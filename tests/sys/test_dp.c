@@ -485,6 +485,25 @@ static void test_a_program_that_cannot_be_loaded_replaces_nothing(void **state)
 	dp_close(dp);
 }
 
+/* Installed under a batond that runs on: a stage that it comes to need is not taken from there. */
+static void test_objects_of_another_abi_replace_nothing(void **state)
+{
+	const uint32_t few = 1u << BT_STAGE_PULSE | 1u << BT_STAGE_CALLS;
+	struct dp *dp = open_with(few, false);
+	bool changed;
+	__u32 prog;
+
+	(void)state;
+	attach(dp, "dp-a", DP_NATIVE, false);
+	prog = xdp_prog_id("dp-a");
+	make_other_objects("/usr/bin/python3 -c 'p = \"" OTHER "/baton_xdp.bpf.o\"; d = bytearray(open(p, \"rb\").read());"
+			   " d[d.index(b\"" BT_STAMP_MARK "\") + 8] = 99; open(p, \"wb\").write(d)'");
+	REFUSED(dp_renew(dp, OTHER, ALL_STAGES, &changed), EPROTO, "ABI 99");
+	assert_int_equal(xdp_prog_id("dp-a"), prog);
+	expect_stages(dp, few);
+	dp_close(dp);
+}
+
 /* XDP has the new program already when the way out refuses it: both go back to the old ones. */
 static void test_half_a_replacement_is_undone(void **state)
 {
@@ -806,6 +825,7 @@ int main(void)
 		TEST(new_program_takes_the_old_ones_place),
 		TEST(stages_that_nobody_wants_are_left_out),
 		TEST(a_program_that_cannot_be_loaded_replaces_nothing),
+		TEST(objects_of_another_abi_replace_nothing),
 		TEST(half_a_replacement_is_undone),
 		TEST(generic_stays_generic),
 		TEST(native_refused_falls_back_only_if_it_may),

@@ -19,6 +19,7 @@
 #include "sys/thread.h"
 
 #define AFTER_NS	NS_PER_S	/* the start has come to rest: CPUs are the data path's again */
+#define ALARM		"programs-old"
 
 static void *run(void *arg)
 {
@@ -66,9 +67,20 @@ static void take_new(struct ha *ha)
 	pools_renewed(ha);
 }
 
+/* What only a stage was asked for is over with the wish for it; whether the programs are this build's is still to be seen. */
+static void forget_failure(struct ha *ha)
+{
+	alarm_set(&ha->alarms, false, ALARM, NULL, "", NULL, ha->turn_ns);
+	ha->renewal.begun = false;
+}
+
 void renew_again(struct ha *ha)
 {
-	ha->renewal.failed = false;
+	struct renewal *r = &ha->renewal;
+
+	if (r->failed && r->stages & ~ha->stages && !(stages_of(ha->conf) & ~ha->stages))
+		forget_failure(ha);
+	r->failed = false;
 }
 
 static bool is_due(const struct ha *ha)
@@ -95,7 +107,7 @@ void renew_turn(struct ha *ha)
 	r->failed = r->err;
 	snprintf(text, sizeof(text), "%s: %.80s", pools_wait(ha) ? "the program that steers could not be loaded, pools are not served" :
 		 "this build's programs could not be put in place, the earlier ones serve on", r->why);
-	alarm_set(&ha->alarms, r->err != 0, "programs-old", NULL, text, NULL, ha->turn_ns);
+	alarm_set(&ha->alarms, r->err != 0, ALARM, NULL, text, NULL, ha->turn_ns);
 	if (r->err)
 		log_event(LOG_ERR, "programs", "result=kept error=\"%s\"", r->why);
 	else

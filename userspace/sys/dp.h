@@ -38,8 +38,9 @@ uint32_t dp_stages(const struct dp *dp);
 
 /*
  * Put the programs of the objects under @obj_dir in place of those that work, if they are others or one of @stages is missing
- * (@ret_changed): every link and filter in one step, same mode. A stage that stands already stays one, wanted or not. On error the old ones work on. Takes tenths of a
- * second: for a thread of its own, one at a time; others may go on using @dp meanwhile.
+ * (@ret_changed): every link and filter in one step, same mode. A stage that stands already stays one, wanted or not. On error
+ * the old ones work on; -EPROTO: the objects are of another ABI. Takes tenths of a second: for a thread of its own, one at a time;
+ * others may go on using @dp meanwhile.
  */
 int dp_renew(struct dp *dp, const char *obj_dir, uint32_t stages, bool *ret_changed);
 

@@ -506,6 +506,8 @@ int dp_renew(struct dp *dp, const char *obj_dir, uint32_t stages, bool *ret_chan
 	left = left_over(dp);
 	err = objects_open(&o, obj_dir);
 	o.stages = stages | stand;
+	if (!err)	/* whoever was not restarted since another build was installed finds that one's */
+		err = dp_objects_fit(obj_dir);
 	if (!err)
 		err = dp_pins_meta(dp, &meta);
 	*ret_changed = !err && (meta.programs != o.hash || stages & ~stand);
