@@ -393,6 +393,17 @@ def see_filters(single):
         single.lab.a.run("nft", "delete", "table", "inet", "f")
 
 
+def asks_in_vain(single):
+    """As if batond had been killed while the doctor's trial datagram was on its way."""
+    zero, value = ["0"] * 4, ["1"] * 24
+    single.lab.a.run("bpftool", "map", "update", "pinned", f"{single.batond.pin_dir}/local-probe", "key", *zero, "value", *value)
+
+
+def trial_of(single):
+    dump = json.loads(single.lab.a.run("bpftool", "-j", "map", "dump", "pinned", f"{single.batond.pin_dir}/local-probe").stdout)
+    return [int(byte, 16) for byte in dump[0]["value"]]
+
+
 @pytest.mark.parametrize("ports", [OWN, {"a": PORT, "b": PORT}], ids=["own", "shared"])
 def test_a_drain_ends(lab, ports):
     """Clients of the network and of this host; undrain, a switchover by force, a controller that dies, a server that dies."""
@@ -410,8 +421,10 @@ def test_a_drain_ends(lab, ports):
         refused = single.batond.cli(verb, check=False)
         assert refused.returncode == 1 and "a drain is under way" in refused.stderr, refused
     single.batond.kill()
+    asks_in_vain(single)
     both_say(phones, "a", "b")
     single.batond.start()
+    assert not any(trial_of(single)), f"a dead batond's trial waits for ever: {trial_of(single)}"
     wait_until(lambda: drain_of(single)["drain"] == "draining", 20, f"the drain to be found: {drain_of(single)}")
     both_say(phones, "a", "b")
     single.batond.kill()

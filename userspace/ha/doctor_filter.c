@@ -100,7 +100,7 @@ static bool list_shut(const struct exam_in *in, const struct exam_way *w, struct
 
 static void look_at(const struct exam_in *in, const struct exam_way *w, const struct rows *r)
 {
-	char text[HA_TEXT], fix[HA_WHY], vip[INET6_ADDRSTRLEN], shut[32];
+	char text[HA_TEXT], fix[HA_WHY], vip[INET6_ADDRSTRLEN], shut[32] = "";
 	struct dp_probe_way way;
 	bool bad = false;
 

@@ -212,6 +212,15 @@ static int attach_lo(struct dp_local *l)
 	return err ? dp_fail(err, "interface lo: tc filter on egress") : 0;
 }
 
+/* Of whoever was killed while it asked: what comes from there would be nobody's. */
+static int end_probe(const struct dp_local *l)
+{
+	static const struct bt_local_probe none;
+	__u32 zero = 0;
+
+	return bpf_map_update_elem(l->map[OWN_PROBE], &zero, &none, BPF_ANY) < 0 ? dp_fail(-errno, "map %s", own[OWN_PROBE].name) : 0;
+}
+
 int dp_local_open(struct dp_local **ret, struct dp *dp, const char *obj_dir)
 {
 	struct dp_local *l = calloc(1, sizeof(*l));
@@ -222,6 +231,8 @@ int dp_local_open(struct dp_local **ret, struct dp *dp, const char *obj_dir)
 	dp_hush();
 	l->dp = dp;
 	err = load(l, obj_dir);
+	if (!err)
+		err = end_probe(l);
 	if (!err)
 		err = map_views(l);
 	if (!err)

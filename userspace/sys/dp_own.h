@@ -157,9 +157,10 @@ int dp_refuse(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)
 /* Forget what libbpf said: a new purpose begins. */
 void dp_hush(void);
 
-/* The ring of requests: before its object is loaded, behind it. */
 /* Two instructions that let every frame pass, for test runs. Its descriptor, or an error. */
 int dp_pass_program(struct dp *dp);
+
+/* The ring of requests: before its object is loaded, behind it. */
 int dp_replay_size(struct bpf_object *obj);
 int dp_replay_open(struct dp *dp);
 void dp_replay_close(struct dp *dp);
