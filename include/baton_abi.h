@@ -564,7 +564,7 @@ struct bt_receipt {
 
 /*
  * Frames that came twice around a move in cluster mode: directly, and sent on by the old holder. Map st_twin, LRU hash, key u64 (SipHash
- * of addresses, ports, id, checksum and length), value: when the first copy was let in. Writer: kernel.
+ * of the whole IP packet), value: when the first copy was let in; its lowest bit: it came directly. Writer: kernel.
  */
 #define BT_TWIN_NS	5000000ULL	/* so long after an opening copies are looked for */
 
