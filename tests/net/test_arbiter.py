@@ -92,7 +92,7 @@ def test_cut_from_each_other_only(lab, etcd, pair, probe):
             lab.partition()
             wait_until(lambda: state(pair[holder]) == "holding", 10, "the holder to hold the lock")
             time.sleep(4)		# two of its times to live
-        assert list(etcd.locks()) == ["baton/1/sip"] and etcd.locks()["baton/1/sip"].startswith(f"{holder} 1 ")
+        assert list(etcd.locks()) == ["baton/1/sip"] and etcd.locks()["baton/1/sip"].startswith(f"{holder} {pair[holder].term} ")
         assert state(pair[other(holder)]) == "reachable"
         lab.heal()
         settled_without_locks(lab, etcd, pair)
