@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/when.h"
+
 #define LOSS_WEIGHT	256	/* probes a loss estimate looks back, about */
 #define DECAY_SHIFT	11	/* wait_ns loses 1/2048 per probe: halves in about 1400 */
 
@@ -161,11 +163,6 @@ bool detect_missed_one(const struct detect *d, uint64_t heard_ns, uint64_t now_n
 	uint64_t first = first_unanswered(d, heard_ns);
 
 	return first <= d->newest_seq && now_ns >= d->sent_ns[first % DETECT_PROBES] + d->interval_ns - d->interval_ns / 4;
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
 }
 
 /*

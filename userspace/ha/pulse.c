@@ -17,6 +17,7 @@
 #include "core/detect.h"
 #include "core/marks.h"
 #include "core/pulse_msg.h"
+#include "core/when.h"
 #include "ha/observed.h"
 #include "sys/clock.h"
 #include "sys/raw.h"
@@ -379,7 +380,7 @@ static void answer(struct pulse *p, struct path *path)
 /* Until the next beat or look is due or something happens. One call: timers of their own would cost two more. */
 static int wait_for(struct pulse *p, struct pollfd *fds, nfds_t n)
 {
-	uint64_t next = p->verdict_ns < p->due_ns ? p->verdict_ns : p->due_ns, left = ns_since(next, clock_now_ns());
+	uint64_t left = ns_since(earlier(p->verdict_ns, p->due_ns), clock_now_ns());
 	struct timespec ts = { (time_t)(left / NS_PER_S), (long)(left % NS_PER_S) };
 
 	return ppoll(fds, n, &ts, NULL);
